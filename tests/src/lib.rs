@@ -1,0 +1,1 @@
+//! The integration tests live in `tests/tests`; this library is empty on purpose.
