@@ -1,1 +1,40 @@
-//! placeholder
+//! The edge hub as a pure state machine.
+//!
+//! Everything that an edge hub decides is decided here: when to dial and when to give up, where a message goes,
+//! who waits for which answer, what is kept, what is dropped and why. Nothing is *done* here: there is no clock,
+//! no socket, no thread and no randomness in this crate. A driver feeds inputs and carries out outputs:
+//!
+//! 1. call [`Hub::handle`] with the present time and what happened;
+//! 2. call [`Hub::poll_output`] until it returns `None`, doing what each [`Output`] says;
+//! 3. sleep until [`Hub::next_deadline`], or until something happens;
+//! 4. at the deadline, call `handle` with [`Input::Tick`];
+//! 5. go back to 2.
+//!
+//! The same core runs under three drivers: the smol adapter of the `edgehub` crate, the simulator, and the replay of
+//! a recorded run. The list of `(now, input)` determines every output, byte for byte.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`message`] | one message of the protocol: a frame and an index of it |
+//! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
+//! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
+//! | [`time`], [`rng`] | time as an argument, randomness as a seed |
+//! | [`limits`] | every bound, with its reason |
+//! | [`violation`] | every rule a peer can break |
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod cloud;
+pub mod limits;
+pub mod message;
+pub mod rng;
+pub mod time;
+pub mod violation;
+
+pub use message::{Content, Draft, Message};
+pub use time::{Instant, Now, UnixMillis};
+pub use violation::Violation;

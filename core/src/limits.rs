@@ -1,0 +1,56 @@
+//! Every bound of the core, with its reason. What is configurable names its default here.
+
+use core::time::Duration;
+
+/// Largest frame, in bytes. KubeEdge's viaduct refuses anything larger on its framed lane.
+pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Deepest nesting of objects and arrays in a frame. The depth of Kubernetes objects stays below 30; a parser that
+/// recurses further can be made to run out of stack.
+pub const NESTING_DEPTH_MAX: u32 = 128;
+
+/// Longest header or route field, in bytes. A Kubernetes name has at most 253 and a resource joins a few of them;
+/// an MQTT topic that travels as a resource is the longest real value.
+pub const FIELD_BYTES_MAX: usize = 4096;
+
+/// Modules joined at one time. KubeEdge has about ten.
+pub const MODULES_MAX: usize = 1024;
+
+/// Groups of one module.
+pub const MODULE_GROUPS_MAX: usize = 64;
+
+/// Sync requests that wait at one time. Each holds an id and a sender, some 100 bytes.
+pub const SYNC_PENDING_MAX: usize = 16 * 1024;
+
+/// Messages handed to the link and not yet flushed by the driver. Enough to fill many TLS records per system call,
+/// small enough that a stuck socket holds little.
+pub const WRITE_WINDOW_MESSAGES: usize = 256;
+
+/// Bytes handed to the link and not yet flushed; one larger message may pass alone.
+pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
+
+/// Messages of the hub's own making (keepalive, link control answers) that wait to be written. A peer that asks for
+/// more than the link can carry loses the oldest answers.
+pub const CONTROL_QUEUE_MAX: usize = 256;
+
+/// Messages that wait in one module's inbox, beyond its credit.
+pub const INBOX_MESSAGES_MAX: usize = 512;
+
+/// Bytes that wait in one module's inbox; one larger message may pass alone.
+pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// An inbox this full (messages) stops the reading of the link …
+pub const INBOX_PAUSE_AT: usize = 256;
+
+/// … and every inbox this empty lets it go on.
+pub const INBOX_RESUME_AT: usize = 64;
+
+/// Nodes whose queues the cloud machine keeps, connected or not. A CloudHub of KubeEdge serves 1,000 by default.
+pub const CLOUD_NODES_MAX: usize = 100_000;
+
+/// Messages queued for one node at the cloud. KubeEdge's own limit for a node's message store is of this order.
+pub const CLOUD_NODE_QUEUE_MAX: usize = 1024;
+
+/// Shortest wait between two attempts to open a link, whatever the jitter says: a refusing server must not be hit in
+/// a tight loop.
+pub const BACKOFF_FLOOR: Duration = Duration::from_millis(100);

@@ -1,0 +1,288 @@
+//! One message of the protocol: a frame, and an index of it.
+//!
+//! A [`Message`] *is* the JSON text that travels on the link, together with the positions of its header and route
+//! fields. Reading a field is a slice; passing a message on unchanged costs nothing; the content and any field this
+//! version does not know are carried byte for byte, because nobody ever takes them apart.
+//!
+//! - `scan` walks JSON without building anything;
+//! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
+//! - `encode` writes new messages from a [`Draft`];
+//! - `text` holds JSON's string escapes.
+//!
+//! Shape and field names: `beehive/pkg/core/model/message.go` of KubeEdge, and the recorded conversations.
+
+mod decode;
+mod encode;
+mod scan;
+mod text;
+
+pub use encode::{Content, Draft};
+
+use crate::time::UnixMillis;
+use crate::violation::Violation;
+use alloc::boxed::Box;
+use bytes::Bytes;
+use bytestring::ByteString;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// The operation names that the protocol itself gives a meaning to.
+pub mod operation {
+    /// Answers the message whose id is the parent id.
+    pub const RESPONSE: &str = "response";
+    /// Answers it with a failure.
+    pub const ERROR: &str = "error";
+    /// Sent by the edge every heartbeat.
+    pub const KEEPALIVE: &str = "keepalive";
+    /// Tells modules that the link came or went.
+    pub const CONNECT: &str = "connect";
+    /// Asks for an object.
+    pub const QUERY: &str = "query";
+    /// Link control, answered by the receiver and routed nowhere (`viaduct/pkg/mux`).
+    pub const LINK_CONTROL: [&str; 3] = ["ping", "pong", "config"];
+}
+
+/// A text field of a message's header or route, or the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Field {
+    /// `header.msg_id`
+    MsgId,
+    /// `header.parent_msg_id`
+    ParentMsgId,
+    /// `header.resourceversion`
+    ResourceVersion,
+    /// `header.type`
+    Type,
+    /// `route.source`
+    Source,
+    /// `route.destination`
+    Destination,
+    /// `route.group`
+    Group,
+    /// `route.operation`
+    Operation,
+    /// `route.resource`
+    Resource,
+    /// `content`
+    Content,
+    /// `header.timestamp`
+    Timestamp,
+    /// `header.sync`
+    Sync,
+    /// `header`
+    Header,
+    /// `route`
+    Route,
+}
+
+/// Fields that have a place in the index: the texts and the content.
+const INDEXED: usize = Field::Content as usize + 1;
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::MsgId => "header.msg_id",
+            Field::ParentMsgId => "header.parent_msg_id",
+            Field::ResourceVersion => "header.resourceversion",
+            Field::Type => "header.type",
+            Field::Source => "route.source",
+            Field::Destination => "route.destination",
+            Field::Group => "route.group",
+            Field::Operation => "route.operation",
+            Field::Resource => "route.resource",
+            Field::Content => "content",
+            Field::Timestamp => "header.timestamp",
+            Field::Sync => "header.sync",
+            Field::Header => "header",
+            Field::Route => "route",
+        })
+    }
+}
+
+/// A range of the frame, or, from the frame's end on, of the unescaped texts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// Where a frame's fields are, and the two that are not text.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    spans: [Span; INDEXED],
+    timestamp_ms: i64,
+    sync: bool,
+}
+
+/// A message: its frame and an index of it. Cloning shares the frame.
+///
+/// ```
+/// use edgehub_core::Message;
+/// let message = Message::decode(
+///     r#"{"header":{"msg_id":"1","timestamp":7},"route":{"group":"twin","operation":"updated"},"content":{"a":1}}"#,
+/// )?;
+/// assert_eq!((message.group(), message.operation(), message.content()), ("twin", "updated", r#"{"a":1}"#));
+/// # Ok::<_, edgehub_core::Violation>(())
+/// ```
+#[derive(Clone)]
+pub struct Message {
+    frame: ByteString,
+    unescaped: Option<Box<str>>,
+    index: Index,
+}
+
+impl Message {
+    /// Reads a frame. What follows the first JSON document is cut off, as Go's decoder ignores it.
+    pub fn decode(frame: impl Into<ByteString>) -> Result<Message, Violation> {
+        decode::decode(frame.into())
+    }
+
+    /// Reads a frame whose encoding is not yet known to be UTF-8.
+    pub fn decode_bytes(frame: Bytes) -> Result<Message, Violation> {
+        let frame = ByteString::try_from(frame).map_err(|_| Violation::NotUtf8)?;
+        Message::decode(frame)
+    }
+
+    /// The JSON text, as it was received or as it will be sent.
+    pub fn frame(&self) -> &ByteString {
+        &self.frame
+    }
+
+    /// Length of the JSON text in bytes.
+    pub fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn field(&self, field: Field) -> &str {
+        let Span { start, end } = self.index.spans[field as usize];
+        let (start, end, len) = (start as usize, end as usize, self.frame.len());
+        if start < len {
+            self.frame.get(start..end).unwrap_or_default()
+        } else {
+            self.unescaped.as_deref().and_then(|text| text.get(start - len..end - len)).unwrap_or_default()
+        }
+    }
+
+    /// `header.msg_id`: unique per message, a UUID in text form.
+    pub fn msg_id(&self) -> &str {
+        self.field(Field::MsgId)
+    }
+
+    /// `header.parent_msg_id`: the id of the message that this one answers, or empty.
+    pub fn parent_msg_id(&self) -> &str {
+        self.field(Field::ParentMsgId)
+    }
+
+    /// `header.resourceversion`: the Kubernetes resource version of the object in the content, or empty.
+    pub fn resource_version(&self) -> &str {
+        self.field(Field::ResourceVersion)
+    }
+
+    /// `header.timestamp`: when the sender made the message, by its own clock.
+    pub fn timestamp(&self) -> UnixMillis {
+        UnixMillis(self.index.timestamp_ms)
+    }
+
+    /// `header.sync`: whether the sender waits for a response. Only ever true between a module and its hub.
+    pub fn is_sync(&self) -> bool {
+        self.index.sync
+    }
+
+    /// `header.type`: the local context that carried the message, or empty.
+    pub fn message_type(&self) -> &str {
+        self.field(Field::Type)
+    }
+
+    /// `route.source`: the sending module.
+    pub fn source(&self) -> &str {
+        self.field(Field::Source)
+    }
+
+    /// `route.destination`: the local receiver, or empty.
+    pub fn destination(&self) -> &str {
+        self.field(Field::Destination)
+    }
+
+    /// `route.group`: what a hub routes by.
+    pub fn group(&self) -> &str {
+        self.field(Field::Group)
+    }
+
+    /// `route.operation`: the verb.
+    pub fn operation(&self) -> &str {
+        self.field(Field::Operation)
+    }
+
+    /// `route.resource`: what the verb is about.
+    pub fn resource(&self) -> &str {
+        self.field(Field::Resource)
+    }
+
+    /// `content`, as raw JSON; `null` when absent.
+    pub fn content(&self) -> &str {
+        match self.field(Field::Content) {
+            "" => "null",
+            content => content,
+        }
+    }
+
+    /// Whether the message answers another one.
+    pub fn is_response(&self) -> bool {
+        !self.parent_msg_id().is_empty()
+    }
+
+    /// Whether the operation is link control, which the receiver answers and does not route.
+    pub fn is_link_control(&self) -> bool {
+        operation::LINK_CONTROL.contains(&self.operation())
+    }
+
+    /// The same message as it travels to the cloud: without what is local (`sync`, `type`, `destination`).
+    /// A message that has none of them is returned as it is.
+    pub fn into_link_form(self) -> Message {
+        if self.is_sync() || !self.message_type().is_empty() || !self.destination().is_empty() {
+            encode::without_local_fields(&self)
+        } else {
+            self
+        }
+    }
+}
+
+/// Shows header, route and the content's length: contents may be secrets and do not belong into logs.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("msg_id", &self.msg_id())
+            .field("parent_msg_id", &self.parent_msg_id())
+            .field("timestamp", &self.index.timestamp_ms)
+            .field("sync", &self.index.sync)
+            .field("source", &self.source())
+            .field("group", &self.group())
+            .field("operation", &self.operation())
+            .field("resource", &self.resource())
+            .field("content_bytes", &self.content().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two messages are equal when their frames are.
+impl PartialEq for Message {
+    fn eq(&self, other: &Message) -> bool {
+        self.frame == other.frame
+    }
+}
+
+impl Eq for Message {}
+
+impl Serialize for Message {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.frame)
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Message, D::Error> {
+        let frame = alloc::string::String::deserialize(deserializer)?;
+        Message::decode(frame).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,286 @@
+//! Makes the index of a frame, as liberal as the peers' own decoder.
+//!
+//! Go's `encoding/json` decides what a real peer may send: keys match without regard to case, of two equal keys the
+//! last counts (and two `header` objects merge), `null` leaves a field as it was, and what follows the first document
+//! is ignored. A wrong type is an error, there and here.
+
+use super::scan::{Literal, Scanner};
+use super::{Field, Index, Message, Span, text};
+use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::violation::Violation;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use bytestring::ByteString;
+
+pub(super) fn decode(mut frame: ByteString) -> Result<Message, Violation> {
+    if frame.len() > FRAME_BYTES_MAX {
+        return Err(Violation::FrameTooLarge { bytes: frame.len() });
+    }
+    let mut walk = Walk::new(&frame, None);
+    let (start, end) = walk.document()?;
+    let Walk { index, unescaped, .. } = walk;
+    // Positions from the frame's end on mean the unescaped texts: a frame that is cut needs its index made again.
+    if start > 0 || end < frame.len() {
+        frame = ByteString::try_from(frame.as_bytes().slice(start..end)).map_err(|_| Violation::NotUtf8)?;
+        let mut walk = Walk::new(&frame, None);
+        walk.document()?;
+        let Walk { index, unescaped, .. } = walk;
+        return Ok(finish(frame, index, unescaped));
+    }
+    Ok(finish(frame, index, unescaped))
+}
+
+fn finish(frame: ByteString, index: Index, unescaped: String) -> Message {
+    let unescaped = (!unescaped.is_empty()).then(|| unescaped.into_boxed_str());
+    Message { frame, unescaped, index }
+}
+
+/// Members that no field of this version claims, each as `,"key":value`, by the object they stand in.
+#[derive(Debug, Default)]
+pub(super) struct Unknown {
+    pub(super) top: String,
+    pub(super) header: String,
+    pub(super) route: String,
+}
+
+/// The unknown members of a frame that is known to be well formed.
+pub(super) fn unknown_members(frame: &str) -> Unknown {
+    let mut unknown = Unknown::default();
+    let mut walk = Walk::new(frame, Some(&mut unknown));
+    // Decoded before, so it cannot fail now; if it did, nothing more would be found.
+    let _ = walk.document();
+    unknown
+}
+
+#[derive(Clone, Copy)]
+enum Object {
+    Top,
+    Header,
+    Route,
+}
+
+struct Walk<'a> {
+    text: &'a str,
+    scanner: Scanner<'a>,
+    index: Index,
+    unescaped: String,
+    unknown: Option<&'a mut Unknown>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(text: &'a str, unknown: Option<&'a mut Unknown>) -> Walk<'a> {
+        Walk { text, scanner: Scanner::new(text), index: Index::default(), unescaped: String::new(), unknown }
+    }
+
+    /// The document; returns where it begins and ends.
+    fn document(&mut self) -> Result<(usize, usize), Violation> {
+        match self.scanner.peek() {
+            Ok(b'{') => {}
+            Ok(_) => {
+                self.scanner.skip_value(0)?;
+                return Err(Violation::NotAnObject);
+            }
+            Err(_) => return Err(Violation::Empty),
+        }
+        let start = self.scanner.at();
+        self.members(Object::Top)?;
+        Ok((start, self.scanner.at()))
+    }
+
+    fn members(&mut self, object: Object) -> Result<(), Violation> {
+        self.scanner.expect(b'{')?;
+        let mut first = true;
+        while let Some(key) = self.scanner.key(first)? {
+            first = false;
+            match field_of(object, &self.literal(key)) {
+                Some(field) => self.value_of(field)?,
+                None => {
+                    self.scanner.peek()?;
+                    let value = self.scanner.at();
+                    self.scanner.skip_value(depth_in(object))?;
+                    self.keep_unknown(object, key, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn value_of(&mut self, field: Field) -> Result<(), Violation> {
+        let next = self.scanner.peek()?;
+        if next == b'n' && field != Field::Content {
+            return self.scanner.word(b"null");
+        }
+        let start = self.scanner.at();
+        match (field, next) {
+            (Field::Header, b'{') => self.members(Object::Header),
+            (Field::Route, b'{') => self.members(Object::Route),
+            (Field::Content, _) => {
+                self.scanner.skip_value(depth_in(Object::Top))?;
+                self.index.spans[Field::Content as usize] = span(start, self.scanner.at());
+                Ok(())
+            }
+            (Field::Sync, b't') => self.scanner.word(b"true").map(|()| self.index.sync = true),
+            (Field::Sync, b'f') => self.scanner.word(b"false").map(|()| self.index.sync = false),
+            (Field::Timestamp, b'-' | b'0'..=b'9') => {
+                self.scanner.skip_value(depth_in(Object::Header))?;
+                let number = &self.text[start..self.scanner.at()];
+                self.index.timestamp_ms = number.parse().map_err(|_| Violation::WrongType { field })?;
+                Ok(())
+            }
+            (Field::Header | Field::Route | Field::Sync | Field::Timestamp, _) => Err(Violation::WrongType { field }),
+            (_, b'"') => self.text_field(field),
+            _ => Err(Violation::WrongType { field }),
+        }
+    }
+
+    fn text_field(&mut self, field: Field) -> Result<(), Violation> {
+        let literal = self.scanner.string()?;
+        let span = if literal.escaped {
+            // Behind the frame's end; see `Span`.
+            let start = self.text.len() + self.unescaped.len();
+            text::unescape(&self.text[literal.start..literal.end], &mut self.unescaped);
+            span(start, self.text.len() + self.unescaped.len())
+        } else {
+            span(literal.start, literal.end)
+        };
+        let bytes = (span.end - span.start) as usize;
+        if bytes > FIELD_BYTES_MAX {
+            return Err(Violation::FieldTooLong { field, bytes });
+        }
+        self.index.spans[field as usize] = span;
+        Ok(())
+    }
+
+    fn literal(&self, literal: Literal) -> Cow<'a, str> {
+        let raw = &self.text[literal.start..literal.end];
+        if !literal.escaped {
+            return Cow::Borrowed(raw);
+        }
+        let mut text = String::new();
+        text::unescape(raw, &mut text);
+        Cow::Owned(text)
+    }
+
+    fn keep_unknown(&mut self, object: Object, key: Literal, value: usize) {
+        let Some(unknown) = &mut self.unknown else { return };
+        let kept = match object {
+            Object::Top => &mut unknown.top,
+            Object::Header => &mut unknown.header,
+            Object::Route => &mut unknown.route,
+        };
+        kept.push_str(",\"");
+        kept.push_str(&self.text[key.start..key.end]);
+        kept.push_str("\":");
+        kept.push_str(&self.text[value..self.scanner.at()]);
+    }
+}
+
+/// Levels of nesting that are open around a member's value.
+fn depth_in(object: Object) -> u32 {
+    match object {
+        Object::Top => 1,
+        Object::Header | Object::Route => 2,
+    }
+}
+
+/// Frames are at most 32 MiB, and the unescaped texts are shorter than their frame: 32 bits hold every position.
+fn span(start: usize, end: usize) -> Span {
+    Span { start: start as u32, end: end as u32 }
+}
+
+fn field_of(object: Object, key: &str) -> Option<Field> {
+    let known: &[(&str, Field)] = match object {
+        Object::Top => &[("header", Field::Header), ("route", Field::Route), ("content", Field::Content)],
+        Object::Header => &[
+            ("msg_id", Field::MsgId),
+            ("timestamp", Field::Timestamp),
+            ("parent_msg_id", Field::ParentMsgId),
+            ("resourceversion", Field::ResourceVersion),
+            ("sync", Field::Sync),
+            ("type", Field::Type),
+        ],
+        Object::Route => &[
+            ("source", Field::Source),
+            ("group", Field::Group),
+            ("operation", Field::Operation),
+            ("resource", Field::Resource),
+            ("destination", Field::Destination),
+        ],
+    };
+    known.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|&(_, field)| field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    fn check(frame: &str, expected: Result<(&str, &str, &str), Violation>) {
+        let found = Message::decode(frame);
+        match (&found, expected) {
+            (Ok(message), Ok(fields)) => {
+                assert_eq!((message.msg_id(), message.group(), message.content()), fields, "{frame}");
+            }
+            (Err(violation), Err(wanted)) => assert_eq!(*violation, wanted, "{frame}"),
+            _ => panic!("{frame}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn is_as_liberal_as_go() {
+        check(r#"{"header":{"msg_id":"1"},"route":{"group":"g"},"content":"c"}"#, Ok(("1", "g", r#""c""#)));
+        check("{}", Ok(("", "", "null")));
+        check(r#"{"HEADER":{"Msg_ID":"1"},"Route":{"gROUP":"g"}}"#, Ok(("1", "g", "null")));
+        check(r#"{"header":{"msg_id":"1","msg_id":"2"},"content":1,"content":2}"#, Ok(("2", "", "2")));
+        check(r#"{"route":{"group":"g"},"header":{"msg_id":"1"},"route":{"source":"s"}}"#, Ok(("1", "g", "null")));
+        check(r#"{"header":{"msg_id":null,"sync":null,"timestamp":null},"route":null,"content":null}"#, Ok(("", "", "null")));
+        check(r#"{"header":{"msg_id":"\u0061\"b"},"route":{"\u0067roup":"\u003c"}}"#, Ok(("a\"b", "<", "null")));
+        check("  {\"header\":{\"msg_id\":\"\\u0031\"}}\n", Ok(("1", "", "null")));
+        check(r#"{"header":{"msg_id":"1"}}{"header":{"msg_id":"2"}}"#, Ok(("1", "", "null")));
+        check(r#"{"header":{"msg_id":"1"}} rubbish"#, Ok(("1", "", "null")));
+    }
+
+    #[test]
+    fn every_violation_has_its_name() {
+        check("", Err(Violation::Empty));
+        check(" \n", Err(Violation::Empty));
+        check("[]", Err(Violation::NotAnObject));
+        check("null", Err(Violation::NotAnObject));
+        check("{", Err(Violation::Truncated));
+        check(r#"{"header":{"msg_id":"1"}"#, Err(Violation::Truncated));
+        check(r#"{"header":{"msg_id":1}}"#, Err(Violation::WrongType { field: Field::MsgId }));
+        check(r#"{"header":7}"#, Err(Violation::WrongType { field: Field::Header }));
+        check(r#"{"route":[]}"#, Err(Violation::WrongType { field: Field::Route }));
+        check(r#"{"header":{"timestamp":1.5}}"#, Err(Violation::WrongType { field: Field::Timestamp }));
+        check(r#"{"header":{"sync":"yes"}}"#, Err(Violation::WrongType { field: Field::Sync }));
+        check("{'a':1}", Err(Violation::NotJson { at: 1 }));
+        check("{\"a\":1,}", Err(Violation::NotJson { at: 7 }));
+        assert_eq!(Message::decode_bytes(bytes::Bytes::from_static(b"\xff")), Err(Violation::NotUtf8));
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let with_id = |bytes: usize| format!(r#"{{"header":{{"msg_id":"{}"}}}}"#, "x".repeat(bytes));
+        assert!(Message::decode(with_id(FIELD_BYTES_MAX)).is_ok());
+        assert_eq!(
+            Message::decode(with_id(FIELD_BYTES_MAX + 1)),
+            Err(Violation::FieldTooLong { field: Field::MsgId, bytes: FIELD_BYTES_MAX + 1 })
+        );
+        let sized = |bytes: usize| format!(r#"{{"content":"{}"}}"#, "x".repeat(bytes - 14));
+        assert!(Message::decode(sized(FRAME_BYTES_MAX)).is_ok());
+        assert_eq!(
+            Message::decode(sized(FRAME_BYTES_MAX + 1)),
+            Err(Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 })
+        );
+    }
+
+    #[test]
+    fn unknown_members_are_kept_as_they_stand() {
+        let frame = r#"{"x": [1, 2],"header":{"msg_id":"1","new":{"a":1}},"route":{"via":"y"},"content":0}"#;
+        let unknown = unknown_members(frame);
+        assert_eq!(
+            (unknown.top.as_str(), unknown.header.as_str(), unknown.route.as_str()),
+            (r#","x":[1, 2]"#, r#","new":{"a":1}"#, r#","via":"y""#)
+        );
+    }
+}

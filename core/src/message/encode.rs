@@ -1,0 +1,280 @@
+//! Writes new messages.
+
+use super::decode::{Unknown, unknown_members};
+use super::{Field, Index, Message, Span, operation, text};
+use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::time::UnixMillis;
+use crate::violation::Violation;
+use alloc::string::String;
+use bytestring::ByteString;
+use core::fmt::Write;
+use serde_json::value::RawValue;
+
+/// The content of a message to be written.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Content<'a> {
+    /// JSON's `null`.
+    #[default]
+    Null,
+    /// A text; it is escaped on the way out.
+    Text(&'a str),
+    /// Any JSON document, passed on byte for byte.
+    Json(&'a RawValue),
+}
+
+/// A message to be written: its fields by name. Empty fields are left out of the frame.
+///
+/// ```
+/// use edgehub_core::{Content, Draft, UnixMillis};
+/// let message = Draft {
+///     msg_id: "1",
+///     timestamp: UnixMillis(7),
+///     source: "edged",
+///     group: "meta",
+///     operation: "query",
+///     resource: "default/configmap/cm",
+///     ..Draft::default()
+/// }
+/// .encode()?;
+/// assert_eq!(
+///     &**message.frame(),
+///     r#"{"header":{"msg_id":"1","timestamp":7},"route":{"source":"edged","group":"meta","operation":"query","resource":"default/configmap/cm"},"content":null}"#,
+/// );
+/// # Ok::<_, edgehub_core::Violation>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Draft<'a> {
+    /// `header.msg_id`
+    pub msg_id: &'a str,
+    /// `header.parent_msg_id`
+    pub parent_msg_id: &'a str,
+    /// `header.timestamp`
+    pub timestamp: UnixMillis,
+    /// `header.resourceversion`
+    pub resource_version: &'a str,
+    /// `header.sync`
+    pub sync: bool,
+    /// `header.type`
+    pub message_type: &'a str,
+    /// `route.source`
+    pub source: &'a str,
+    /// `route.destination`
+    pub destination: &'a str,
+    /// `route.group`
+    pub group: &'a str,
+    /// `route.operation`
+    pub operation: &'a str,
+    /// `route.resource`
+    pub resource: &'a str,
+    /// `content`
+    pub content: Content<'a>,
+}
+
+impl<'a> Draft<'a> {
+    /// A response to `request`: its source, group and resource, its id as parent, operation `response`.
+    pub fn response_to(request: &'a Message, msg_id: &'a str, timestamp: UnixMillis) -> Draft<'a> {
+        Draft {
+            msg_id,
+            parent_msg_id: request.msg_id(),
+            timestamp,
+            source: request.source(),
+            group: request.group(),
+            operation: operation::RESPONSE,
+            resource: request.resource(),
+            ..Draft::default()
+        }
+    }
+
+    /// Writes the frame. Fails when a field or the frame is over its limit.
+    pub fn encode(&self) -> Result<Message, Violation> {
+        self.write(&Unknown::default())
+    }
+
+    fn write(&self, unknown: &Unknown) -> Result<Message, Violation> {
+        let content_bytes = match self.content {
+            Content::Null => 4,
+            Content::Text(text) => text.len() + 2,
+            Content::Json(raw) => raw.get().len(),
+        };
+        let mut frame = Frame::with_capacity(384 + content_bytes);
+        frame.out.push_str("{\"header\":{\"msg_id\":\"");
+        frame.value(Field::MsgId, self.msg_id)?;
+        frame.out.push('"');
+        frame.member(Field::ParentMsgId, "parent_msg_id", self.parent_msg_id)?;
+        frame.index.timestamp_ms = self.timestamp.0;
+        // Writing to a String cannot fail.
+        let _ = write!(frame.out, ",\"timestamp\":{}", self.timestamp.0);
+        frame.member(Field::ResourceVersion, "resourceversion", self.resource_version)?;
+        if self.sync {
+            frame.index.sync = true;
+            frame.out.push_str(",\"sync\":true");
+        }
+        frame.member(Field::Type, "type", self.message_type)?;
+        frame.out.push_str(&unknown.header);
+        frame.out.push_str("},\"route\":{");
+        frame.member(Field::Source, "source", self.source)?;
+        frame.member(Field::Destination, "destination", self.destination)?;
+        frame.member(Field::Group, "group", self.group)?;
+        frame.member(Field::Operation, "operation", self.operation)?;
+        frame.member(Field::Resource, "resource", self.resource)?;
+        frame.append_members(&unknown.route);
+        frame.out.push_str("},\"content\":");
+        frame.content(self.content);
+        frame.out.push_str(&unknown.top);
+        frame.out.push('}');
+        frame.finish()
+    }
+}
+
+/// The same message without `sync`, `type` and `destination`.
+pub(super) fn without_local_fields(message: &Message) -> Message {
+    let raw = message.content();
+    let draft = Draft {
+        msg_id: message.msg_id(),
+        parent_msg_id: message.parent_msg_id(),
+        timestamp: message.timestamp(),
+        resource_version: message.resource_version(),
+        source: message.source(),
+        group: message.group(),
+        operation: message.operation(),
+        resource: message.resource(),
+        // The scanner accepts exactly what serde_json accepts as a document.
+        content: serde_json::from_str::<&RawValue>(raw).map_or(Content::Null, Content::Json),
+        ..Draft::default()
+    };
+    // A message is within its limits, and so is the same message without some of its fields.
+    draft.write(&unknown_members(&message.frame)).unwrap_or_else(|_| message.clone())
+}
+
+/// A frame in the making, with its index.
+struct Frame {
+    out: String,
+    index: Index,
+    escaped: bool,
+}
+
+impl Frame {
+    fn with_capacity(bytes: usize) -> Frame {
+        Frame { out: String::with_capacity(bytes), index: Index::default(), escaped: false }
+    }
+
+    /// `"name":"value"`, with a comma where one is due; nothing for an empty value.
+    fn member(&mut self, field: Field, name: &str, value: &str) -> Result<(), Violation> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        if !self.out.ends_with('{') {
+            self.out.push(',');
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":\"");
+        self.value(field, value)?;
+        self.out.push('"');
+        Ok(())
+    }
+
+    fn value(&mut self, field: Field, value: &str) -> Result<(), Violation> {
+        if value.len() > FIELD_BYTES_MAX {
+            return Err(Violation::FieldTooLong { field, bytes: value.len() });
+        }
+        if text::is_plain(value) {
+            let start = self.out.len();
+            self.out.push_str(value);
+            self.index.spans[field as usize] = Span { start: start as u32, end: self.out.len() as u32 };
+        } else {
+            self.escaped = true;
+            text::escape(value, &mut self.out);
+        }
+        Ok(())
+    }
+
+    /// Members that each begin with a comma, which the first one in an object must not have.
+    fn append_members(&mut self, members: &str) {
+        let members = if self.out.ends_with('{') { members.strip_prefix(',').unwrap_or(members) } else { members };
+        self.out.push_str(members);
+    }
+
+    fn content(&mut self, content: Content<'_>) {
+        let start = self.out.len();
+        match content {
+            Content::Null => self.out.push_str("null"),
+            Content::Text(text) => {
+                self.out.push('"');
+                text::escape(text, &mut self.out);
+                self.out.push('"');
+            }
+            Content::Json(raw) => self.out.push_str(raw.get()),
+        }
+        self.index.spans[Field::Content as usize] = Span { start: start as u32, end: self.out.len() as u32 };
+    }
+
+    fn finish(self) -> Result<Message, Violation> {
+        if self.out.len() > FRAME_BYTES_MAX {
+            return Err(Violation::FrameTooLarge { bytes: self.out.len() });
+        }
+        let frame = ByteString::from(self.out);
+        if self.escaped {
+            // A field that needed an escape has its text outside the frame: let the decoder find it.
+            return Message::decode(frame);
+        }
+        Ok(Message { frame, unescaped: None, index: self.index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn local_fields_do_not_reach_the_link() {
+        let frame = r#"{"z":1,"header":{"msg_id":"1","timestamp":7,"sync":true,"type":"channel","new":[2]},"route":{"destination":"websocket","x":"y","group":"meta"},"content":{"a" : 1}}"#;
+        let sent = Message::decode(frame).unwrap().into_link_form();
+        assert_eq!(
+            &**sent.frame(),
+            r#"{"header":{"msg_id":"1","timestamp":7,"new":[2]},"route":{"group":"meta","x":"y"},"content":{"a" : 1},"z":1}"#
+        );
+        let same = Message::decode(r#"{"content":  7 }"#).unwrap();
+        assert_eq!(same.clone().into_link_form(), same, "nothing local: handed on as it is");
+    }
+
+    #[test]
+    fn unknown_route_members_alone_are_well_formed() {
+        let sent = Message::decode(r#"{"header":{"sync":true},"route":{"x":1,"y":2}}"#).unwrap().into_link_form();
+        assert_eq!(&**sent.frame(), r#"{"header":{"msg_id":"","timestamp":0},"route":{"x":1,"y":2},"content":null}"#);
+    }
+
+    proptest! {
+        /// The index made while writing equals the one made by reading.
+        #[test]
+        fn reading_what_was_written(
+            ids in prop::array::uniform4(".{0,12}"), route in prop::array::uniform5("[a-z/\"é]{0,9}"),
+            timestamp in any::<i64>(), sync in any::<bool>(), text in ".{0,40}",
+        ) {
+            let draft = Draft {
+                msg_id: &ids[0], parent_msg_id: &ids[1], resource_version: &ids[2], message_type: &ids[3],
+                timestamp: UnixMillis(timestamp), sync,
+                source: &route[0], destination: &route[1], group: &route[2], operation: &route[3], resource: &route[4],
+                content: Content::Text(&text),
+            };
+            let written = draft.encode().unwrap();
+            let read = Message::decode(written.frame().clone()).unwrap();
+            for message in [&written, &read] {
+                prop_assert_eq!(message.msg_id(), &ids[0]);
+                prop_assert_eq!(message.parent_msg_id(), &ids[1]);
+                prop_assert_eq!(message.resource_version(), &ids[2]);
+                prop_assert_eq!(message.message_type(), &ids[3]);
+                prop_assert_eq!(message.timestamp(), UnixMillis(timestamp));
+                prop_assert_eq!(message.is_sync(), sync);
+                prop_assert_eq!(message.source(), &route[0]);
+                prop_assert_eq!(message.destination(), &route[1]);
+                prop_assert_eq!(message.group(), &route[2]);
+                prop_assert_eq!(message.operation(), &route[3]);
+                prop_assert_eq!(message.resource(), &route[4]);
+                prop_assert_eq!(&serde_json::from_str::<String>(message.content()).unwrap(), &text);
+            }
+            serde_json::from_str::<serde_json::Value>(written.frame()).unwrap();
+        }
+    }
+}

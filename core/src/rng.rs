@@ -1,0 +1,115 @@
+//! All randomness of the core: one seed, one small generator.
+//!
+//! The generator is written out here, rather than taken from a crate, because a recorded run must replay with any
+//! later version: the sequence is part of the trace format.
+
+use core::fmt::Write;
+use core::time::Duration;
+
+/// A SplitMix64 generator (Steele, Lea and Flood, 2014). Good enough for jitter and message ids; not for keys.
+#[derive(Debug, Clone)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator that always yields the same sequence for the same seed.
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number in `0..bound`; zero for a bound of zero. The bias is below 2⁻³² for bounds below 2³².
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A length between the two, both included, in whole microseconds.
+    pub fn between(&mut self, low: Duration, high: Duration) -> Duration {
+        let low = low.as_micros() as u64;
+        let high = (high.as_micros() as u64).max(low);
+        Duration::from_micros(low + self.below(high - low + 1))
+    }
+
+    /// A random (version 4) UUID in its text form, as message ids are.
+    pub fn uuid(&mut self) -> Uuid {
+        let high = (self.next_u64() & !0xf000) | 0x4000;
+        let low = (self.next_u64() & !(0b11 << 62)) | (0b10 << 62);
+        let mut text = Uuid { bytes: [0; 36], len: 0 };
+        // Writing 36 ASCII characters into 36 bytes cannot fail.
+        let _ = write!(
+            text,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xffff,
+            low >> 48,
+            low & 0xffff_ffff_ffff
+        );
+        text
+    }
+}
+
+/// The 36 characters of a UUID, without an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uuid {
+    bytes: [u8; 36],
+    len: usize,
+}
+
+impl Uuid {
+    /// The text form: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
+}
+
+impl Write for Uuid {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        let end = self.len + text.len();
+        let room = self.bytes.get_mut(self.len..end).ok_or(core::fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sequence is part of the trace format: this must never change.
+    #[test]
+    fn the_sequence_is_pinned() {
+        let mut rng = Rng::new(0);
+        assert_eq!(rng.next_u64(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(rng.next_u64(), 0x6e78_9e6a_a1b9_65f4);
+        assert_eq!(Rng::new(7).uuid().as_str(), Rng::new(7).uuid().as_str());
+    }
+
+    #[test]
+    fn uuids_are_version_4() {
+        let mut rng = Rng::new(1);
+        for _ in 0..1000 {
+            let id = rng.uuid();
+            assert_eq!(id.as_str().len(), 36);
+            assert_eq!(&id.as_str()[14..15], "4");
+            assert!("89ab".contains(&id.as_str()[19..20]));
+        }
+    }
+
+    #[test]
+    fn between_includes_both_ends() {
+        let mut rng = Rng::new(1);
+        let (low, high) = (Duration::from_micros(3), Duration::from_micros(5));
+        let seen: std::collections::BTreeSet<_> = (0..200).map(|_| rng.between(low, high).as_micros()).collect();
+        assert_eq!(seen.into_iter().collect::<std::vec::Vec<_>>(), [3, 4, 5]);
+        assert_eq!(rng.between(high, low), high, "an upside-down range is its lower end");
+    }
+}
