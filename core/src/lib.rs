@@ -29,12 +29,16 @@ extern crate alloc;
 extern crate std;
 
 pub mod cloud;
+pub mod config;
+pub mod hub;
 pub mod limits;
 pub mod message;
 pub mod rng;
 pub mod time;
 pub mod violation;
 
+pub use config::{Config, Profile};
+pub use hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 pub use message::{Content, Draft, Message};
 pub use time::{Instant, Now, UnixMillis};
 pub use violation::Violation;

@@ -108,7 +108,8 @@ mod tests {
     fn between_includes_both_ends() {
         let mut rng = Rng::new(1);
         let (low, high) = (Duration::from_micros(3), Duration::from_micros(5));
-        let seen: std::collections::BTreeSet<_> = (0..200).map(|_| rng.between(low, high).as_micros()).collect();
+        let seen: std::collections::BTreeSet<_> =
+            (0..200).map(|_| rng.between(low, high).as_micros()).collect();
         assert_eq!(seen.into_iter().collect::<std::vec::Vec<_>>(), [3, 4, 5]);
         assert_eq!(rng.between(high, low), high, "an upside-down range is its lower end");
     }

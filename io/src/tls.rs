@@ -152,15 +152,12 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named_with_its_remedy() {
+        check(|f| std::fs::remove_file(&f.ca).unwrap(), Some(("rootCA.crt", Problem::Missing, "tlsCaFile")));
+        check(|f| std::fs::remove_file(&f.certificate).unwrap(), Some(("own.crt", Problem::Missing, "join")));
         check(
-            |f| std::fs::remove_file(&f.ca).unwrap(),
-            Some(("rootCA.crt", Problem::Missing, "tlsCaFile")),
+            |f| std::fs::remove_file(&f.key).unwrap(),
+            Some(("own.key", Problem::Missing, "tlsPrivateKey")),
         );
-        check(
-            |f| std::fs::remove_file(&f.certificate).unwrap(),
-            Some(("own.crt", Problem::Missing, "join")),
-        );
-        check(|f| std::fs::remove_file(&f.key).unwrap(), Some(("own.key", Problem::Missing, "tlsPrivateKey")));
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod url;
 pub use accept::{Accepted, accept};
 pub use connect::{Target, connect};
 pub use error::{AcceptError, ConnectError, TlsFailure};
+pub(crate) use url::is_plain_name;
+pub use url::{complete_url, names_in_url};
 
 /// An open WebSocket, the node's end.
 pub type Stream = WebSocketStream<futures_rustls::client::TlsStream<TcpStream>>;

@@ -127,7 +127,9 @@ impl<'a> Walk<'a> {
                 self.index.timestamp_ms = number.parse().map_err(|_| Violation::WrongType { field })?;
                 Ok(())
             }
-            (Field::Header | Field::Route | Field::Sync | Field::Timestamp, _) => Err(Violation::WrongType { field }),
+            (Field::Header | Field::Route | Field::Sync | Field::Timestamp, _) => {
+                Err(Violation::WrongType { field })
+            }
             (_, b'"') => self.text_field(field),
             _ => Err(Violation::WrongType { field }),
         }
@@ -232,9 +234,18 @@ mod tests {
         check("{}", Ok(("", "", "null")));
         check(r#"{"HEADER":{"Msg_ID":"1"},"Route":{"gROUP":"g"}}"#, Ok(("1", "g", "null")));
         check(r#"{"header":{"msg_id":"1","msg_id":"2"},"content":1,"content":2}"#, Ok(("2", "", "2")));
-        check(r#"{"route":{"group":"g"},"header":{"msg_id":"1"},"route":{"source":"s"}}"#, Ok(("1", "g", "null")));
-        check(r#"{"header":{"msg_id":null,"sync":null,"timestamp":null},"route":null,"content":null}"#, Ok(("", "", "null")));
-        check(r#"{"header":{"msg_id":"\u0061\"b"},"route":{"\u0067roup":"\u003c"}}"#, Ok(("a\"b", "<", "null")));
+        check(
+            r#"{"route":{"group":"g"},"header":{"msg_id":"1"},"route":{"source":"s"}}"#,
+            Ok(("1", "g", "null")),
+        );
+        check(
+            r#"{"header":{"msg_id":null,"sync":null,"timestamp":null},"route":null,"content":null}"#,
+            Ok(("", "", "null")),
+        );
+        check(
+            r#"{"header":{"msg_id":"\u0061\"b"},"route":{"\u0067roup":"\u003c"}}"#,
+            Ok(("a\"b", "<", "null")),
+        );
         check("  {\"header\":{\"msg_id\":\"\\u0031\"}}\n", Ok(("1", "", "null")));
         check(r#"{"header":{"msg_id":"1"}}{"header":{"msg_id":"2"}}"#, Ok(("1", "", "null")));
         check(r#"{"header":{"msg_id":"1"}} rubbish"#, Ok(("1", "", "null")));

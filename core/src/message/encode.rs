@@ -191,7 +191,8 @@ impl Frame {
 
     /// Members that each begin with a comma, which the first one in an object must not have.
     fn append_members(&mut self, members: &str) {
-        let members = if self.out.ends_with('{') { members.strip_prefix(',').unwrap_or(members) } else { members };
+        let members =
+            if self.out.ends_with('{') { members.strip_prefix(',').unwrap_or(members) } else { members };
         self.out.push_str(members);
     }
 
@@ -241,8 +242,12 @@ mod tests {
 
     #[test]
     fn unknown_route_members_alone_are_well_formed() {
-        let sent = Message::decode(r#"{"header":{"sync":true},"route":{"x":1,"y":2}}"#).unwrap().into_link_form();
-        assert_eq!(&**sent.frame(), r#"{"header":{"msg_id":"","timestamp":0},"route":{"x":1,"y":2},"content":null}"#);
+        let sent =
+            Message::decode(r#"{"header":{"sync":true},"route":{"x":1,"y":2}}"#).unwrap().into_link_form();
+        assert_eq!(
+            &**sent.frame(),
+            r#"{"header":{"msg_id":"","timestamp":0},"route":{"x":1,"y":2},"content":null}"#
+        );
     }
 
     proptest! {

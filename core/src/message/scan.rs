@@ -249,10 +249,7 @@ mod tests {
         let nested = |depth: usize| String::from("[").repeat(depth) + &"]".repeat(depth);
         let max = NESTING_DEPTH_MAX as usize;
         assert!(Scanner::new(&nested(max)).skip_value(0).is_ok());
-        assert_eq!(
-            Scanner::new(&nested(max + 1)).skip_value(0),
-            Err(Violation::NestingTooDeep { at: max })
-        );
+        assert_eq!(Scanner::new(&nested(max + 1)).skip_value(0), Err(Violation::NestingTooDeep { at: max }));
     }
 
     proptest! {

@@ -91,7 +91,10 @@ impl fmt::Display for PkiError {
                 write!(f, "a server certificate needs at least one host name or IP address; name one")
             }
             Self::BadName { names, detail } => {
-                write!(f, "a certificate cannot carry the name `{names}` ({detail}); use ASCII host or node names")
+                write!(
+                    f,
+                    "a certificate cannot carry the name `{names}` ({detail}); use ASCII host or node names"
+                )
             }
             Self::Issue(error) => write!(f, "the certificate could not be made: {error}"),
         }

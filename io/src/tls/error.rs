@@ -108,7 +108,10 @@ impl fmt::Display for TlsError {
                  at another file"
             ),
             Problem::BadCertificate => {
-                write!(f, "the {what} is damaged or not X.509 v3 ({detail}); copy it there again or issue it anew")
+                write!(
+                    f,
+                    "the {what} is damaged or not X.509 v3 ({detail}); copy it there again or issue it anew"
+                )
             }
             Problem::EncryptedKey => write!(
                 f,
@@ -129,7 +132,10 @@ impl fmt::Display for TlsError {
                 "the {what} expired on {detail}; join the node again with a fresh token, or correct the system clock"
             ),
             Problem::NotYetValid => {
-                write!(f, "the {what} is not valid before {detail}; correct the system clock, or issue it anew")
+                write!(
+                    f,
+                    "the {what} is not valid before {detail}; correct the system clock, or issue it anew"
+                )
             }
             Problem::Rejected => write!(f, "the {what} cannot be used for TLS ({detail}); issue it anew"),
         }

@@ -111,7 +111,8 @@ pub(super) fn certified_key(
 /// Reads the key under its label first, and under the others after that: some peers write SEC1 bytes under
 /// `PRIVATE KEY`.
 fn signing_key(key: &Source, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>, TlsError> {
-    let absent = if key.contains("BEGIN ENCRYPTED PRIVATE KEY") { Problem::EncryptedKey } else { Problem::NoKey };
+    let absent =
+        if key.contains("BEGIN ENCRYPTED PRIVATE KEY") { Problem::EncryptedKey } else { Problem::NoKey };
     let keys = key.sections::<PrivateKeyDer<'static>>(absent)?;
     let load = |der: PrivateKeyDer<'static>| provider.key_provider.load_private_key(der).ok();
     keys.into_iter()
@@ -126,8 +127,8 @@ fn signing_key(key: &Source, provider: &CryptoProvider) -> Result<Arc<dyn Signin
 }
 
 fn check_validity(source: &Source, der: &[u8], now: SystemTime) -> Result<(), TlsError> {
-    let (_, certificate) = X509Certificate::from_der(der)
-        .map_err(|error| source.error(Problem::BadCertificate, error))?;
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|error| source.error(Problem::BadCertificate, error))?;
     let validity = certificate.validity();
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
@@ -169,7 +170,8 @@ mod tests {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut body = String::new();
         for chunk in der.chunks(3) {
-            let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            let bits =
+                chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
             for place in 0..4 {
                 let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
                 body.push(if place <= chunk.len() { char::from(letter) } else { '=' });

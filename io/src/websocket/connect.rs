@@ -90,8 +90,7 @@ fn request(target: &Target, address: &Address) -> Result<Request, ConnectError> 
 /// the others from being tried.
 async fn tcp(address: &Address, limit: Duration) -> Result<TcpStream, ConnectError> {
     let not_found = |error| ConnectError::NameNotFound { host: address.host.clone(), error };
-    let found =
-        smol::net::resolve((address.host.as_str(), address.port)).await.map_err(not_found)?;
+    let found = smol::net::resolve((address.host.as_str(), address.port)).await.map_err(not_found)?;
     let share = limit / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
     let mut failure = None;
     for address in found {
@@ -100,7 +99,8 @@ async fn tcp(address: &Address, limit: Duration) -> Result<TcpStream, ConnectErr
             Err(error) => failure = Some(error),
         }
     }
-    Err(failure.unwrap_or_else(|| not_found(std::io::Error::new(ErrorKind::NotFound, "the name has no address"))))
+    Err(failure
+        .unwrap_or_else(|| not_found(std::io::Error::new(ErrorKind::NotFound, "the name has no address"))))
 }
 
 async fn tcp_one(address: SocketAddr) -> Result<TcpStream, ConnectError> {

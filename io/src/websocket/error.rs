@@ -146,10 +146,9 @@ impl From<&rustls::Error> for TlsFailure {
             rustls::Error::InvalidCertificate(flaw) => match flaw {
                 C::UnknownIssuer | C::BadSignature => Self::UnknownIssuer,
                 C::NotValidForName | C::NotValidForNameContext { .. } => Self::WrongName(flaw.to_string()),
-                C::Expired
-                | C::ExpiredContext { .. }
-                | C::NotValidYet
-                | C::NotValidYetContext { .. } => Self::OutOfDate(flaw.to_string()),
+                C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+                    Self::OutOfDate(flaw.to_string())
+                }
                 other => Self::BadCertificate(other.to_string()),
             },
             rustls::Error::NoCertificatesPresented => Self::NoCertificate,
@@ -203,7 +202,10 @@ impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer => {
-                write!(f, "the peer's certificate is not signed by the configured authority; check the CA file")
+                write!(
+                    f,
+                    "the peer's certificate is not signed by the configured authority; check the CA file"
+                )
             }
             Self::WrongName(text) | Self::OutOfDate(text) => write!(f, "the peer's {text}"),
             Self::BadCertificate(text) => write!(f, "the peer's certificate is not acceptable: {text}"),
@@ -221,8 +223,12 @@ impl fmt::Display for AcceptError {
         match self {
             Self::Tcp(error) => write!(f, "the connection was lost at once: {error}"),
             Self::Tls { peer, failure } => write!(f, "{peer}: no secure connection: {failure}"),
-            Self::Refused { peer, status, reason } => write!(f, "{peer}: refused with HTTP {status}: {reason}"),
-            Self::Handshake { peer, problem } => write!(f, "{peer}: the upgrade to WebSocket failed: {problem}"),
+            Self::Refused { peer, status, reason } => {
+                write!(f, "{peer}: refused with HTTP {status}: {reason}")
+            }
+            Self::Handshake { peer, problem } => {
+                write!(f, "{peer}: the upgrade to WebSocket failed: {problem}")
+            }
             Self::Timeout { peer, limit } => {
                 write!(f, "{peer}: the link was not open within {} s", limit.as_secs_f64())
             }

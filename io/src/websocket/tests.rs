@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::{Error as WsError, Message, error::CapacityError};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use rustls::{ClientConfig, ServerConfig};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
@@ -252,10 +252,7 @@ fn nobody_listening_is_refused() {
         let (listener, port) = listen().await;
         drop(listener);
         let error = connect(&target(port), tls).await.err().unwrap();
-        assert!(
-            matches!(&error, ConnectError::Refused { address } if address.port() == port),
-            "{error}"
-        );
+        assert!(matches!(&error, ConnectError::Refused { address } if address.port() == port), "{error}");
     });
 }
 

@@ -24,7 +24,10 @@ pub(super) struct Refusal {
 pub(super) fn judge(request: &Request, certificate_node: Option<&str>) -> Result<Claim, Refusal> {
     let headers = request.headers();
     if let Some(origin) = foreign_origin(headers) {
-        return Err(Refusal { status: StatusCode::FORBIDDEN, reason: format!("origin {origin} is not allowed") });
+        return Err(Refusal {
+            status: StatusCode::FORBIDDEN,
+            reason: format!("origin {origin} is not allowed"),
+        });
     }
     let claim = claim(headers, request.uri())?;
     match certificate_node {

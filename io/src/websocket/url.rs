@@ -51,7 +51,7 @@ pub(super) fn parse(url: &str, project: &str, node: &str) -> Result<Address, Con
         path.to_owned()
     } else {
         for (what, value) in [("project id", project), ("node name", node)] {
-            if !is_plain(value) {
+            if !is_plain_name(value) {
                 return Err(bad(format!("the {what} `{value}` cannot be part of a URL")));
             }
         }
@@ -59,6 +59,19 @@ pub(super) fn parse(url: &str, project: &str, node: &str) -> Result<Address, Con
     };
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     Ok(Address { host: host.to_owned(), port, server_name, url: format!("wss://{authority}{path}{query}") })
+}
+
+/// Completes a configured address without connecting to it, to check a configuration: the URL that
+/// [`connect`](super::connect) would use.
+pub fn complete_url(url: &str, project_id: &str, node: &str) -> Result<String, ConnectError> {
+    parse(url, project_id, node).map(|address| address.url)
+}
+
+/// The project and the node that a URL's path `/{project}/{node}/events` names, when it has that form.
+pub fn names_in_url(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.trim().parse().ok()?;
+    let (project, node) = project_and_node(uri.path().trim_end_matches('/'))?;
+    Some((project.to_owned(), node.to_owned()))
 }
 
 /// Project and node from a request's path `/{project}/{node}/events`, when it has that form.
@@ -69,8 +82,8 @@ pub(super) fn project_and_node(path: &str) -> Option<(&str, &str)> {
         .then_some((project, node))
 }
 
-/// Whether the text stands for itself in a path: Kubernetes names always do.
-fn is_plain(text: &str) -> bool {
+/// Whether the text stands for itself in a path and in a header: Kubernetes names always do.
+pub(crate) fn is_plain_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
@@ -104,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn urls_are_checked_without_connecting() {
+        assert_eq!(complete_url("wss://h:1", "p", "n").unwrap(), "wss://h:1/p/n/events");
+        assert!(complete_url("h:1", "p", "n").is_err());
+        assert_eq!(names_in_url("wss://h:1/p/n/events/"), Some(("p".to_owned(), "n".to_owned())));
+        assert_eq!(names_in_url("wss://h:1/events"), None);
+        assert_eq!(names_in_url("\0"), None);
+    }
+
+    #[test]
     fn addresses_that_lead_nowhere_are_refused() {
         check("", Err("no URL"));
         check("127.0.0.1:10000", Err("wss://"));
@@ -128,7 +150,8 @@ mod tests {
     #[test]
     fn paths_name_project_and_node() {
         assert_eq!(project_and_node("/p/n/events"), Some(("p", "n")));
-        for path in ["", "/", "/p/n", "/p/n/event", "/p/n/events/", "//n/events", "/p//events", "p/n/events"] {
+        for path in ["", "/", "/p/n", "/p/n/event", "/p/n/events/", "//n/events", "/p//events", "p/n/events"]
+        {
             assert_eq!(project_and_node(path), None, "{path}");
         }
     }

@@ -1,0 +1,188 @@
+//! Acknowledged delivery to one node: a queue, and at most one message in flight.
+//!
+//! ```text
+//!  Idle ──written──▶ Waiting ──interval, sends < max──▶ Due ──written──▶ Waiting
+//!   ▲                 │   │                              │
+//!   ├── acknowledged ─┘   └─ interval, sends = max: to the back of the queue ──▶ Idle
+//!   └── acknowledged, or the session ended ──────────────┘
+//! ```
+//!
+//! The message in flight stays at the front of the queue until it is acknowledged: a session that ends takes nothing
+//! with it. Behaviour: KubeEdge `cloudhub/session`, `sendMessageWithRetry` and `syncAckMessage`.
+
+use super::config::CloudConfig;
+use super::lane::{Lane, Room};
+use super::versions::Versions;
+use crate::message::Message;
+use crate::time::Instant;
+
+/// How far the front of the queue has come in this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    /// Not written yet.
+    Idle,
+    /// Written so many times; its acknowledgement is expected by then.
+    Waiting { sends: u32, until: Instant },
+    /// To be written again as soon as the link has room.
+    Due { sends: u32 },
+}
+
+/// What an expired wait led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expired {
+    Resend,
+    Requeued,
+}
+
+/// The acknowledged messages of one node, kept across its sessions.
+#[derive(Debug, Clone)]
+pub(super) struct AcknowledgedDelivery {
+    lane: Lane,
+    flight: Flight,
+    versions: Versions,
+}
+
+impl AcknowledgedDelivery {
+    pub(super) fn new() -> AcknowledgedDelivery {
+        AcknowledgedDelivery { lane: Lane::default(), flight: Flight::Idle, versions: Versions::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lane.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lane.is_empty()
+    }
+
+    pub(super) fn front(&self) -> Option<&Message> {
+        self.lane.front()
+    }
+
+    pub(super) fn makes_old(&self, message: &Message) -> bool {
+        self.versions.makes_old(message)
+    }
+
+    pub(super) fn admits(&self, message: &Message, room: Room) -> bool {
+        self.lane.admits(message, room)
+    }
+
+    pub(super) fn push(&mut self, message: Message) {
+        self.versions.accept(&message);
+        self.lane.push(message);
+    }
+
+    /// The message to write now, if any.
+    pub(super) fn next_write(&self) -> Option<&Message> {
+        match self.flight {
+            Flight::Idle | Flight::Due { .. } => self.lane.front(),
+            Flight::Waiting { .. } => None,
+        }
+    }
+
+    /// The front was written; returns how many times by now.
+    pub(super) fn written(&mut self, now: Instant, config: &CloudConfig) -> u32 {
+        let sends = match self.flight {
+            Flight::Idle => 1,
+            Flight::Due { sends } | Flight::Waiting { sends, .. } => sends.saturating_add(1),
+        };
+        self.flight = Flight::Waiting { sends, until: now + config.resend_interval };
+        sends
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.flight {
+            Flight::Waiting { until, .. } => Some(until),
+            Flight::Idle | Flight::Due { .. } => None,
+        }
+    }
+
+    /// Ends a wait that is over, once, however late it is.
+    pub(super) fn expire(&mut self, now: Instant, config: &CloudConfig) -> Option<Expired> {
+        let Flight::Waiting { sends, until } = self.flight else { return None };
+        if now < until {
+            return None;
+        }
+        if sends < config.sends_max {
+            self.flight = Flight::Due { sends };
+            return Some(Expired::Resend);
+        }
+        self.flight = Flight::Idle;
+        self.lane.rotate();
+        Some(Expired::Requeued)
+    }
+
+    /// Takes out the message that a response answers. A response that comes after its message went back into the
+    /// queue counts too: else a node that needs longer than all resends would never be done.
+    pub(super) fn acknowledge(&mut self, parent_msg_id: &str) -> Option<Message> {
+        if parent_msg_id.is_empty() {
+            return None;
+        }
+        let position = self.lane.position(parent_msg_id)?;
+        if position == 0 {
+            self.flight = Flight::Idle;
+        }
+        self.lane.remove(position)
+    }
+
+    /// The session is over: the next one starts with the same front.
+    pub(super) fn disconnected(&mut self) {
+        self.flight = Flight::Idle;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Draft;
+    use alloc::string::String;
+    use core::fmt::Write;
+    use core::time::Duration;
+
+    /// Every state with every event, as a picture.
+    #[test]
+    fn the_transitions_are_pinned() {
+        let config =
+            CloudConfig { resend_interval: Duration::from_micros(5), sends_max: 2, ..CloudConfig::default() };
+        let states = [
+            ("Idle", Flight::Idle),
+            ("Waiting(1)", Flight::Waiting { sends: 1, until: Instant(15) }),
+            ("Waiting(2)", Flight::Waiting { sends: 2, until: Instant(15) }),
+            ("Due(1)", Flight::Due { sends: 1 }),
+        ];
+        type Event = fn(&mut AcknowledgedDelivery, &CloudConfig);
+        let events: [(&str, Event); 5] = [
+            ("written", |d, config| {
+                if d.next_write().is_some() {
+                    d.written(Instant(10), config);
+                }
+            }),
+            ("early", |d, config| drop(d.expire(Instant(14), config))),
+            ("late", |d, config| drop(d.expire(Instant(15), config))),
+            ("acknowledged", |d, _| drop(d.acknowledge("a"))),
+            ("disconnected", |d, _| d.disconnected()),
+        ];
+        let mut picture = String::from("\n");
+        for (state, flight) in states {
+            for (event, apply) in events {
+                let mut delivery = AcknowledgedDelivery::new();
+                for msg_id in ["a", "b"] {
+                    delivery.push(Draft { msg_id, ..Draft::default() }.encode().unwrap());
+                }
+                delivery.flight = flight;
+                apply(&mut delivery, &config);
+                let to = match delivery.flight {
+                    Flight::Idle => String::from("Idle"),
+                    Flight::Waiting { sends, .. } => alloc::format!("Waiting({sends})"),
+                    Flight::Due { sends } => alloc::format!("Due({sends})"),
+                };
+                let front = delivery.front().map_or("", Message::msg_id);
+                writeln!(picture, "{state:<10} × {event:<12} → {to:<10} front {front} of {}", delivery.len())
+                    .unwrap();
+            }
+        }
+        assert_eq!(picture, PICTURE, "{picture}");
+    }
+
+    const PICTURE: &str = "";
+}

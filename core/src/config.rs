@@ -1,0 +1,113 @@
+//! What can be configured, with KubeEdge's own defaults where it has one.
+
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Which generation of KubeEdge's edge hub the routing follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Profile {
+    /// The hub of 2022 onwards.
+    #[default]
+    Current,
+    /// The hub of late 2019: one bus group, sync waits bounded by the heartbeat.
+    Classic,
+}
+
+/// The rate limit on what modules send: a token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Messages per second in the long run.
+    pub per_second: u32,
+    /// Messages that may leave at once after a quiet time.
+    pub burst: u32,
+}
+
+/// The hub's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Which routing table is used.
+    pub profile: Profile,
+    /// Time between keepalive messages (`modules.edgeHub.heartbeat`). CloudHub drops a node after 30 s without one.
+    pub heartbeat: Duration,
+    /// Longest time without a ping on an open link.
+    pub ping_interval: Duration,
+    /// Pings in a row that may stay unanswered; at least 1. A silent link is lost after
+    /// `ping_interval × (ping_misses + 1)`.
+    pub ping_misses: u32,
+    /// A ping follows this many messages, so that its pong confirms them.
+    pub barrier_messages: u32,
+    /// … or this long after the first unconfirmed one.
+    pub barrier_after: Duration,
+    /// Longest time that opening a link may take (`websocket.handshakeTimeout`).
+    pub open_timeout: Duration,
+    /// Upper end of the first wait after a lost link; it doubles with every failed attempt.
+    pub backoff_base: Duration,
+    /// The largest upper end.
+    pub backoff_max: Duration,
+    /// A link that lived this long puts the backoff back to its base.
+    pub stable_after: Duration,
+    /// How long a sync request waits, unless it says otherwise itself.
+    pub sync_timeout: Duration,
+    /// Rate limit on modules' messages; `None` for no limit. Control traffic is exempt.
+    pub rate: Option<Rate>,
+    /// Messages of modules that the outbox holds, unconfirmed ones included.
+    pub outbox_messages: usize,
+    /// … and their bytes.
+    pub outbox_bytes: usize,
+    /// A module that takes nothing for this long while messages wait for it is declared stalled.
+    pub stall_limit: Duration,
+    /// How long an orderly shutdown may take to get rid of what is queued.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            profile: Profile::Current,
+            heartbeat: Duration::from_secs(15),
+            ping_interval: Duration::from_secs(5),
+            ping_misses: 3,
+            barrier_messages: 128,
+            barrier_after: Duration::from_millis(50),
+            open_timeout: Duration::from_secs(30),
+            backoff_base: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            stable_after: Duration::from_secs(30),
+            sync_timeout: Duration::from_secs(60),
+            rate: Some(Rate { per_second: 30, burst: 60 }),
+            outbox_messages: 8192,
+            outbox_bytes: 16 * 1024 * 1024,
+            stall_limit: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults of the hub of 2019, whose sync waits last one heartbeat.
+    pub fn classic() -> Config {
+        let config = Config::default();
+        Config { profile: Profile::Classic, sync_timeout: config.heartbeat, ..config }
+    }
+
+    /// The configuration with every value inside the range in which the hub's promises hold.
+    pub(crate) fn clamped(mut self) -> Config {
+        let shortest = Duration::from_millis(1);
+        for length in
+            [&mut self.heartbeat, &mut self.ping_interval, &mut self.barrier_after, &mut self.open_timeout]
+        {
+            *length = (*length).max(shortest);
+        }
+        self.sync_timeout = self.sync_timeout.max(shortest);
+        self.stall_limit = self.stall_limit.max(shortest);
+        self.shutdown_grace = self.shutdown_grace.max(shortest);
+        self.ping_misses = self.ping_misses.max(1);
+        self.barrier_messages = self.barrier_messages.max(1);
+        self.outbox_messages = self.outbox_messages.max(1);
+        self.rate = self
+            .rate
+            .filter(|rate| rate.per_second > 0)
+            .map(|rate| Rate { burst: rate.burst.max(1), ..rate });
+        self
+    }
+}

@@ -1,0 +1,219 @@
+//! The edge side: one state machine between the node's modules and the cloud.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `input`, `output`, `note` | the two closed lists, and what is told about them |
+//! | `lifecycle` | dialling, connect info, losing the link, shutting down |
+//! | `upstream` | from a module into the outbox and onto the link |
+//! | `downstream` | from the link to the modules |
+//! | `timers` | every deadline with its reason |
+//! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
+//! | `route`, `sync_keeper` | who receives, who waits |
+//! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `modules` | who has joined, and how much each can take |
+//! | `account` | the books |
+//!
+//! Behaviour: KubeEdge `edge/pkg/edgehub` (`edgehub.go`, `process.go`), less the defects named in each file.
+
+mod account;
+mod backoff;
+mod downstream;
+mod input;
+mod keepalive;
+mod lifecycle;
+pub mod link;
+mod modules;
+mod note;
+mod outbox;
+mod output;
+pub mod route;
+mod sync_keeper;
+mod throttle;
+mod timers;
+mod upstream;
+
+pub use account::{Account, Ledger};
+pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+pub use link::LinkState;
+pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
+pub use output::Output;
+pub use timers::{Deadline, TimerKind};
+
+use crate::config::Config;
+use crate::rng::Rng;
+use crate::time::{Instant, Now};
+use alloc::collections::VecDeque;
+use backoff::Backoff;
+use keepalive::Keepalive;
+use modules::Modules;
+use outbox::{Bounds, Outbox};
+use sync_keeper::SyncKeeper;
+use throttle::Throttle;
+
+/// The edge hub. See the crate's page for the five steps of driving it.
+///
+/// ```
+/// use edgehub_core::{Config, Hub, Input, LinkEvent, Now, Output};
+/// let mut hub = Hub::new(Config::default(), 7, Now::new(0, 1_700_000_000_000));
+/// let Some(Output::Open { epoch }) = hub.poll_output() else { panic!("dials at once") };
+/// hub.handle(Now::new(1_000, 1_700_000_000_001), Input::Link { epoch, event: LinkEvent::Opened });
+/// let written = core::iter::from_fn(|| hub.poll_output())
+///     .find_map(|output| match output { Output::Write { message, .. } => Some(message), _ => None });
+/// assert_eq!(written.map(|message| message.operation().to_string()), Some("keepalive".into()));
+/// ```
+#[derive(Debug)]
+pub struct Hub {
+    config: Config,
+    rng: Rng,
+    now: Now,
+    outputs: VecDeque<Output>,
+    account: Account,
+    // The link.
+    state: LinkState,
+    epoch: LinkEpoch,
+    backoff: Backoff,
+    /// When the present state ends by itself: opening, waiting, draining.
+    state_ends: Option<Instant>,
+    opened_at: Option<Instant>,
+    keepalive: Keepalive,
+    paused: bool,
+    /// Written, not yet flushed.
+    in_flight: Bounds,
+    // Upstream.
+    outbox: Outbox,
+    throttle: Throttle,
+    intake_open: bool,
+    last_ping: u64,
+    pinged_at: Instant,
+    /// Messages written since the last ping, and when the next one is due for their sake.
+    uncovered: u32,
+    barrier_at: Option<Instant>,
+    // Downstream.
+    modules: Modules,
+    sync_keeper: SyncKeeper,
+}
+
+impl Hub {
+    /// A hub that wants to dial. `seed` decides every jitter and message id.
+    pub fn new(config: Config, seed: u64, now: Now) -> Hub {
+        let config = config.clamped();
+        let mut hub = Hub {
+            rng: Rng::new(seed),
+            now,
+            outputs: VecDeque::new(),
+            account: Account::default(),
+            state: LinkState::Waiting,
+            epoch: LinkEpoch(0),
+            backoff: Backoff::default(),
+            state_ends: None,
+            opened_at: None,
+            keepalive: Keepalive::new(now.mono, &config),
+            paused: false,
+            in_flight: Bounds { messages: 0, bytes: 0 },
+            outbox: Outbox::new(bounds(&config)),
+            throttle: Throttle::new(config.rate, now.mono),
+            intake_open: true,
+            last_ping: 0,
+            pinged_at: now.mono,
+            uncovered: 0,
+            barrier_at: None,
+            modules: Modules::default(),
+            sync_keeper: SyncKeeper::default(),
+            config,
+        };
+        hub.open();
+        hub
+    }
+
+    /// Takes one input. Never fails, never panics, and does a bounded amount of work.
+    ///
+    /// Deadlines that have come are settled first: an answer that arrives at its deadline is late.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.advance(now);
+        self.settle_timers();
+        match input {
+            Input::Tick => {}
+            Input::Link { epoch, event } => self.link_event(epoch, event),
+            Input::Module { module, event } => self.module_event(module, event),
+            Input::Shutdown => self.shutdown(),
+            Input::Reconfigure(config) => self.reconfigure(*config),
+        }
+        self.pump();
+    }
+
+    /// The next thing to do, in order, until there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The books: where every accepted message is.
+    pub fn account(&self) -> Account {
+        let mut account = self.account;
+        account.up.pending = self.outbox.len() as u64;
+        account.down.pending = self.modules.queued() as u64;
+        account
+    }
+
+    /// Where the link is in its life.
+    pub fn link_state(&self) -> LinkState {
+        self.state
+    }
+
+    /// The epoch of the latest link.
+    pub fn epoch(&self) -> LinkEpoch {
+        self.epoch
+    }
+
+    /// Sync requests that wait for an answer.
+    pub fn pending_requests(&self) -> usize {
+        self.sync_keeper.len()
+    }
+
+    /// Moves the clocks on. A monotonic clock that goes back is held; the wall clock may do as it likes.
+    fn advance(&mut self, now: Now) {
+        if now.mono < self.now.mono {
+            let by = self.now.mono.since(now.mono);
+            self.note(Note::ClockBack { by });
+        }
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+    }
+
+    fn module_event(&mut self, module: ModuleId, event: ModuleEvent) {
+        match event {
+            ModuleEvent::Joined { name, groups, credit } => {
+                let stopped = self.state == LinkState::Stopped;
+                if stopped || !self.modules.join(module, name, groups, credit) {
+                    self.outputs.push_back(Output::JoinRefused { module });
+                }
+            }
+            ModuleEvent::Left => self.module_left(module),
+            ModuleEvent::Sent { message, timeout } => self.sent(module, message, timeout),
+            ModuleEvent::Ready { credit } => self.module_ready(module, credit),
+        }
+    }
+
+    fn reconfigure(&mut self, config: Config) {
+        let config = config.clamped();
+        if config.rate != self.config.rate {
+            self.throttle = Throttle::new(config.rate, self.now.mono);
+        }
+        self.outbox.set_bounds(bounds(&config));
+        self.config = config;
+    }
+
+    /// Leaves nothing ready behind: writes what can be written, and opens or closes the taps on both sides.
+    fn pump(&mut self) {
+        self.write_ready();
+        self.finish_draining();
+        self.adjust_intake();
+        self.adjust_reading();
+    }
+
+    fn note(&mut self, note: Note) {
+        self.outputs.push_back(Output::Note(note));
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    Bounds { messages: config.outbox_messages, bytes: config.outbox_bytes }
+}

@@ -1,0 +1,69 @@
+//! The books: every accepted message ends in exactly one place.
+
+use super::note::DropReason;
+use serde::Serialize;
+
+/// One direction's books. `accepted = settled + pending + dropped`, at every moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Ledger {
+    /// Messages taken in. Downstream, a message for several modules counts once for each.
+    pub accepted: u64,
+    /// Upstream: confirmed by the cloud's pong. Downstream: delivered, or answered by the hub itself.
+    pub settled: u64,
+    /// Queued, or written and not yet confirmed.
+    pub pending: u64,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Ledger {
+    /// Messages dropped for this reason.
+    pub fn dropped_for(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Messages dropped for any reason.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Whether the books balance.
+    pub fn balanced(&self) -> bool {
+        self.accepted == self.settled + self.pending + self.dropped()
+    }
+
+    pub(super) fn drop_one(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}
+
+/// Both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Account {
+    /// From modules, and from the hub itself, to the cloud.
+    pub up: Ledger,
+    /// From the cloud, and from the hub itself, to modules.
+    pub down: Ledger,
+    /// Frames that were not messages.
+    pub malformed: u64,
+    /// Links that came up.
+    pub links: u64,
+}
+
+impl Account {
+    /// Whether both books balance.
+    pub fn balanced(&self) -> bool {
+        self.up.balanced() && self.down.balanced()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_column() {
+        for (column, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, column);
+        }
+    }
+}

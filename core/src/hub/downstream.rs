@@ -1,0 +1,195 @@
+//! From the link to the modules.
+
+use super::input::ModuleId;
+use super::modules::Delivery;
+use super::route::{Decision, Receiver, decide};
+use super::sync_keeper::Waiter;
+use super::{Direction, DropReason, Hub, LinkEnd, Note, Output, SyncOutcome};
+use crate::message::{Content, Draft, Message, operation};
+use crate::violation::Violation;
+use alloc::format;
+
+impl Hub {
+    /// A message arrived.
+    pub(super) fn received(&mut self, message: Message) {
+        self.keepalive.heard(self.now.mono);
+        if message.is_link_control() {
+            return self.answer_link_control(&message);
+        }
+        let answered =
+            if message.is_response() { self.sync_keeper.end(message.parent_msg_id()) } else { None };
+        if let Some(waiter) = &answered {
+            self.note(Note::SyncEnded {
+                msg_id: waiter.request.msg_id().into(),
+                outcome: match message.operation() {
+                    operation::ERROR => SyncOutcome::Error,
+                    _ => SyncOutcome::Response,
+                },
+            });
+        }
+        let profile = self.config.profile;
+        let Decision { waiter_first, receiver } =
+            decide(profile, message.group(), message.source(), message.is_response());
+        match answered {
+            Some(waiter) if waiter_first => self.deliver(waiter.module, message),
+            waiter => self.deliver_by_table(receiver, message, waiter.map(|waiter| waiter.module)),
+        }
+    }
+
+    /// Hands a message to whom the table names, and to a waiter who would not get it that way.
+    fn deliver_by_table(&mut self, receiver: Receiver, message: Message, waiter: Option<ModuleId>) {
+        match receiver {
+            Receiver::Group(group) => {
+                let outside = waiter.filter(|&waiter| !self.modules.in_group(waiter, group));
+                self.deliver_to_group(group, message, outside);
+            }
+            Receiver::Module(name) => {
+                let named = self.modules.named(name);
+                if let Some(waiter) = waiter.filter(|&waiter| named != Some(waiter)) {
+                    self.deliver(waiter, message.clone());
+                }
+                match named {
+                    Some(module) => self.deliver(module, message),
+                    None => self.undeliverable(&message, DropReason::NoReceiver),
+                }
+            }
+            Receiver::Nobody(reason) => self.undeliverable(&message, reason),
+        }
+    }
+
+    /// Hands a message to every module of a group, and to one more.
+    pub(super) fn deliver_to_group(&mut self, group: &str, message: Message, also: Option<ModuleId>) {
+        let mut last = also.or_else(|| self.modules.member(group, 0));
+        let mut next = usize::from(also.is_none());
+        while let Some(module) = last {
+            last = self.modules.member(group, next);
+            next += 1;
+            if last.is_none() {
+                return self.deliver(module, message);
+            }
+            self.deliver(module, message.clone());
+        }
+        self.undeliverable(&message, DropReason::NoReceiver);
+    }
+
+    /// Hands a message to a module, now or when it can take it.
+    fn deliver(&mut self, module: ModuleId, message: Message) {
+        self.account.down.accepted += 1;
+        match self.modules.deliver(module, message, self.now.mono) {
+            Delivery::Now(message) => self.hand_over(module, message),
+            Delivery::Queued => {}
+            Delivery::Dropped(message, reason) => self.dropped_down(&message, reason),
+        }
+    }
+
+    fn hand_over(&mut self, module: ModuleId, message: Message) {
+        self.account.down.settled += 1;
+        self.outputs.push_back(Output::Deliver { module, message });
+    }
+
+    fn undeliverable(&mut self, message: &Message, reason: DropReason) {
+        self.account.down.accepted += 1;
+        self.dropped_down(message, reason);
+    }
+
+    pub(super) fn dropped_down(&mut self, message: &Message, reason: DropReason) {
+        self.account.down.drop_one(reason);
+        self.note(Note::Dropped { direction: Direction::Down, msg_id: message.msg_id().into(), reason });
+    }
+
+    /// `ping`, `pong` and `config` are answered by whoever receives them, and go no further.
+    fn answer_link_control(&mut self, message: &Message) {
+        self.account.down.accepted += 1;
+        self.account.down.settled += 1;
+        let id = self.rng.uuid();
+        let answer = Draft {
+            content: Content::Text("ack"),
+            ..Draft::response_to(message, id.as_str(), self.now.wall)
+        };
+        if let Ok(answer) = answer.encode() {
+            self.enqueue_own(answer);
+        }
+    }
+
+    /// A frame arrived that is not a message.
+    pub(super) fn malformed(&mut self, violation: Violation) {
+        self.keepalive.heard(self.now.mono);
+        self.account.malformed += 1;
+        self.note(Note::Violation { epoch: self.epoch, violation });
+        if !violation.link_survives() {
+            self.link_lost(LinkEnd::Violation);
+        }
+    }
+
+    /// Tells a requester that no answer will come.
+    pub(super) fn sync_ended(&mut self, waiter: Waiter, outcome: SyncOutcome) {
+        self.note(Note::SyncEnded { msg_id: waiter.request.msg_id().into(), outcome });
+        let why = match outcome {
+            SyncOutcome::Rejected(reason) => format!("rejected: {reason}"),
+            _ => "timeout: the cloud did not answer in time".into(),
+        };
+        self.deliver_error(waiter.module, &waiter.request, &why);
+    }
+
+    /// Tells a requester that its request was not accepted at all.
+    pub(super) fn request_rejected(&mut self, module: ModuleId, request: &Message, reason: DropReason) {
+        self.note(Note::SyncEnded {
+            msg_id: request.msg_id().into(),
+            outcome: SyncOutcome::Rejected(reason),
+        });
+        if self.modules.is_joined(module) {
+            self.deliver_error(module, request, &format!("rejected: {reason}"));
+        }
+    }
+
+    fn deliver_error(&mut self, module: ModuleId, request: &Message, why: &str) {
+        let id = self.rng.uuid();
+        let error = Draft {
+            operation: operation::ERROR,
+            content: Content::Text(why),
+            ..Draft::response_to(request, id.as_str(), self.now.wall)
+        };
+        if let Ok(error) = error.encode() {
+            self.deliver(module, error);
+        }
+    }
+
+    /// A module left: what waited for it is dropped, and what it waited for has nobody to go to.
+    pub(super) fn module_left(&mut self, module: ModuleId) {
+        let Some(inbox) = self.modules.leave(module) else { return };
+        for message in inbox {
+            self.dropped_down(&message, DropReason::ModuleGone);
+        }
+        for waiter in self.sync_keeper.end_all(Some(module)) {
+            self.note(Note::SyncEnded {
+                msg_id: waiter.request.msg_id().into(),
+                outcome: SyncOutcome::Rejected(DropReason::ModuleGone),
+            });
+        }
+    }
+
+    /// A module can take more.
+    pub(super) fn module_ready(&mut self, module: ModuleId, credit: u32) {
+        if self.modules.ready(module, credit, self.now.mono) {
+            self.note(Note::ModuleRecovered { module });
+        }
+        while let Some(message) = self.modules.pop(module) {
+            self.hand_over(module, message);
+        }
+    }
+
+    /// Stops reading the link while an inbox is filling up, and goes on once all are nearly empty.
+    pub(super) fn adjust_reading(&mut self) {
+        if !self.state.is_open() {
+            return;
+        }
+        if !self.paused && self.modules.wants_pause() {
+            self.paused = true;
+            self.outputs.push_back(Output::Pause { epoch: self.epoch });
+        } else if self.paused && self.modules.allows_resume() {
+            self.paused = false;
+            self.keepalive.heard(self.now.mono);
+            self.outputs.push_back(Output::Resume { epoch: self.epoch });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What can happen to a hub. The list is closed: everything a driver may say is here.
+
+use crate::config::Config;
+use crate::message::Message;
+use crate::violation::Violation;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// The generation of a link. It rises by one with every [`Output::Open`](super::Output::Open); whatever an older
+/// generation still has to say changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct LinkEpoch(pub u64);
+
+/// A joined module, by a number of the driver's choosing. Numbers are not used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ModuleId(pub u32);
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// The time of the next deadline came, or so the driver believes.
+    Tick,
+    /// Something about the link.
+    Link {
+        /// The link it is about.
+        epoch: LinkEpoch,
+        /// What happened.
+        event: LinkEvent,
+    },
+    /// Something about a module.
+    Module {
+        /// The module it is about.
+        module: ModuleId,
+        /// What happened.
+        event: ModuleEvent,
+    },
+    /// End in good order: send what is queued, then close. [`Output::Stopped`](super::Output::Stopped) follows.
+    Shutdown,
+    /// Go on with another configuration; timers that already run keep their length once.
+    Reconfigure(Box<Config>),
+}
+
+/// What a link can report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkEvent {
+    /// The handshake is complete: frames can be written.
+    Opened,
+    /// The link could not be opened.
+    OpenFailed,
+    /// A frame arrived and is a message.
+    Received(Message),
+    /// A frame arrived and is not a message.
+    Malformed(Violation),
+    /// So much of what was written has been handed to the operating system.
+    Flushed {
+        /// Messages.
+        messages: usize,
+        /// Their bytes, as [`Message::bytes`] counts them.
+        bytes: usize,
+    },
+    /// The peer answered the ping of this number.
+    Pong(u64),
+    /// The link is gone, whoever ended it.
+    Closed,
+}
+
+/// What a module can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ModuleEvent {
+    /// It joins.
+    Joined {
+        /// Its name, unique among joined modules.
+        name: Box<str>,
+        /// The groups it receives for.
+        groups: Vec<Box<str>>,
+        /// Messages it can take before it says [`ModuleEvent::Ready`].
+        credit: u32,
+    },
+    /// It leaves; what waits for it is dropped.
+    Left,
+    /// It sends a message to the cloud.
+    Sent {
+        /// The message; `header.sync` makes it a request.
+        message: Message,
+        /// How long a request waits, if not the configured time.
+        timeout: Option<Duration>,
+    },
+    /// It can take so many more messages.
+    Ready {
+        /// Messages.
+        credit: u32,
+    },
+}

@@ -1,0 +1,189 @@
+//! Dialling, connect info, losing the link, shutting down.
+
+use super::input::LinkEpoch;
+use super::keepalive::Keepalive;
+use super::link::{LinkChange, LinkState};
+use super::outbox::Bounds;
+use super::route::CONNECT_INFO_GROUPS;
+use super::{DropReason, Hub, LinkEnd, LinkEvent, Note, Output, SyncOutcome};
+use crate::message::{Content, Draft, operation};
+
+impl Hub {
+    /// Moves the link on; `false` when the change has no place in its state, and then nothing changed.
+    fn change(&mut self, change: LinkChange) -> bool {
+        let Some(next) = self.state.after(change) else { return false };
+        self.state = next;
+        true
+    }
+
+    /// Dials.
+    pub(super) fn open(&mut self) {
+        if self.change(LinkChange::WaitOver) {
+            self.epoch = LinkEpoch(self.epoch.0 + 1);
+            self.state_ends = Some(self.now.mono + self.config.open_timeout);
+            self.outputs.push_back(Output::Open { epoch: self.epoch });
+        }
+    }
+
+    /// An event of a link. One that is not the current link changes nothing.
+    pub(super) fn link_event(&mut self, epoch: LinkEpoch, event: LinkEvent) {
+        let current = matches!(self.state, LinkState::Opening | LinkState::Up | LinkState::Draining);
+        if epoch != self.epoch || !current {
+            return self.note(Note::StaleLinkEvent { epoch });
+        }
+        match (event, self.state.is_open()) {
+            (LinkEvent::Opened, false) => self.link_up(),
+            (LinkEvent::OpenFailed | LinkEvent::Closed, false) => self.open_failed(LinkEnd::OpenFailed),
+            (LinkEvent::Closed, true) => self.link_lost(LinkEnd::Closed),
+            (LinkEvent::Received(message), true) => self.received(message),
+            (LinkEvent::Malformed(violation), true) => self.malformed(violation),
+            (LinkEvent::Flushed { messages, bytes }, true) => self.flushed(messages, bytes),
+            (LinkEvent::Pong(number), true) => self.pong(number),
+            _ => self.note(Note::UnexpectedLinkEvent { epoch }),
+        }
+    }
+
+    fn link_up(&mut self) {
+        if !self.change(LinkChange::Opened) {
+            return;
+        }
+        let now = self.now.mono;
+        self.state_ends = None;
+        self.opened_at = Some(now);
+        self.keepalive = Keepalive::new(now, &self.config);
+        self.in_flight = Bounds { messages: 0, bytes: 0 };
+        self.account.links += 1;
+        self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
+        self.send_keepalive();
+        self.publish_connect_info("cloud_connected");
+    }
+
+    /// The link could not be opened, or not in time.
+    pub(super) fn open_failed(&mut self, end: LinkEnd) {
+        if self.change(LinkChange::OpenFailed) {
+            if end == LinkEnd::OpenTimeout {
+                self.outputs.push_back(Output::Close { epoch: self.epoch });
+            }
+            self.wait_to_dial(end, 0);
+        }
+    }
+
+    /// An open link ended, or was found dead.
+    pub(super) fn link_lost(&mut self, end: LinkEnd) {
+        let was = self.state;
+        if !self.change(LinkChange::Lost) {
+            return;
+        }
+        if end != LinkEnd::Closed {
+            self.outputs.push_back(Output::Close { epoch: self.epoch });
+        }
+        let unconfirmed = self.link_ended();
+        if was == LinkState::Draining {
+            self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: None, unconfirmed });
+            self.publish_connect_info("cloud_disconnected");
+            return self.stopped();
+        }
+        self.wait_to_dial(end, unconfirmed);
+        self.publish_connect_info("cloud_disconnected");
+    }
+
+    /// Puts back what belonged to the link; returns how much was unconfirmed.
+    fn link_ended(&mut self) -> usize {
+        let unconfirmed = self.outbox.unconfirmed();
+        self.paused = false;
+        self.barrier_at = None;
+        self.uncovered = 0;
+        for entry in self.outbox.link_lost() {
+            self.dropped_up(&entry.message, DropReason::LinkLost);
+        }
+        unconfirmed
+    }
+
+    fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
+        let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
+        let wait = self.backoff.after(lived, &self.config, &mut self.rng);
+        self.state_ends = Some(self.now.mono + wait);
+        self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });
+    }
+
+    /// Tells every module group once that the link came or went.
+    fn publish_connect_info(&mut self, content: &str) {
+        for group in CONNECT_INFO_GROUPS {
+            if self.modules.member(group, 0).is_none() {
+                continue;
+            }
+            let id = self.rng.uuid();
+            let draft = Draft {
+                msg_id: id.as_str(),
+                timestamp: self.now.wall,
+                source: "edgehub",
+                group,
+                operation: operation::CONNECT,
+                resource: "node/connection",
+                content: Content::Text(content),
+                ..Draft::default()
+            };
+            if let Ok(message) = draft.encode() {
+                self.deliver_to_group(group, message, None);
+            }
+        }
+    }
+
+    /// Ends in good order: what is queued leaves first, within the grace.
+    pub(super) fn shutdown(&mut self) {
+        let was = self.state;
+        if !self.change(LinkChange::Shutdown) {
+            return;
+        }
+        if self.state == LinkState::Draining {
+            self.state_ends = Some(self.now.mono + self.config.shutdown_grace);
+            return;
+        }
+        if was == LinkState::Opening {
+            self.outputs.push_back(Output::Close { epoch: self.epoch });
+        }
+        self.stopped();
+    }
+
+    /// Stops once a drain has nothing left to do.
+    pub(super) fn finish_draining(&mut self) {
+        if self.state != LinkState::Draining || self.outbox.queued() > 0 {
+            return;
+        }
+        if self.outbox.unconfirmed() == 0 {
+            self.stop();
+        } else if self.uncovered > 0 {
+            // The last pong is all that is missing: ask for it now.
+            self.ping();
+        }
+    }
+
+    /// A drain is over.
+    pub(super) fn stop(&mut self) {
+        if !self.change(LinkChange::Drained) {
+            return;
+        }
+        self.outputs.push_back(Output::Close { epoch: self.epoch });
+        let unconfirmed = self.link_ended();
+        self.note(Note::LinkDown { epoch: self.epoch, end: LinkEnd::Shutdown, retry_in: None, unconfirmed });
+        self.publish_connect_info("cloud_disconnected");
+        self.stopped();
+    }
+
+    /// Closes the books: what is still queued is dropped, whoever still waits is told.
+    fn stopped(&mut self) {
+        self.state_ends = None;
+        while let Some(lane) = self.outbox.next_lane() {
+            if let Some(entry) = self.outbox.pop(lane) {
+                self.dropped_up(&entry.message, DropReason::Shutdown);
+            }
+        }
+        for waiter in self.sync_keeper.end_all(None) {
+            self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::Shutdown));
+        }
+        for message in self.modules.empty_all() {
+            self.dropped_down(&message, DropReason::Shutdown);
+        }
+        self.outputs.push_back(Output::Stopped);
+    }
+}

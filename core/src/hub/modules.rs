@@ -1,0 +1,218 @@
+//! The joined modules, their groups and their inboxes.
+//!
+//! A module says how many messages it can take; beyond that they wait in its inbox. A filling inbox stops the reading
+//! of the link; an inbox that nobody empties for too long is emptied by the hub, with the reason, so that one stalled
+//! module hurts itself only (defects D3, D9, D11).
+
+use super::input::ModuleId;
+use super::note::DropReason;
+use crate::limits::{
+    INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT, MODULE_GROUPS_MAX, MODULES_MAX,
+};
+use crate::message::Message;
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+#[derive(Debug)]
+struct Module {
+    name: Box<str>,
+    groups: Vec<Box<str>>,
+    credit: u32,
+    inbox: VecDeque<Message>,
+    inbox_bytes: usize,
+    /// Since when messages wait and none was taken.
+    waiting_since: Option<Instant>,
+    stalled: bool,
+}
+
+/// What became of a message for a module.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// It goes out now.
+    Now(Message),
+    /// It waits in the inbox.
+    Queued,
+    /// It does not.
+    Dropped(Message, DropReason),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Modules {
+    joined: BTreeMap<ModuleId, Module>,
+    names: BTreeMap<Box<str>, ModuleId>,
+    groups: BTreeMap<Box<str>, Vec<ModuleId>>,
+    queued: usize,
+}
+
+impl Modules {
+    /// Messages that wait in all inboxes.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(super) fn is_joined(&self, module: ModuleId) -> bool {
+        self.joined.contains_key(&module)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<ModuleId> {
+        self.names.get(name).copied()
+    }
+
+    /// The `at`-th module of a group, in the order in which they joined.
+    pub(super) fn member(&self, group: &str, at: usize) -> Option<ModuleId> {
+        self.groups.get(group)?.get(at).copied()
+    }
+
+    pub(super) fn in_group(&self, module: ModuleId, group: &str) -> bool {
+        self.joined.get(&module).is_some_and(|module| module.groups.iter().any(|name| &**name == group))
+    }
+
+    /// Adds a module; `false` when its name or number is taken, or a limit is reached.
+    pub(super) fn join(
+        &mut self,
+        id: ModuleId,
+        name: Box<str>,
+        mut groups: Vec<Box<str>>,
+        credit: u32,
+    ) -> bool {
+        groups.sort();
+        groups.dedup();
+        if self.joined.len() >= MODULES_MAX
+            || groups.len() > MODULE_GROUPS_MAX
+            || self.joined.contains_key(&id)
+            || self.names.contains_key(&name)
+        {
+            return false;
+        }
+        for group in &groups {
+            self.groups.entry(group.clone()).or_default().push(id);
+        }
+        self.names.insert(name.clone(), id);
+        let module = Module {
+            name,
+            groups,
+            credit,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            waiting_since: None,
+            stalled: false,
+        };
+        self.joined.insert(id, module);
+        true
+    }
+
+    /// Removes a module and returns what waited for it; `None` if it had not joined.
+    pub(super) fn leave(&mut self, id: ModuleId) -> Option<VecDeque<Message>> {
+        let module = self.joined.remove(&id)?;
+        self.names.remove(&module.name);
+        for group in &module.groups {
+            if let Some(members) = self.groups.get_mut(group) {
+                members.retain(|member| *member != id);
+            }
+        }
+        self.queued -= module.inbox.len();
+        Some(module.inbox)
+    }
+
+    /// A message for a module.
+    pub(super) fn deliver(&mut self, id: ModuleId, message: Message, now: Instant) -> Delivery {
+        let Some(module) = self.joined.get_mut(&id) else {
+            return Delivery::Dropped(message, DropReason::ModuleGone);
+        };
+        if module.credit > 0 && module.inbox.is_empty() {
+            module.credit -= 1;
+            return Delivery::Now(message);
+        }
+        if module.stalled {
+            return Delivery::Dropped(message, DropReason::ModuleStalled);
+        }
+        let bytes = module.inbox_bytes.saturating_add(message.bytes());
+        let full =
+            module.inbox.len() >= INBOX_MESSAGES_MAX || (bytes > INBOX_BYTES_MAX && !module.inbox.is_empty());
+        if full {
+            return Delivery::Dropped(message, DropReason::InboxFull);
+        }
+        module.waiting_since.get_or_insert(now);
+        module.inbox_bytes = bytes;
+        module.inbox.push_back(message);
+        self.queued += 1;
+        Delivery::Queued
+    }
+
+    /// A module can take more; returns whether that ended a stall.
+    pub(super) fn ready(&mut self, id: ModuleId, credit: u32, now: Instant) -> bool {
+        let Some(module) = self.joined.get_mut(&id) else { return false };
+        module.credit = module.credit.saturating_add(credit);
+        if credit == 0 {
+            return false;
+        }
+        module.waiting_since = (!module.inbox.is_empty()).then_some(now);
+        core::mem::take(&mut module.stalled)
+    }
+
+    /// The next message that a module has credit for.
+    pub(super) fn pop(&mut self, id: ModuleId) -> Option<Message> {
+        let module = self.joined.get_mut(&id)?;
+        if module.credit == 0 {
+            return None;
+        }
+        let message = module.inbox.pop_front()?;
+        module.credit -= 1;
+        module.inbox_bytes -= message.bytes();
+        self.queued -= 1;
+        if module.inbox.is_empty() {
+            module.waiting_since = None;
+        }
+        Some(message)
+    }
+
+    /// Whether an inbox is so full that the link must not be read.
+    pub(super) fn wants_pause(&self) -> bool {
+        self.queued > 0
+            && self.joined.values().any(|module| {
+                module.inbox.len() >= INBOX_PAUSE_AT || module.inbox_bytes >= INBOX_BYTES_MAX / 2
+            })
+    }
+
+    /// Whether every inbox is so empty that it can be read again.
+    pub(super) fn allows_resume(&self) -> bool {
+        self.joined
+            .values()
+            .all(|module| module.inbox.len() <= INBOX_RESUME_AT && module.inbox_bytes < INBOX_BYTES_MAX / 4)
+    }
+
+    /// The module that has let messages wait for longest, and since when.
+    pub(super) fn slowest(&self) -> Option<(ModuleId, Instant)> {
+        if self.queued == 0 {
+            return None;
+        }
+        self.joined
+            .iter()
+            .filter_map(|(&id, module)| Some((id, module.waiting_since?)))
+            .min_by_key(|&(id, since)| (since, id))
+    }
+
+    /// Declares a module stalled and returns what waited for it.
+    pub(super) fn stall(&mut self, id: ModuleId) -> VecDeque<Message> {
+        let Some(module) = self.joined.get_mut(&id) else { return VecDeque::new() };
+        module.stalled = true;
+        self.empty(id)
+    }
+
+    /// Takes everything that waits for a module.
+    fn empty(&mut self, id: ModuleId) -> VecDeque<Message> {
+        let Some(module) = self.joined.get_mut(&id) else { return VecDeque::new() };
+        module.waiting_since = None;
+        module.inbox_bytes = 0;
+        self.queued -= module.inbox.len();
+        core::mem::take(&mut module.inbox)
+    }
+
+    /// Takes everything that waits for anyone.
+    pub(super) fn empty_all(&mut self) -> VecDeque<Message> {
+        let ids: Vec<ModuleId> = self.joined.keys().copied().collect();
+        ids.into_iter().flat_map(|id| self.empty(id)).collect()
+    }
+}

@@ -1,0 +1,202 @@
+//! What happened and why: for logs, metrics and traces. No note holds a content.
+
+use super::input::{LinkEpoch, ModuleId};
+use crate::violation::Violation;
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Why a message did not reach its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Upstream: the outbox was full; the oldest queued message made room.
+    OutboxFull,
+    /// Upstream: it had a meaning on a link that is gone (keepalive, link control).
+    LinkLost,
+    /// Upstream: the request's wait had ended before it could leave.
+    RequestExpired,
+    /// Upstream: a request with this id waits already, or the id is empty.
+    RequestIdTaken,
+    /// Upstream: too many requests wait.
+    TooManyRequests,
+    /// Upstream: its destination is not the cloud.
+    NotForTheCloud,
+    /// Upstream: the sender has not joined.
+    NotJoined,
+    /// Both ways: the hub is shutting down.
+    Shutdown,
+    /// Downstream: an answer for which nobody waits.
+    NoWaiter,
+    /// Downstream: no rule for its group.
+    UnknownGroup,
+    /// Downstream: a user message from a source that no module serves.
+    UnknownSource,
+    /// Downstream: the rule names a module or group that nobody is in.
+    NoReceiver,
+    /// Downstream: the module's inbox was full.
+    InboxFull,
+    /// Downstream: the module left.
+    ModuleGone,
+    /// Downstream: the module took nothing for too long.
+    ModuleStalled,
+}
+
+impl DropReason {
+    /// All of them, in the order of the ledger.
+    pub const ALL: [DropReason; 15] = [
+        DropReason::OutboxFull,
+        DropReason::LinkLost,
+        DropReason::RequestExpired,
+        DropReason::RequestIdTaken,
+        DropReason::TooManyRequests,
+        DropReason::NotForTheCloud,
+        DropReason::NotJoined,
+        DropReason::Shutdown,
+        DropReason::NoWaiter,
+        DropReason::UnknownGroup,
+        DropReason::UnknownSource,
+        DropReason::NoReceiver,
+        DropReason::InboxFull,
+        DropReason::ModuleGone,
+        DropReason::ModuleStalled,
+    ];
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DropReason::OutboxFull => "outbox full",
+            DropReason::LinkLost => "meaningless after link loss",
+            DropReason::RequestExpired => "request expired before it could leave",
+            DropReason::RequestIdTaken => "request id empty or already waiting",
+            DropReason::TooManyRequests => "too many requests waiting",
+            DropReason::NotForTheCloud => "destination is not the cloud",
+            DropReason::NotJoined => "sender has not joined",
+            DropReason::Shutdown => "hub shutting down",
+            DropReason::NoWaiter => "nobody waits for this answer",
+            DropReason::UnknownGroup => "unknown group",
+            DropReason::UnknownSource => "unknown source",
+            DropReason::NoReceiver => "no such module or group joined",
+            DropReason::InboxFull => "module's inbox full",
+            DropReason::ModuleGone => "module left",
+            DropReason::ModuleStalled => "module stalled",
+        })
+    }
+}
+
+/// Why a link ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkEnd {
+    /// It could not be opened.
+    OpenFailed,
+    /// Opening took longer than allowed.
+    OpenTimeout,
+    /// The peer or the network closed it.
+    Closed,
+    /// No traffic and no pong within the deadline.
+    Silent,
+    /// The peer broke the framing.
+    Violation,
+    /// We shut down.
+    Shutdown,
+}
+
+/// How a sync request ended; each ends exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncOutcome {
+    /// Answered.
+    Response,
+    /// Answered with operation `error`.
+    Error,
+    /// Not answered in time.
+    Timeout,
+    /// Refused by the hub, with the reason.
+    Rejected(DropReason),
+}
+
+/// Which way a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// From a module to the cloud.
+    Up,
+    /// From the cloud to a module.
+    Down,
+}
+
+/// One note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// A link is up.
+    LinkUp {
+        /// Which.
+        epoch: LinkEpoch,
+        /// Unconfirmed or queued messages that will now leave.
+        backlog: usize,
+    },
+    /// A link ended.
+    LinkDown {
+        /// Which.
+        epoch: LinkEpoch,
+        /// Why.
+        end: LinkEnd,
+        /// When the next attempt comes; `None` after a shutdown.
+        retry_in: Option<Duration>,
+        /// Written messages that no pong has confirmed; they will be sent again.
+        unconfirmed: usize,
+    },
+    /// An event of a link that is no longer current; it changed nothing.
+    StaleLinkEvent {
+        /// The event's link.
+        epoch: LinkEpoch,
+    },
+    /// An event of the current link that its state does not allow; it changed nothing.
+    UnexpectedLinkEvent {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// The peer broke a rule; the frame was refused.
+    Violation {
+        /// The link.
+        epoch: LinkEpoch,
+        /// The rule.
+        violation: Violation,
+    },
+    /// A message was dropped.
+    Dropped {
+        /// Which way it travelled.
+        direction: Direction,
+        /// Its id.
+        msg_id: Box<str>,
+        /// Why.
+        reason: DropReason,
+    },
+    /// A sync request ended.
+    SyncEnded {
+        /// The request's id.
+        msg_id: Box<str>,
+        /// How.
+        outcome: SyncOutcome,
+    },
+    /// A pong came back.
+    RoundTrip {
+        /// Time since its ping was handed to the driver.
+        rtt: Duration,
+    },
+    /// A module took nothing for too long; its messages are dropped until it does.
+    ModuleStalled {
+        /// Which.
+        module: ModuleId,
+    },
+    /// A stalled module takes messages again.
+    ModuleRecovered {
+        /// Which.
+        module: ModuleId,
+    },
+    /// The monotonic clock went back; the step is ignored.
+    ClockBack {
+        /// By how much.
+        by: Duration,
+    },
+}

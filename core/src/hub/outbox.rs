@@ -1,0 +1,156 @@
+//! What is to be sent, in order, until the cloud has it.
+//!
+//! Control traffic (keepalives, acknowledgements, responses, link control answers) goes ahead of bulk, so that a flood
+//! of data never makes the cloud resend what was long delivered (defect D8). A message that has been written stays here
+//! until a pong confirms it: CloudHub answers a ping from its read loop, after it has handed on all that came before.
+//! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
+
+use crate::limits::CONTROL_QUEUE_MAX;
+use crate::message::Message;
+use alloc::collections::VecDeque;
+
+/// Which way a message takes; the first lane that holds something goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Ours, and only meant for the link on which it was due: keepalive, link control answer.
+    Transient,
+    /// An acknowledgement or response of a module.
+    Control,
+    /// Everything else; subject to the rate limit.
+    Bulk,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) message: Message,
+    pub(super) lane: Lane,
+    /// Whether a sync request's wait hangs on it.
+    pub(super) request: bool,
+}
+
+/// A bound on the outbox.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox {
+    lanes: [VecDeque<Entry>; 3],
+    unconfirmed: VecDeque<Entry>,
+    /// Messages ever written; the last `unconfirmed.len()` of them are unconfirmed.
+    written: u64,
+    /// Pings on the way: number, and how much had been written before it.
+    pings: VecDeque<(u64, u64)>,
+    bytes: usize,
+    bounds: Bounds,
+}
+
+impl Outbox {
+    pub(super) fn new(bounds: Bounds) -> Outbox {
+        Outbox {
+            lanes: Default::default(),
+            unconfirmed: VecDeque::new(),
+            written: 0,
+            pings: VecDeque::new(),
+            bytes: 0,
+            bounds,
+        }
+    }
+
+    pub(super) fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
+    /// Messages queued or unconfirmed.
+    pub(super) fn len(&self) -> usize {
+        self.queued() + self.unconfirmed.len()
+    }
+
+    /// Messages queued.
+    pub(super) fn queued(&self) -> usize {
+        self.lanes.iter().map(VecDeque::len).sum()
+    }
+
+    pub(super) fn unconfirmed(&self) -> usize {
+        self.unconfirmed.len()
+    }
+
+    /// The lane that goes next.
+    pub(super) fn next_lane(&self) -> Option<Lane> {
+        [Lane::Transient, Lane::Control, Lane::Bulk]
+            .into_iter()
+            .find(|&lane| !self.lanes[lane as usize].is_empty())
+    }
+
+    /// How full it is, as a share of its bounds, in 1/256.
+    pub(super) fn fill(&self) -> usize {
+        let share = |used: usize, bound: usize| used.saturating_mul(256) / bound.max(1);
+        share(self.len(), self.bounds.messages).max(share(self.bytes, self.bounds.bytes))
+    }
+
+    /// Queues a message. Returns what has to make room for it: the oldest of its kind that has not left, or the new
+    /// one itself when everything older is on its way.
+    pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
+        let (full, makes_room) = if entry.lane == Lane::Transient {
+            (self.lanes[Lane::Transient as usize].len() >= CONTROL_QUEUE_MAX, Lane::Transient)
+        } else {
+            let bytes = self.bytes.saturating_add(entry.message.bytes());
+            let full = self.len() >= self.bounds.messages || (bytes > self.bounds.bytes && self.len() > 0);
+            (full, Lane::Bulk)
+        };
+        let room = if full { self.pop(makes_room) } else { None };
+        if full && room.is_none() {
+            return Some(entry);
+        }
+        self.bytes += entry.message.bytes();
+        self.lanes[entry.lane as usize].push_back(entry);
+        room
+    }
+
+    /// Takes the next message of a lane, for writing or for dropping.
+    pub(super) fn pop(&mut self, lane: Lane) -> Option<Entry> {
+        let entry = self.lanes[lane as usize].pop_front()?;
+        self.bytes -= entry.message.bytes();
+        Some(entry)
+    }
+
+    /// A message goes out; it is kept until it is confirmed.
+    pub(super) fn written(&mut self, entry: Entry) {
+        self.bytes += entry.message.bytes();
+        self.unconfirmed.push_back(entry);
+        self.written += 1;
+    }
+
+    /// A ping goes out behind everything written so far.
+    pub(super) fn pinged(&mut self, number: u64) {
+        self.pings.push_back((number, self.written));
+    }
+
+    /// A pong came back. It confirms all that was written before its ping, and any earlier ping with it: a peer may
+    /// leave pongs out. Returns how many messages it confirmed, or `None` for a ping that is not on its way.
+    pub(super) fn confirm(&mut self, number: u64) -> Option<u64> {
+        let at = self.pings.binary_search_by_key(&number, |&(ping, _)| ping).ok()?;
+        let (_, written) = self.pings[at];
+        self.pings.drain(..=at);
+        let first = self.written - self.unconfirmed.len() as u64;
+        let confirmed = written.saturating_sub(first);
+        for entry in self.unconfirmed.drain(..confirmed as usize) {
+            self.bytes -= entry.message.bytes();
+        }
+        Some(confirmed)
+    }
+
+    /// The link is gone: unconfirmed messages are queued again, first and in order. Returns what has no meaning on
+    /// another link.
+    pub(super) fn link_lost(&mut self) -> VecDeque<Entry> {
+        self.pings.clear();
+        while let Some(entry) = self.unconfirmed.pop_back() {
+            self.lanes[entry.lane as usize].push_front(entry);
+        }
+        let transient = core::mem::take(&mut self.lanes[Lane::Transient as usize]);
+        self.bytes -= transient.iter().map(|entry| entry.message.bytes()).sum::<usize>();
+        transient
+    }
+}

@@ -1,0 +1,66 @@
+//! What a hub asks of its driver. The list is closed.
+
+use super::input::{LinkEpoch, ModuleId};
+use super::note::Note;
+use crate::message::Message;
+use serde::{Deserialize, Serialize};
+
+/// One thing to do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// Open a link; report `Opened` or `OpenFailed`.
+    Open {
+        /// The new link.
+        epoch: LinkEpoch,
+    },
+    /// Write a message; report it as `Flushed` once the operating system has it.
+    Write {
+        /// The link.
+        epoch: LinkEpoch,
+        /// The message.
+        message: Message,
+    },
+    /// Write a ping behind everything written before; its pong is reported as `Pong`.
+    Ping {
+        /// The link.
+        epoch: LinkEpoch,
+        /// The number that the pong carries back, rising over the hub's life.
+        number: u64,
+    },
+    /// Stop reading the link: modules are slow.
+    Pause {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// Read again.
+    Resume {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// Close the link, whatever its state. Its events are ignored from now on.
+    Close {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// Take (`true`), or stop taking (`false`), messages from modules: the link is slow.
+    Intake {
+        /// Whether modules may send.
+        open: bool,
+    },
+    /// Hand a message to a module; it uses up one credit.
+    Deliver {
+        /// The receiver.
+        module: ModuleId,
+        /// The message.
+        message: Message,
+    },
+    /// The module may not join: its name is taken, or there are too many.
+    JoinRefused {
+        /// The module.
+        module: ModuleId,
+    },
+    /// A shutdown is complete; nothing follows.
+    Stopped,
+    /// What happened and why. Whoever drops every note sees the same everything else.
+    Note(Note),
+}

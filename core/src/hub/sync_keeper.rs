@@ -1,0 +1,92 @@
+//! Who waits for which answer, and until when.
+//!
+//! A request is remembered *before* it can leave, so no answer can be too fast (defect D1), and nothing but this one
+//! table, in one thread, knows who waits (defect D7).
+
+use super::input::ModuleId;
+use super::note::DropReason;
+use crate::limits::SYNC_PENDING_MAX;
+use crate::message::Message;
+use crate::time::Instant;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// One wait.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) module: ModuleId,
+    /// The request itself: a time-out is told with its source, group and resource.
+    pub(super) request: Message,
+    deadline: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct SyncKeeper {
+    waiters: BTreeMap<Arc<str>, Waiter>,
+    deadlines: BTreeSet<(Instant, Arc<str>)>,
+}
+
+impl SyncKeeper {
+    pub(super) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// Whether somebody waits for an answer to `msg_id`.
+    pub(super) fn waits(&self, msg_id: &str) -> bool {
+        self.waiters.contains_key(msg_id)
+    }
+
+    /// Begins a wait.
+    pub(super) fn begin(
+        &mut self,
+        module: ModuleId,
+        request: &Message,
+        deadline: Instant,
+    ) -> Result<(), DropReason> {
+        if request.msg_id().is_empty() || self.waits(request.msg_id()) {
+            return Err(DropReason::RequestIdTaken);
+        }
+        if self.waiters.len() >= SYNC_PENDING_MAX {
+            return Err(DropReason::TooManyRequests);
+        }
+        let id: Arc<str> = Arc::from(request.msg_id());
+        self.deadlines.insert((deadline, id.clone()));
+        self.waiters.insert(id, Waiter { module, request: request.clone(), deadline });
+        Ok(())
+    }
+
+    /// Ends the wait for an answer to `msg_id`, if there is one.
+    pub(super) fn end(&mut self, msg_id: &str) -> Option<Waiter> {
+        let (id, waiter) = self.waiters.remove_entry(msg_id)?;
+        self.deadlines.remove(&(waiter.deadline, id));
+        Some(waiter)
+    }
+
+    /// When the next wait ends by itself.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Ends one wait whose time is over.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Waiter> {
+        if self.next_deadline()? > now {
+            return None;
+        }
+        let (_, id) = self.deadlines.pop_first()?;
+        self.waiters.remove(&id)
+    }
+
+    /// Ends every wait of a module, or every wait, oldest deadline first.
+    pub(super) fn end_all(&mut self, of: Option<ModuleId>) -> Vec<Waiter> {
+        let ids: Vec<Arc<str>> = self
+            .deadlines
+            .iter()
+            .map(|(_, id)| id.clone())
+            .filter(|id| {
+                of.is_none_or(|module| self.waiters.get(id).is_some_and(|waiter| waiter.module == module))
+            })
+            .collect();
+        ids.iter().filter_map(|id| self.end(id)).collect()
+    }
+}

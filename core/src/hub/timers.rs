@@ -1,0 +1,123 @@
+//! Every deadline of the hub, with its reason.
+
+use super::link::LinkState;
+use super::outbox::Lane;
+use super::{Hub, LinkEnd, Note, SyncOutcome};
+use crate::time::Instant;
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerKind {
+    /// The driver had its time to open the link.
+    OpenTimeout,
+    /// The wait before the next attempt is over.
+    Backoff,
+    /// A shutdown's grace is over.
+    ShutdownGrace,
+    /// The link was silent for too long.
+    LinkLost,
+    /// The next keepalive message is due.
+    Heartbeat,
+    /// The link needs a sign of life.
+    Ping,
+    /// Written messages need a ping whose pong confirms them.
+    Barrier,
+    /// The next token of the rate limit is there.
+    Throttle,
+    /// A sync request's time is over.
+    SyncTimeout,
+    /// A module has taken nothing for too long.
+    ModuleStall,
+}
+
+/// A point in time and what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// When.
+    pub at: Instant,
+    /// What for.
+    pub kind: TimerKind,
+}
+
+impl Hub {
+    /// When the hub wants its next [`Input::Tick`](super::Input::Tick), and why. Asking changes nothing.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        [
+            self.state_deadline(),
+            self.link_deadline(),
+            self.throttle_deadline(),
+            self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
+            self.modules.slowest().map(|(_, since)| Deadline {
+                at: since + self.config.stall_limit,
+                kind: TimerKind::ModuleStall,
+            }),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn state_deadline(&self) -> Option<Deadline> {
+        let kind = match self.state {
+            LinkState::Opening => TimerKind::OpenTimeout,
+            LinkState::Waiting => TimerKind::Backoff,
+            LinkState::Draining => TimerKind::ShutdownGrace,
+            LinkState::Up | LinkState::Stopped => return None,
+        };
+        self.state_ends.map(|at| Deadline { at, kind })
+    }
+
+    fn link_deadline(&self) -> Option<Deadline> {
+        if !self.state.is_open() {
+            return None;
+        }
+        // While reading is paused, nobody can hear the peer: silence proves nothing.
+        let lost = if self.paused { None } else { self.keepalive.lost_at(&self.config) };
+        [
+            lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
+            Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),
+            Some(Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
+            self.barrier_at.map(|at| Deadline { at, kind: TimerKind::Barrier }),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn throttle_deadline(&self) -> Option<Deadline> {
+        let held = self.state.is_open() && self.window_open() && self.outbox.next_lane() == Some(Lane::Bulk);
+        held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
+    }
+
+    /// Settles every deadline that has come, each obligation once however late it is.
+    pub(super) fn settle_timers(&mut self) {
+        while let Some(Deadline { at, kind }) = self.next_deadline()
+            && at <= self.now.mono
+        {
+            match kind {
+                TimerKind::OpenTimeout => self.open_failed(LinkEnd::OpenTimeout),
+                TimerKind::Backoff => self.open(),
+                TimerKind::ShutdownGrace => self.stop(),
+                TimerKind::LinkLost => self.link_lost(LinkEnd::Silent),
+                TimerKind::Heartbeat => self.send_keepalive(),
+                TimerKind::Ping | TimerKind::Barrier => self.ping(),
+                TimerKind::Throttle => self.write_ready(),
+                TimerKind::SyncTimeout => {
+                    if let Some(waiter) = self.sync_keeper.pop_expired(self.now.mono) {
+                        self.sync_ended(waiter, SyncOutcome::Timeout);
+                    }
+                }
+                TimerKind::ModuleStall => self.module_stalled(),
+            }
+        }
+    }
+
+    /// Declares the slowest module stalled.
+    fn module_stalled(&mut self) {
+        let Some((module, _)) = self.modules.slowest() else { return };
+        self.note(Note::ModuleStalled { module });
+        for message in self.modules.stall(module) {
+            self.dropped_down(&message, super::DropReason::ModuleStalled);
+        }
+    }
+}

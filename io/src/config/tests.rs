@@ -1,0 +1,427 @@
+//! Whole configurations of both dialects: what they become, and everything that is told about bad ones.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What KubeEdge writes for a node, as far as it matters here, with sections of its other modules around it.
+const EDGECORE: &str = "
+apiVersion: edgecore.config.kubeedge.io/v1alpha2
+kind: EdgeCore
+database:
+  aliasName: default
+  dataSource: /var/lib/kubeedge/edgecore.db
+featureGates: {requireAuthorization: false}
+modules:
+  deviceTwin: {enable: true}
+  edgeHub:
+    enable: true
+    heartbeat: 15
+    httpServer: https://192.0.2.1:10002
+    messageBurst: 60
+    messageQPS: 30
+    projectID: e632aba927ea4ac2b575ec1603d56f10
+    quic:
+      enable: false
+      handshakeTimeout: 30
+      readDeadline: 15
+      server: 192.0.2.1:10001
+      writeDeadline: 15
+    rotateCertificates: true
+    tlsCaFile: /etc/kubeedge/ca/rootCA.crt
+    tlsCertFile: /etc/kubeedge/certs/server.crt
+    tlsPrivateKeyFile: /etc/kubeedge/certs/server.key
+    token: \"secret.a.b.c\"
+    websocket:
+      enable: true
+      handshakeTimeout: 30
+      readDeadline: 15
+      server: 192.0.2.1:10000
+      writeDeadline: 15
+  edged:
+    hostnameOverride: edge-1
+    tailoredKubeletConfig: {cgroupDriver: systemd}
+  eventBus: {mqttMode: 2}
+  metaManager: {enable: true}
+";
+
+const CLASSIC: &str = "
+mqtt: {server: 'tcp://127.0.0.1:1883'}
+edgehub:
+  websocket:
+    url: wss://192.0.2.1:10000/e632aba927ea4ac2b575ec1603d56f10/edge-1/events
+    certfile: /etc/kubeedge/certs/edge.crt
+    keyfile: /etc/kubeedge/certs/edge.key
+    handshake-timeout: 40
+    write-deadline: 16
+    read-deadline: 17
+    ssl-cipher: any
+  quic:
+    url: 192.0.2.1:10001
+    cafile: /quic/ca.crt
+    certfile: /quic/edge.crt
+    keyfile: /quic/edge.key
+    handshake-timeout: 31
+    write-deadline: 11
+    read-deadline: 12
+  controller:
+    protocol: websocket
+    heartbeat: 20
+    refresh-interval: 10
+    auth-info-files-path: /var/IEF/secret
+    placement-url: https://192.0.2.1:7444/v1
+    project-id: e632aba927ea4ac2b575ec1603d56f10
+    node-id: edge-1
+";
+
+fn good(text: &str) -> (NodeConfig, Vec<String>) {
+    let (config, warnings) = NodeConfig::from_yaml(text).unwrap();
+    (config, warnings.iter().map(ToString::to_string).collect())
+}
+
+/// Expects exactly these problems, one a line.
+fn check_bad(text: &str, expected: &[&str]) {
+    let errors = NodeConfig::from_yaml(text).unwrap_err().to_string();
+    assert_eq!(errors.lines().collect::<Vec<_>>(), expected, "{text}");
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn kubeedges_own_file_is_read_as_it_is() {
+    let (config, warnings) = good(EDGECORE);
+    assert_eq!(warnings, [""; 0]);
+    let times = |addresses: &str| LaneConfig {
+        addresses: vec![addresses.into()],
+        handshake_timeout: seconds(30),
+        read_deadline: seconds(15),
+        write_deadline: seconds(15),
+    };
+    let expected = NodeConfig {
+        profile: Profile::Current,
+        node_name: "edge-1".into(),
+        project_id: DEFAULT_PROJECT_ID.into(),
+        lane: Lane::WebSocket,
+        websocket: times("wss://192.0.2.1:10000"),
+        quic: times("192.0.2.1:10001"),
+        heartbeat: seconds(15),
+        files: default_files(),
+        message_qps: 30,
+        message_burst: 60,
+        rotate_certificates: true,
+        token: Some(Token::new("secret.a.b.c")),
+        http_server: Some("https://192.0.2.1:10002".into()),
+        hub: HubConfig::default(),
+    };
+    assert_eq!(config, expected);
+    let [target] = config.websocket_targets().try_into().unwrap();
+    assert_eq!(target, Target::new("wss://192.0.2.1:10000", DEFAULT_PROJECT_ID, "edge-1"));
+    assert_eq!(config.active_lane(), &config.websocket);
+}
+
+#[test]
+fn what_the_file_leaves_out_is_kubeedges_default() {
+    let (config, warnings) = good("modules: {edged: {hostnameOverride: edge-1}}");
+    assert_eq!(warnings, [""; 0]);
+    let (mut full, _) = good(EDGECORE);
+    full.websocket.addresses = vec!["wss://127.0.0.1:10000".into()];
+    full.quic.addresses = vec!["127.0.0.1:10001".into()];
+    full.token = None;
+    full.http_server = None;
+    assert_eq!(config, full);
+}
+
+#[test]
+fn a_node_without_a_name_is_this_machine() {
+    let (config, warnings) = good("modules: {edgeHub: {heartbeat: 5}}");
+    assert!(!config.node_name.is_empty());
+    let [warning] = warnings.try_into().unwrap();
+    assert!(warning.starts_with("modules.edged.hostnameOverride: not set"), "{warning}");
+}
+
+#[test]
+fn our_own_settings_sit_in_the_same_file() {
+    let own = "
+edgehub:
+  pingInterval: 0.5
+  pingMisses: 4
+  backoff: {base: 2, max: 3}
+  outbox: {messages: 5, bytes: 6}
+  syncTimeout: 7
+";
+    let expected = HubConfig {
+        ping_interval: Duration::from_millis(500),
+        ping_misses: 4,
+        backoff_base: seconds(2),
+        backoff_max: seconds(3),
+        outbox_messages: 5,
+        outbox_bytes: 6,
+        sync_timeout: seconds(7),
+    };
+    let (config, warnings) = good(&format!("{EDGECORE}{own}"));
+    assert_eq!((config.hub, warnings), (expected.clone(), vec![]));
+    assert_eq!(config.profile, Profile::Current);
+    let in_classic = own.replace("edgehub:\n", "");
+    let (config, warnings) = good(&format!("{CLASSIC}{in_classic}"));
+    assert_eq!((config.hub, warnings), (expected, vec![]));
+    assert_eq!(config.profile, Profile::Classic);
+}
+
+#[test]
+fn the_other_lane_and_several_servers() {
+    let (config, warnings) = good(
+        "
+modules:
+  edged: {hostnameOverride: edge-1}
+  edgeHub:
+    projectID: p
+    websocket: {enable: false, server: unused}
+    quic: {enable: true, server: ['a:1', 'b:2']}
+",
+    );
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.lane, Lane::Quic);
+    assert_eq!(config.active_lane().addresses, ["a:1", "b:2"]);
+    let (config, _) =
+        good("modules: {edged: {hostnameOverride: e}, edgeHub: {websocket: {server: 'a:1, b:2'}}}");
+    assert_eq!(config.websocket.addresses, ["wss://a:1", "wss://b:2"]);
+    assert_eq!(config.websocket_targets().len(), 2);
+}
+
+#[test]
+fn the_file_of_2019_is_read_as_it_is() {
+    let (config, warnings) = good(CLASSIC);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.profile, Profile::Classic);
+    assert_eq!((config.node_name.as_str(), config.project_id.as_str()), ("edge-1", DEFAULT_PROJECT_ID));
+    assert_eq!(config.lane, Lane::WebSocket);
+    assert_eq!(
+        config.websocket,
+        LaneConfig {
+            addresses: vec![format!("wss://192.0.2.1:10000/{DEFAULT_PROJECT_ID}/edge-1/events")],
+            handshake_timeout: seconds(40),
+            read_deadline: seconds(17),
+            write_deadline: seconds(16),
+        }
+    );
+    assert_eq!(config.files.ca, Path::new("/etc/kubeedge/ca/rootCA.crt"));
+    assert_eq!(config.files.certificate, Path::new("/etc/kubeedge/certs/edge.crt"));
+    assert_eq!(config.heartbeat, seconds(20));
+    assert_eq!(config.hub.sync_timeout, seconds(20), "one heartbeat");
+    assert!(!config.rotate_certificates);
+}
+
+#[test]
+fn the_protocol_of_2019_chooses_lane_and_files() {
+    let (config, warnings) = good(&CLASSIC.replace("protocol: websocket", "protocol: quic"));
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.lane, Lane::Quic);
+    assert_eq!(config.active_lane().addresses, ["192.0.2.1:10001"]);
+    assert_eq!(config.files.ca, Path::new("/quic/ca.crt"));
+    assert_eq!(config.files.key, Path::new("/quic/edge.key"));
+    check_bad(
+        &CLASSIC.replace("protocol: websocket", "protocol: mqtt"),
+        &["edgehub.controller.protocol: expected websocket or quic, found \"mqtt\""],
+    );
+}
+
+#[test]
+fn the_url_of_2019_names_project_and_node() {
+    let (config, _) = good("edgehub: {websocket: {url: 'wss://h:1/p/n/events'}}");
+    assert_eq!((config.project_id.as_str(), config.node_name.as_str()), ("p", "n"));
+    let (_, warnings) = good(&CLASSIC.replace("node-id: edge-1", "node-id: edge-2"));
+    assert_eq!(warnings, ["edgehub.controller.node-id: \"edge-2\", but the url names the node \"edge-1\""]);
+}
+
+#[test]
+fn unknown_keys_are_told_with_their_path() {
+    let text = "
+modules:
+  edged: {hostnameOverride: edge-1, unknown: 1}
+  unknown: {a: 1}
+  edgeHub: {heartBeat: 3, hartbeat: 4, websocket: {a: 1}, quic: {b: 1}}
+edgehub: {pingIntervall: 3, backoff: {c: 1}, outbox: {d: 1}}
+unknown: 1
+";
+    let (config, warnings) = good(text);
+    assert_eq!(config.heartbeat, seconds(3));
+    let mut paths: Vec<_> = warnings.iter().map(|warning| warning.split(':').next().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        [
+            "edgehub.backoff.c",
+            "edgehub.outbox.d",
+            "edgehub.pingIntervall",
+            "modules.edgeHub.hartbeat",
+            "modules.edgeHub.quic.b",
+            "modules.edgeHub.websocket.a",
+        ]
+    );
+    let (_, warnings) = good(&CLASSIC.replace("ssl-cipher", "cipher").replace("refresh-interval", "refresh"));
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+}
+
+#[test]
+fn a_switched_off_edge_hub_is_odd() {
+    let (_, warnings) = good("modules: {edged: {hostnameOverride: e}, edgeHub: {enable: false}}");
+    assert!(warnings[0].starts_with("modules.edgeHub.enable: false"), "{warnings:?}");
+}
+
+#[test]
+fn every_problem_is_listed_at_once() {
+    check_bad(
+        "
+apiVersion: v1
+kind: CloudCore
+modules:
+  edged: {hostnameOverride: 'edge 1'}
+  edgeHub:
+    enable: maybe
+    heartbeat: x
+    messageQPS: 0
+    messageBurst: 2147483648
+    projectID: [1]
+    httpServer: http://h:1
+    tlsCaFile: {}
+    websocket: {server: 'wss://h:1', handshakeTimeout: 0}
+    quic: {enable: true, readDeadline: []}
+edgehub:
+  pingMisses: 0
+  backoff: {base: 5, max: 4}
+  outbox: 3
+",
+        &[
+            "kind: expected EdgeCore, found \"CloudCore\"; this is another program's file",
+            "apiVersion: expected edgecore.config.kubeedge.io/v1alpha2, found \"v1\"",
+            "modules.edged.hostnameOverride: expected ASCII letters, digits and -._~ only, found \"edge 1\"",
+            "modules.edgeHub.enable: expected true or false, found \"maybe\"",
+            "modules.edgeHub.websocket.server: expected HOST:PORT, found \"wss://h:1\"",
+            "modules.edgeHub.websocket.handshakeTimeout: expected a positive number of seconds, found 0",
+            "modules.edgeHub.quic.readDeadline: expected a positive number of seconds, found a list",
+            "modules.edgeHub.quic.enable: both websocket (on by default) and quic are enabled; disable one",
+            "modules.edgeHub.tlsCaFile: expected text, found a mapping; put it in quotes",
+            "modules.edgeHub.projectID: expected text, found a list; put it in quotes",
+            "modules.edgeHub.heartbeat: expected a positive number of seconds, found \"x\"",
+            "modules.edgeHub.messageQPS: expected a whole number from 1 to 2147483647, found 0",
+            "modules.edgeHub.messageBurst: expected a whole number from 1 to 2147483647, found 2147483648",
+            "modules.edgeHub.httpServer: expected https://HOST:PORT, found \"http://h:1\"",
+            "edgehub.outbox: expected a mapping, found 3",
+            "edgehub.pingMisses: expected a whole number from 1 to 1000, found 0",
+            "edgehub.backoff.base: expected at most backoff.max (4 s), found 5 s",
+        ],
+    );
+    check_bad(
+        "edgehub: {controller: {heartbeat: -1}, websocket: {url: 'ws://h:1'}}",
+        &[
+            "edgehub.controller.node-id: expected the node's name, found nothing",
+            "edgehub.websocket.url: the address `ws://h:1` cannot be used: the scheme must be `wss` and is `ws`",
+            "edgehub.controller.heartbeat: expected a positive number of seconds, found -1",
+        ],
+    );
+    check_bad(
+        "edgehub: {controller: {node-id: []}, websocket: {url: {}}}",
+        &[
+            "edgehub.websocket.url: expected text, found a mapping; put it in quotes",
+            "edgehub.controller.node-id: expected text, found a list; put it in quotes",
+        ],
+    );
+    check_bad(
+        "edgehub: {controller: {protocol: quic, node-id: edge-1}, quic: {url: 'h'}}",
+        &["edgehub.quic.url: expected HOST:PORT, found \"h\""],
+    );
+    check_bad(
+        "edgehub: {controller: {node-id: edge-1}}",
+        &["edgehub.websocket.url: expected wss://HOST:PORT/PROJECT/NODE/events, found nothing"],
+    );
+}
+
+#[test]
+fn exactly_one_lane_is_enabled() {
+    check_bad(
+        "modules: {edged: {hostnameOverride: e}, edgeHub: {websocket: {enable: false}}}",
+        &["modules.edgeHub.websocket.enable: neither websocket nor quic is enabled; enable one"],
+    );
+}
+
+#[test]
+fn what_is_no_configuration_is_told_in_one_line() {
+    check_bad("", &["the file is empty"]);
+    check_bad("hello", &["expected a mapping of sections, found something else"]);
+    for text in ["a: [", "a: 1\na: 2", "{", "\t", "a: &x [*x]"] {
+        let errors = NodeConfig::from_yaml(text).unwrap_err().to_string();
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+    let both = format!("{CLASSIC}\nmodules: {{edgeHub: {{}}}}");
+    let errors = NodeConfig::from_yaml(&both).unwrap_err().to_string();
+    assert!(errors.contains("keep one of them"), "{errors}");
+}
+
+#[test]
+fn a_file_is_named_in_what_is_told_about_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("edgecore.yaml");
+    let missing = NodeConfig::load(&path).unwrap_err().to_string();
+    assert!(missing.contains("edgecore.yaml: cannot be read"), "{missing}");
+    fs::write(&path, EDGECORE.replace("heartbeat: 15", "heartbeat: x")).unwrap();
+    let bad = NodeConfig::load(&path).unwrap_err().to_string();
+    assert!(bad.contains("edgecore.yaml: modules.edgeHub.heartbeat: expected a positive number"), "{bad}");
+    fs::write(&path, EDGECORE).unwrap();
+    assert_eq!(NodeConfig::load(&path).unwrap().0, good(EDGECORE).0);
+}
+
+#[test]
+fn a_token_is_not_shown() {
+    let (config, _) = good(EDGECORE);
+    assert!(!format!("{config:?}").contains("secret"));
+    assert_eq!(config.token.unwrap().reveal(), "secret.a.b.c");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>()) {
+        let _ = NodeConfig::from_yaml(&text);
+    }
+
+    /// One line of a good file is replaced by anything: the reader's own code sees values of every kind.
+    #[test]
+    fn no_line_makes_it_panic(
+        file in prop_oneof![Just(EDGECORE), Just(CLASSIC)],
+        line in any::<prop::sample::Index>(),
+        value in prop_oneof![
+            Just("null"), Just("[]"), Just("{}"), Just("-1"), Just("1e308"), Just("99999999999999999999"),
+            Just("''"), Just("\"\\0\""), Just("true"), Just("~"), Just("*a"), Just("&a b"), Just("0755"),
+        ],
+    ) {
+        let mut lines: Vec<String> = file.lines().map(str::to_owned).collect();
+        let line = line.index(lines.len());
+        let key = lines[line].split(':').next().unwrap_or_default().to_owned();
+        lines[line] = format!("{key}: {value}");
+        if let Err(errors) = NodeConfig::from_yaml(&lines.join("\n")) {
+            prop_assert!(!errors.problems.is_empty());
+        }
+    }
+
+    /// Whatever good values a file has, they arrive.
+    #[test]
+    fn good_values_arrive(
+        node in "[a-z][a-z0-9.-]{0,20}",
+        heartbeat in 1u64..100_000,
+        qps in 1u32..1_000_000,
+        port in 1u16..,
+    ) {
+        let text = EDGECORE
+            .replace("hostnameOverride: edge-1", &format!("hostnameOverride: '{node}'"))
+            .replace("heartbeat: 15", &format!("heartbeat: {heartbeat}"))
+            .replace("messageQPS: 30", &format!("messageQPS: {qps}"))
+            .replace("server: 192.0.2.1:10000", &format!("server: 192.0.2.1:{port}"));
+        let (config, warnings) = NodeConfig::from_yaml(&text).unwrap();
+        prop_assert_eq!(warnings, vec![]);
+        prop_assert_eq!(config.node_name, node);
+        prop_assert_eq!(config.heartbeat, seconds(heartbeat));
+        prop_assert_eq!(config.message_qps, qps);
+        prop_assert_eq!(config.websocket.addresses, vec![format!("wss://192.0.2.1:{port}")]);
+    }
+}
