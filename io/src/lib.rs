@@ -1,6 +1,39 @@
-//! placeholder
+//! The cloud link of an edge node, for programs that want to embed it.
+//!
+//! This crate does; `edgehub-core` decides. Here are the sockets, the TLS, the clocks and the files that drive the
+//! core's state machines, and nothing that knows why.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use edgehub::{EdgeHub, Options, config::NodeConfig};
+//! let (config, _warnings) = NodeConfig::load("edgecore.yaml".as_ref())?;
+//! let (hub, driver) = EdgeHub::new(Options::from_config(&config)?);
+//! smol::spawn(driver.run()).detach();
+//! let module = hub.join("meter", &["bus"]).await?;
+//! module.send(module.compose("resource", "update", "default/meter/1", &21.5)?).await?;
+//! while let Some(message) = module.receive().await {
+//!     println!("{} {} {}", message.source(), message.operation(), message.resource());
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`edge`] | the edge hub: its handle, its modules, its driver |
+//! | [`server`] | the embedded CloudHub |
+//! | [`loopback`] | both of them with throwaway certificates, for demos and tests |
+//! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
+//! | [`config`] | KubeEdge's configuration files |
 
+pub mod clock;
 pub mod config;
+pub mod edge;
+pub mod loopback;
 pub mod pki;
+mod pump;
+pub mod server;
 pub mod tls;
 pub mod websocket;
+
+pub use edge::{EdgeHub, Module, Options};
+pub use edgehub_core as core;

@@ -1,2 +1,18 @@
-//! placeholder
-fn main() {}
+//! The `edgehub` command.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    cli::logging::start(&arguments.logging);
+    match arguments.command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}

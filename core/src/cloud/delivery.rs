@@ -157,8 +157,10 @@ mod tests {
                     d.written(Instant(10), config);
                 }
             }),
-            ("early", |d, config| drop(d.expire(Instant(14), config))),
-            ("late", |d, config| drop(d.expire(Instant(15), config))),
+            ("early", |d, config| assert_eq!(d.expire(Instant(14), config), None)),
+            ("late", |d, config| {
+                d.expire(Instant(15), config);
+            }),
             ("acknowledged", |d, _| drop(d.acknowledge("a"))),
             ("disconnected", |d, _| d.disconnected()),
         ];
@@ -184,5 +186,26 @@ mod tests {
         assert_eq!(picture, PICTURE, "{picture}");
     }
 
-    const PICTURE: &str = "";
+    const PICTURE: &str = "
+Idle       × written      → Waiting(1) front a of 2
+Idle       × early        → Idle       front a of 2
+Idle       × late         → Idle       front a of 2
+Idle       × acknowledged → Idle       front b of 1
+Idle       × disconnected → Idle       front a of 2
+Waiting(1) × written      → Waiting(1) front a of 2
+Waiting(1) × early        → Waiting(1) front a of 2
+Waiting(1) × late         → Due(1)     front a of 2
+Waiting(1) × acknowledged → Idle       front b of 1
+Waiting(1) × disconnected → Idle       front a of 2
+Waiting(2) × written      → Waiting(2) front a of 2
+Waiting(2) × early        → Waiting(2) front a of 2
+Waiting(2) × late         → Idle       front b of 2
+Waiting(2) × acknowledged → Idle       front b of 1
+Waiting(2) × disconnected → Idle       front a of 2
+Due(1)     × written      → Waiting(2) front a of 2
+Due(1)     × early        → Due(1)     front a of 2
+Due(1)     × late         → Due(1)     front a of 2
+Due(1)     × acknowledged → Idle       front b of 1
+Due(1)     × disconnected → Idle       front a of 2
+";
 }

@@ -17,57 +17,56 @@ impl CloudHub {
         self.account.down.accepted += 1;
         let message = message.into_link_form();
         let queued = match delivery {
-            _ if self.stopping => Err((message, CloudDropReason::Shutdown)),
-            Delivery::Acknowledged => self.queue_acknowledged(&node, message),
-            Delivery::Unacknowledged => self.queue_unacknowledged(&node, message),
+            _ if self.stopping => Err(CloudDropReason::Shutdown),
+            Delivery::Acknowledged => self.queue_acknowledged(&node, &message),
+            Delivery::Unacknowledged => self.queue_unacknowledged(&node, &message),
         };
         match queued {
             Ok(Some(connection)) => self.serve(connection),
             Ok(None) => {}
-            Err((message, reason)) => self.drop_message(&node, &message, reason),
+            Err(reason) => self.drop_message(&node, &message, reason),
         }
     }
 
-    /// Returns the connection that can be written to now, or the message and why it cannot be taken.
+    /// Returns the connection that the message can be written to, if the node has one now.
     fn queue_acknowledged(
         &mut self,
         name: &NodeName,
-        message: Message,
-    ) -> Result<Option<ConnectionId>, (Message, CloudDropReason)> {
+        message: &Message,
+    ) -> Result<Option<ConnectionId>, CloudDropReason> {
         if message.msg_id().is_empty() {
-            return Err((message, CloudDropReason::WithoutId));
+            return Err(CloudDropReason::WithoutId);
+        }
+        if !self.remember(name) {
+            return Err(CloudDropReason::QueueFull);
         }
         let room = self.node_room();
-        if !self.remember(name) {
-            return Err((message, CloudDropReason::QueueFull));
-        }
-        let Some(node) = self.nodes.find(name) else { return Err((message, CloudDropReason::QueueFull)) };
-        if node.delivery.makes_old(&message) {
-            return Err((message, CloudDropReason::OlderVersion));
-        }
-        if !node.delivery.admits(&message, room) {
-            return Err((message, CloudDropReason::QueueFull));
-        }
-        let connection = self.nodes.update(name, |node| {
-            node.delivery.push(message);
-            node.connection
+        let queued = self.nodes.update(name, |node| {
+            if node.delivery.makes_old(message) {
+                return Err(CloudDropReason::OlderVersion);
+            }
+            if !node.delivery.admits(message, room) {
+                return Err(CloudDropReason::QueueFull);
+            }
+            node.delivery.push(message.clone());
+            Ok(node.connection)
         });
-        Ok(connection.flatten())
+        queued.unwrap_or(Err(CloudDropReason::QueueFull))
     }
 
     fn queue_unacknowledged(
         &mut self,
         name: &NodeName,
-        message: Message,
-    ) -> Result<Option<ConnectionId>, (Message, CloudDropReason)> {
+        message: &Message,
+    ) -> Result<Option<ConnectionId>, CloudDropReason> {
         let room = self.node_room();
         let connection = self.nodes.find(name).and_then(|node| node.connection);
         let session = connection.and_then(|connection| self.sessions.get_mut(&connection));
-        let Some(session) = session else { return Err((message, CloudDropReason::NotConnected)) };
-        if !session.unacknowledged.admits(&message, room) {
-            return Err((message, CloudDropReason::QueueFull));
+        let Some(session) = session else { return Err(CloudDropReason::NotConnected) };
+        if !session.unacknowledged.admits(message, room) {
+            return Err(CloudDropReason::QueueFull);
         }
-        session.unacknowledged.push(message);
+        session.unacknowledged.push(message.clone());
         Ok(connection)
     }
 

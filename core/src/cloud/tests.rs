@@ -1,1 +1,7 @@
+//! Behaviours, each a script; boundaries in pairs, just before and at.
 
+mod acknowledged;
+mod limits;
+pub(super) mod script;
+mod sessions;
+mod upstream;

@@ -31,7 +31,7 @@ impl Hub {
         let Decision { waiter_first, receiver } =
             decide(profile, message.group(), message.source(), message.is_response());
         match answered {
-            Some(waiter) if waiter_first => self.deliver(waiter.module, message),
+            Some(waiter) if waiter_first => self.deliver_answer(waiter.module, message),
             waiter => self.deliver_by_table(receiver, message, waiter.map(|waiter| waiter.module)),
         }
     }
@@ -39,17 +39,16 @@ impl Hub {
     /// Hands a message to whom the table names, and to a waiter who would not get it that way.
     fn deliver_by_table(&mut self, receiver: Receiver, message: Message, waiter: Option<ModuleId>) {
         match receiver {
-            Receiver::Group(group) => {
-                let outside = waiter.filter(|&waiter| !self.modules.in_group(waiter, group));
-                self.deliver_to_group(group, message, outside);
-            }
+            Receiver::Group(group) => self.deliver_to_group(group, message, waiter),
             Receiver::Module(name) => {
                 let named = self.modules.named(name);
                 if let Some(waiter) = waiter.filter(|&waiter| named != Some(waiter)) {
-                    self.deliver(waiter, message.clone());
+                    self.deliver_answer(waiter, message.clone());
                 }
                 match named {
+                    Some(module) if waiter == Some(module) => self.deliver_answer(module, message),
                     Some(module) => self.deliver(module, message),
+                    None if waiter.is_some() => {}
                     None => self.undeliverable(&message, DropReason::NoReceiver),
                 }
             }
@@ -57,19 +56,32 @@ impl Hub {
         }
     }
 
-    /// Hands a message to every module of a group, and to one more.
-    pub(super) fn deliver_to_group(&mut self, group: &str, message: Message, also: Option<ModuleId>) {
-        let mut last = also.or_else(|| self.modules.member(group, 0));
-        let mut next = usize::from(also.is_none());
-        while let Some(module) = last {
-            last = self.modules.member(group, next);
-            next += 1;
-            if last.is_none() {
+    /// Hands a message to every module of a group, and to a waiter, in the group or not.
+    pub(super) fn deliver_to_group(&mut self, group: &str, message: Message, waiter: Option<ModuleId>) {
+        if let Some(waiter) = waiter {
+            self.deliver_answer(waiter, message.clone());
+        }
+        let others = |hub: &Hub, from: usize| {
+            (from..).map_while(|at| hub.modules.member(group, at).map(|id| (at, id))).find(|&(_, id)| waiter != Some(id))
+        };
+        let mut next = others(self, 0);
+        if next.is_none() && waiter.is_none() {
+            return self.undeliverable(&message, DropReason::NoReceiver);
+        }
+        while let Some((at, module)) = next {
+            next = others(self, at + 1);
+            if next.is_none() {
                 return self.deliver(module, message);
             }
             self.deliver(module, message.clone());
         }
-        self.undeliverable(&message, DropReason::NoReceiver);
+    }
+
+    /// Hands an answer to the module that asked for it, ahead of whatever else waits for the module.
+    fn deliver_answer(&mut self, module: ModuleId, message: Message) {
+        self.account.down.accepted += 1;
+        self.account.down.settled += 1;
+        self.outputs.push_back(Output::Deliver { module, message, answer: true });
     }
 
     /// Hands a message to a module, now or when it can take it.
@@ -84,7 +96,7 @@ impl Hub {
 
     fn hand_over(&mut self, module: ModuleId, message: Message) {
         self.account.down.settled += 1;
-        self.outputs.push_back(Output::Deliver { module, message });
+        self.outputs.push_back(Output::Deliver { module, message, answer: false });
     }
 
     fn undeliverable(&mut self, message: &Message, reason: DropReason) {
@@ -150,7 +162,7 @@ impl Hub {
             ..Draft::response_to(request, id.as_str(), self.now.wall)
         };
         if let Ok(error) = error.encode() {
-            self.deliver(module, error);
+            self.deliver_answer(module, error);
         }
     }
 

@@ -65,10 +65,6 @@ impl Modules {
         self.groups.get(group)?.get(at).copied()
     }
 
-    pub(super) fn in_group(&self, module: ModuleId, group: &str) -> bool {
-        self.joined.get(&module).is_some_and(|module| module.groups.iter().any(|name| &**name == group))
-    }
-
     /// Adds a module; `false` when its name or number is taken, or a limit is reached.
     pub(super) fn join(
         &mut self,

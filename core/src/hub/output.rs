@@ -47,12 +47,15 @@ pub enum Output {
         /// Whether modules may send.
         open: bool,
     },
-    /// Hand a message to a module; it uses up one credit.
+    /// Hand a message to a module. It uses up one credit, unless it answers a request of the module's own: answers
+    /// never queue behind other messages, and the pending requests bound their number.
     Deliver {
         /// The receiver.
         module: ModuleId,
         /// The message.
         message: Message,
+        /// Whether it answers a sync request of this module.
+        answer: bool,
     },
     /// The module may not join: its name is taken, or there are too many.
     JoinRefused {

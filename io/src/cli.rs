@@ -1,0 +1,63 @@
+//! The command line: one file per command.
+
+mod bench;
+mod cloud;
+mod demo;
+mod histogram;
+pub(crate) mod logging;
+mod process;
+mod run;
+mod send;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What went wrong, in words for a person; the process ends with code 2.
+type Failure = Box<dyn std::error::Error>;
+
+/// The cloud link of a KubeEdge edge node.
+///
+/// Try `edgehub demo` first: it starts a CloudHub and an edge hub on loopback with throwaway certificates, streams
+/// messages both ways, cuts the link once, and accounts for every message.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) logging: logging::Logging,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything on loopback: own CloudHub, own certificates, messages both ways, one link cut
+    Demo(demo::Demo),
+    /// Run a node's edge hub with KubeEdge's own edgecore.yaml
+    Run(run::Run),
+    /// Run the embedded CloudHub with its own authority, made on first start
+    Cloud(cloud::Cloud),
+    /// Send one message to the cloud as a module of a node, and wait until the cloud has it
+    Send(send::Send),
+    /// Print the messages that a node's modules receive
+    Watch(watch::Watch),
+    /// Measure throughput, latency, CPU and memory of the edge process; prints one JSON line
+    Bench(bench::Bench),
+    /// The CloudHub process of `bench`
+    #[command(hide = true)]
+    BenchCloud,
+}
+
+impl Command {
+    pub(crate) fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Command::Demo(demo) => smol::block_on(demo.run()),
+            Command::Run(run) => smol::block_on(run.run()),
+            Command::Cloud(cloud) => smol::block_on(cloud.run()),
+            Command::Send(send) => smol::block_on(send.run()),
+            Command::Watch(watch) => smol::block_on(watch.run()),
+            Command::Bench(bench) => smol::block_on(bench.run()),
+            Command::BenchCloud => smol::block_on(bench::cloud::run()),
+        }
+    }
+}

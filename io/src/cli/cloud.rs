@@ -1,0 +1,128 @@
+//! `edgehub cloud`: the embedded CloudHub.
+//!
+//! Standard input: one JSON object a line, `{"node":"edge-1","acknowledge":true,"message":{…}}`, sends a message to a
+//! node. Standard output: one line per message of a node, `{"node":"edge-1","message":{…}}`.
+
+use super::{Failure, process};
+use clap::Args;
+use edgehub::core::cloud::{CloudConfig, Delivery};
+use edgehub::core::message::operation;
+use edgehub::core::rng::Rng;
+use edgehub::core::{Content, Draft, Message};
+use edgehub::pki::Authority;
+use edgehub::server::{CloudServer, ServerOptions};
+use edgehub::tls::{self, Pems};
+use futures_util::{AsyncBufReadExt, StreamExt};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use smol::future::{or, zip};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing::{info, warn};
+
+#[derive(Debug, Args)]
+pub(crate) struct Cloud {
+    /// Where the authority lives: ca.crt and ca.key, made on first start
+    #[arg(long, value_name = "DIR", default_value = "edgehub-cloud")]
+    dir: PathBuf,
+    /// Where to listen; KubeEdge's port is 10000
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
+    listen: SocketAddr,
+    /// A host name or IP address under which nodes reach it; may be given several times
+    #[arg(long = "name", value_name = "NAME", default_values = ["localhost", "127.0.0.1"])]
+    names: Vec<String>,
+    /// Make a certificate for a node of this name first: DIR/NODE.crt and DIR/NODE.key
+    #[arg(long, value_name = "NODE")]
+    issue: Vec<String>,
+    /// How many nodes may be connected at one time
+    #[arg(long, default_value_t = 1000)]
+    node_limit: usize,
+}
+
+#[derive(Deserialize)]
+struct Order<'a> {
+    node: &'a str,
+    #[serde(default)]
+    acknowledge: bool,
+    #[serde(borrow)]
+    message: &'a RawValue,
+}
+
+impl Cloud {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let (authority, created) = Authority::load_or_create(&self.dir)?;
+        if created {
+            info!("made a new authority in {}", self.dir.display());
+        }
+        for node in &self.issue {
+            let (certificate, key) = authority.node(node)?.write(&self.dir, node)?;
+            info!("made {} and {}", certificate.display(), key.display());
+        }
+        let identity = authority.server(&self.names)?;
+        let pems = Pems {
+            ca: authority.certificate_pem(),
+            certificate: &identity.certificate_pem,
+            key: &identity.key_pem,
+        };
+        let mut options = ServerOptions::new(tls::server_config_from_pem(pems)?);
+        options.config = CloudConfig {
+            node_limit: self.node_limit,
+            ca_content: authority.certificate_pem().into(),
+            ..CloudConfig::default()
+        };
+        let (server, driver) = CloudServer::bind(self.listen, options).await.map_err(|error| {
+            format!("cannot listen on {}: {error}; choose another address with --listen", self.listen)
+        })?;
+        info!("listening on {}", server.address());
+        let work = async {
+            let end = async { process::told_to_end().await.map_err(Failure::from) };
+            let ended = or(end, or(print_upstream(&server), send_orders(&server))).await;
+            server.shutdown().await?;
+            ended
+        };
+        let (ended, ()) = zip(work, driver.run()).await;
+        ended.map(|()| ExitCode::SUCCESS)
+    }
+}
+
+/// Prints what nodes send, and answers their queries: nothing here has the object.
+#[expect(clippy::print_stdout, reason = "the messages are the output")]
+async fn print_upstream(server: &CloudServer) -> Result<(), Failure> {
+    let mut ids = Rng::new(fastrand::u64(..));
+    while let Some((node, message)) = server.receive().await {
+        println!("{{\"node\":{},\"message\":{}}}", serde_json::Value::from(node.as_str()), message.frame().trim_end());
+        if message.operation() == operation::QUERY {
+            let id = ids.uuid();
+            let draft = Draft::response_to(&message, id.as_str(), message.timestamp());
+            let answer = Draft { content: Content::Text("not found"), ..draft }.encode()?;
+            server.send(&node, answer, Delivery::Unacknowledged).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends what standard input orders; goes on serving when it ends.
+async fn send_orders(server: &CloudServer) -> Result<(), Failure> {
+    let mut lines = smol::io::BufReader::new(smol::Unblock::new(std::io::stdin())).lines();
+    while let Some(line) = lines.next().await {
+        let line = line?;
+        match order(&line) {
+            Ok(Some((node, message, delivery))) => server.send(node, message, delivery).await?,
+            Ok(None) => {}
+            Err(problem) => warn!(
+                "line not sent: {problem}; write {{\"node\":\"NAME\",\"acknowledge\":true,\"message\":{{…}}}}"
+            ),
+        }
+    }
+    std::future::pending().await
+}
+
+fn order(line: &str) -> Result<Option<(&str, Message, Delivery)>, Failure> {
+    if line.trim().is_empty() {
+        return Ok(None);
+    }
+    let order: Order<'_> = serde_json::from_str(line)?;
+    let delivery = if order.acknowledge { Delivery::Acknowledged } else { Delivery::Unacknowledged };
+    Ok(Some((order.node, Message::decode(order.message.get())?, delivery)))
+}

@@ -1,0 +1,50 @@
+//! `edgehub run`: a node's edge hub.
+
+use super::{Failure, process};
+use clap::Args;
+use edgehub::config::{Lane, NodeConfig};
+use edgehub::{EdgeHub, Options};
+use smol::future::{or, zip};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tracing::{info, warn};
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    config: PathBuf,
+}
+
+impl Run {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let (hub, driver) = EdgeHub::new(options(&self.config)?);
+        let end = async {
+            process::told_to_end().await?;
+            info!("told to end; sending what is queued");
+            hub.shutdown().await.map_err(Failure::from)
+        };
+        let (ended, ()) = zip(or(end, std::future::pending()), driver.run()).await;
+        let account = ended?;
+        info!(
+            up = account.up.settled,
+            down = account.down.settled,
+            dropped_up = account.up.dropped(),
+            dropped_down = account.down.dropped(),
+            "stopped"
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A hub's options from a configuration file, with its warnings logged.
+pub(super) fn options(file: &Path) -> Result<Options, Failure> {
+    let (config, warnings) = NodeConfig::load(file)?;
+    for warning in warnings {
+        warn!("{}: {warning}", file.display());
+    }
+    if config.lane == Lane::Quic {
+        return Err("the QUIC lane is not built yet: enable modules.edgeHub.websocket instead".into());
+    }
+    Ok(Options::from_config(&config)?)
+}

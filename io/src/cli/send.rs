@@ -1,0 +1,73 @@
+//! `edgehub send`: one message to the cloud.
+
+use super::{Failure, run};
+use clap::Args;
+use edgehub::EdgeHub;
+use smol::future::{or, zip};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    config: PathBuf,
+    /// The sending module's name
+    #[arg(long, default_value = "send")]
+    name: String,
+    /// Route group
+    #[arg(long, default_value = "resource")]
+    group: String,
+    /// Route operation
+    #[arg(long, default_value = "update")]
+    operation: String,
+    /// Route resource, for example default/podstatus/web
+    #[arg(long)]
+    resource: String,
+    /// Wait for the cloud's answer and print it
+    #[arg(long)]
+    request: bool,
+    /// How long to wait for the cloud, in seconds
+    #[arg(long, default_value_t = 30)]
+    timeout: u64,
+    /// The content: JSON, or plain text
+    content: String,
+}
+
+impl Send {
+    #[expect(clippy::print_stdout, reason = "the answer is the output")]
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let (hub, driver) = EdgeHub::new(run::options(&self.config)?);
+        let content = serde_json::from_str(&self.content).unwrap_or(serde_json::Value::String(self.content.clone()));
+        let timeout = Duration::from_secs(self.timeout);
+        let work = async {
+            let module = hub.join(&self.name, &[]).await?;
+            let message = module.compose(&self.group, &self.operation, &self.resource, &content)?;
+            let sent = if self.request {
+                module.request(&message, Some(timeout)).await.map(|answer| println!("{}", answer.frame().trim_end()))?;
+                true
+            } else {
+                module.send(message).await?;
+                let settled = async { hub.settled().await.is_ok_and(|account| account.up.dropped() == 0) };
+                let too_long = async {
+                    smol::Timer::after(timeout).await;
+                    false
+                };
+                or(settled, too_long).await
+            };
+            hub.shutdown().await?;
+            if !sent {
+                return Err("the cloud did not confirm the message in time; it is lost with this process".into());
+            }
+            Ok::<_, Failure>(ExitCode::SUCCESS)
+        };
+        let work = async {
+            let ended = work.await;
+            // Whatever happened, the driver must end too.
+            let _ = hub.shutdown().await;
+            ended
+        };
+        zip(work, driver.run()).await.0
+    }
+}

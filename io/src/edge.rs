@@ -1,0 +1,54 @@
+//! The edge hub in a program: a handle, its modules, and the driver that does the work.
+
+mod driver;
+mod link;
+mod module;
+mod options;
+
+pub use driver::Driver;
+pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
+pub use options::{Observer, Options};
+
+use async_channel::Sender;
+use driver::{Command, Control};
+use edgehub_core::hub::Account;
+
+/// A handle on a running edge hub; clones share it.
+#[derive(Debug, Clone)]
+pub struct EdgeHub {
+    control: Sender<Control>,
+    commands: Sender<Command>,
+}
+
+impl EdgeHub {
+    /// A hub and the driver that runs it. Nothing happens until [`Driver::run`] is polled.
+    pub fn new(options: Options) -> (EdgeHub, Driver) {
+        Driver::new(options)
+    }
+
+    /// Joins a module. Messages for it wait in a bounded queue until [`Module::receive`] takes them.
+    pub async fn join(&self, name: &str, groups: &[&str]) -> Result<Module, JoinError> {
+        Module::join(self, name, groups).await
+    }
+
+    /// Waits until everything accepted so far is confirmed by the cloud or dropped with a reason.
+    pub async fn settled(&self) -> Result<Account, Stopped> {
+        self.ask(Control::WhenSettled).await
+    }
+
+    /// The books, now.
+    pub async fn account(&self) -> Result<Account, Stopped> {
+        self.ask(Control::Account).await
+    }
+
+    /// Ends in good order: what is queued leaves first, within the configured grace. Returns the closed books.
+    pub async fn shutdown(&self) -> Result<Account, Stopped> {
+        self.ask(Control::Shutdown).await
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Control) -> Result<T, Stopped> {
+        let (sender, answer) = async_channel::bounded(1);
+        self.control.send(question(sender)).await.map_err(|_| Stopped)?;
+        answer.recv().await.map_err(|_| Stopped)
+    }
+}

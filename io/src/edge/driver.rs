@@ -1,0 +1,391 @@
+//! The one task that owns the hub.
+//!
+//! Each turn: wait for anything, take a bounded batch of what is there, hand it to the hub, carry out what the hub
+//! asks, let the link's tasks run. The deadline is read again in one place only: at the top of the next turn.
+
+use super::link::Link;
+use super::module::{Delivery, INBOX, RequestError};
+use super::{EdgeHub, Options};
+use crate::clock::Clock;
+use crate::pump::{Read, Write};
+use async_channel::{Receiver, Sender};
+use edgehub_core::hub::{Account, LinkEnd};
+use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
+use smol::{Executor, Task};
+use smol::future::{self, or};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+use tracing::{debug, info, trace, warn};
+
+/// Messages of modules that one turn takes.
+const BATCH: usize = 256;
+
+/// Messages that wait for the driver before senders wait themselves.
+const COMMANDS: usize = 512;
+
+/// Where a request's outcome goes.
+pub(super) type Reply = Sender<Result<Message, RequestError>>;
+
+/// What a module sends.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) module: ModuleId,
+    pub(super) message: Message,
+    /// For a request: how long it waits, and who is told the outcome.
+    pub(super) request: Option<(Option<Duration>, Reply)>,
+}
+
+/// What else can be asked of a driver. Few, and never held back.
+#[derive(Debug)]
+pub(super) enum Control {
+    Join { name: Box<str>, groups: Vec<Box<str>>, inbox: Sender<Delivery>, reply: Sender<Option<ModuleId>> },
+    Leave(ModuleId),
+    Ready { module: ModuleId, credit: u32 },
+    Account(Sender<Account>),
+    WhenSettled(Sender<Account>),
+    Shutdown(Sender<Account>),
+}
+
+/// Both ends of a channel.
+type Channel<T> = (Sender<T>, Receiver<T>);
+
+struct Inbox {
+    deliveries: Sender<Delivery>,
+    requests: BTreeMap<Box<str>, Reply>,
+}
+
+/// Runs a hub: sockets, timers and channels on one side, the core on the other.
+pub struct Driver {
+    hub: Hub,
+    clock: Clock,
+    options: Options,
+    control: Receiver<Control>,
+    commands: Receiver<Command>,
+    link: Option<Link>,
+    closing: Option<Task<()>>,
+    link_events: Channel<(LinkEpoch, LinkEvent)>,
+    writes: Vec<Write>,
+    intake_open: bool,
+    reading: bool,
+    modules: BTreeMap<ModuleId, Inbox>,
+    next_module: u32,
+    joining: Vec<(ModuleId, Sender<Option<ModuleId>>)>,
+    settled: Vec<Sender<Account>>,
+    stopped: Vec<Sender<Account>>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("state", &self.hub.link_state()).finish_non_exhaustive()
+    }
+}
+
+enum Wake {
+    Control(Control),
+    Link(LinkEpoch, LinkEvent),
+    Read(LinkEpoch, Vec<Read>),
+    Command(Command),
+    Deadline,
+    /// Every handle is gone.
+    Abandoned,
+}
+
+impl Driver {
+    pub(super) fn new(options: Options) -> (EdgeHub, Driver) {
+        let clock = Clock::start();
+        let (control_sender, control) = async_channel::unbounded();
+        let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let driver = Driver {
+            hub: Hub::new(options.config.clone(), options.seed, clock.now()),
+            clock,
+            options,
+            control,
+            commands,
+            link: None,
+            closing: None,
+            link_events: async_channel::unbounded(),
+            writes: Vec::new(),
+            intake_open: true,
+            reading: true,
+            modules: BTreeMap::new(),
+            next_module: 0,
+            joining: Vec::new(),
+            settled: Vec::new(),
+            stopped: Vec::new(),
+        };
+        (EdgeHub { control: control_sender, commands: command_sender }, driver)
+    }
+
+    /// Runs until the hub has been shut down and has stopped; the handle's last clone being dropped is a shutdown.
+    pub async fn run(mut self) {
+        let executor = Executor::new();
+        executor.run(self.turns(&executor)).await;
+    }
+
+    async fn turns(&mut self, executor: &Executor<'_>) {
+        let mut running = self.carry_out(executor).await;
+        while running {
+            let wake = self.wait().await;
+            self.take(wake);
+            self.take_what_is_there();
+            running = self.carry_out(executor).await;
+            self.tell_settled();
+            // The link's tasks share this executor.
+            future::yield_now().await;
+        }
+        for reply in self.stopped.drain(..) {
+            let _ = reply.try_send(self.hub.account());
+        }
+    }
+
+    /// Waits for anything to happen. Control comes before data, and what the hub does not want is not taken.
+    async fn wait(&self) -> Wake {
+        let control = async { self.control.recv().await.map_or(Wake::Abandoned, Wake::Control) };
+        let link = async {
+            match self.link_events.1.recv().await {
+                Ok((epoch, event)) => Wake::Link(epoch, event),
+                Err(_) => future::pending().await,
+            }
+        };
+        let read = async {
+            match &self.link {
+                Some(link) if self.reading => match link.reads.recv().await {
+                    Ok(batch) => Wake::Read(link.epoch, batch),
+                    Err(_) => future::pending().await,
+                },
+                _ => future::pending().await,
+            }
+        };
+        let command = async {
+            if !self.intake_open {
+                future::pending::<()>().await;
+            }
+            match self.commands.recv().await {
+                Ok(command) => Wake::Command(command),
+                Err(_) => future::pending().await,
+            }
+        };
+        let deadline = async {
+            self.clock.sleep_until(self.hub.next_deadline().map(|deadline| deadline.at)).await;
+            Wake::Deadline
+        };
+        or(or(control, link), or(or(read, command), deadline)).await
+    }
+
+    fn take(&mut self, wake: Wake) {
+        match wake {
+            Wake::Control(control) => self.take_control(control),
+            Wake::Link(epoch, event) => self.handle(Input::Link { epoch, event }),
+            Wake::Read(epoch, batch) => self.take_reads(epoch, batch),
+            Wake::Command(command) => self.take_command(command),
+            Wake::Deadline => self.handle(Input::Tick),
+            Wake::Abandoned => self.handle(Input::Shutdown),
+        }
+    }
+
+    /// Takes a bounded part of what else is there, so that one drain and one flush serve many messages.
+    fn take_what_is_there(&mut self) {
+        while let Ok(control) = self.control.try_recv() {
+            self.take_control(control);
+        }
+        while let Ok((epoch, event)) = self.link_events.1.try_recv() {
+            self.handle(Input::Link { epoch, event });
+        }
+        if self.reading
+            && let Some((epoch, batch)) =
+                self.link.as_ref().and_then(|link| Some((link.epoch, link.reads.try_recv().ok()?)))
+        {
+            self.take_reads(epoch, batch);
+        }
+        if self.intake_open {
+            for _ in 0..BATCH {
+                let Ok(command) = self.commands.try_recv() else { break };
+                self.take_command(command);
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.hub.handle(self.clock.now(), input);
+    }
+
+    fn take_command(&mut self, Command { module, message, request }: Command) {
+        let mut timeout = None;
+        if let Some((wait, reply)) = request {
+            timeout = wait;
+            if let Some(inbox) = self.modules.get_mut(&module) {
+                match inbox.requests.entry(message.msg_id().into()) {
+                    Entry::Vacant(vacant) => drop(vacant.insert(reply)),
+                    Entry::Occupied(_) => return drop(reply.try_send(Err(RequestError::IdTaken))),
+                }
+            }
+        }
+        self.handle(Input::Module { module, event: ModuleEvent::Sent { message, timeout } });
+    }
+
+    fn take_reads(&mut self, epoch: LinkEpoch, batch: Vec<Read>) {
+        for read in batch {
+            let event = match read {
+                Read::Message(message) => LinkEvent::Received(message),
+                Read::Malformed(violation) => LinkEvent::Malformed(violation),
+                Read::Pong(number) => LinkEvent::Pong(number),
+                Read::Ended(why) => {
+                    debug!(epoch = epoch.0, why, "link ended");
+                    LinkEvent::Closed
+                }
+            };
+            self.handle(Input::Link { epoch, event });
+        }
+    }
+
+    fn take_control(&mut self, control: Control) {
+        match control {
+            Control::Join { name, groups, inbox, reply } => self.join(name, groups, inbox, reply),
+            Control::Leave(module) => {
+                self.modules.remove(&module);
+                self.handle(Input::Module { module, event: ModuleEvent::Left });
+            }
+            Control::Ready { module, credit } => {
+                self.handle(Input::Module { module, event: ModuleEvent::Ready { credit } });
+            }
+            Control::Account(reply) => drop(reply.try_send(self.hub.account())),
+            Control::WhenSettled(reply) => self.settled.push(reply),
+            Control::Shutdown(reply) => {
+                self.stopped.push(reply);
+                self.handle(Input::Shutdown);
+            }
+        }
+    }
+
+    fn join(&mut self, name: Box<str>, groups: Vec<Box<str>>, inbox: Sender<Delivery>, reply: Sender<Option<ModuleId>>) {
+        let module = ModuleId(self.next_module);
+        self.next_module += 1;
+        self.modules.insert(module, Inbox { deliveries: inbox, requests: BTreeMap::new() });
+        self.joining.push((module, reply));
+        self.handle(Input::Module { module, event: ModuleEvent::Joined { name, groups, credit: INBOX } });
+    }
+
+    /// Does what the hub asks, in order; returns whether the hub still runs.
+    async fn carry_out(&mut self, executor: &Executor<'_>) -> bool {
+        let mut running = true;
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Open { epoch } => self.open(executor, epoch),
+                Output::Write { message, .. } => self.writes.push(Write::Message(message)),
+                Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
+                Output::Pause { .. } => self.reading = false,
+                Output::Resume { .. } => self.reading = true,
+                Output::Close { .. } => self.close(executor),
+                Output::Intake { open } => self.intake_open = open,
+                Output::Deliver { module, message, answer } => self.deliver(module, message, answer),
+                Output::JoinRefused { module } => self.join_refused(module),
+                Output::Stopped => running = false,
+                Output::Note(note) => self.observe(&note),
+            }
+        }
+        self.hand_to_link();
+        for (module, reply) in self.joining.drain(..) {
+            let _ = reply.try_send(Some(module));
+        }
+        if !running {
+            self.modules.clear();
+            if let Some(closing) = self.closing.take() {
+                closing.await;
+            }
+        }
+        running
+    }
+
+    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
+        self.reading = true;
+        self.writes.clear();
+        let targets = &self.options.targets;
+        let target = usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
+        match target {
+            Some(target) => {
+                let (target, tls) = (target.clone(), self.options.tls.clone());
+                self.link = Some(Link::open(executor, epoch, target, tls, self.link_events.0.clone()));
+            }
+            None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
+        }
+    }
+
+    /// Closes the link in the background.
+    fn close(&mut self, executor: &Executor<'_>) {
+        self.hand_to_link();
+        if let Some(link) = self.link.take() {
+            self.closing = Some(executor.spawn(link.close()));
+        }
+    }
+
+    /// Gives the link's task what was written in this drain, as one batch.
+    fn hand_to_link(&mut self) {
+        if self.writes.is_empty() {
+            return;
+        }
+        if let Some(link) = &self.link {
+            // A link that has ended takes nothing more; the hub learns of its end and sends again what it must.
+            let _ = link.writes.try_send(std::mem::take(&mut self.writes));
+        }
+        self.writes.clear();
+    }
+
+    fn deliver(&mut self, module: ModuleId, message: Message, answer: bool) {
+        let Some(inbox) = self.modules.get_mut(&module) else { return };
+        let request = if answer { inbox.requests.remove(message.parent_msg_id()) } else { None };
+        match request {
+            // A requester that no longer waits has given the answer up.
+            Some(reply) => drop(reply.try_send(Ok(message))),
+            // Unbounded, but bounded by the credit and the number of pending requests.
+            None => drop(inbox.deliveries.try_send(Delivery { message, answer })),
+        }
+    }
+
+    fn join_refused(&mut self, module: ModuleId) {
+        self.modules.remove(&module);
+        if let Some(at) = self.joining.iter().position(|(joining, _)| *joining == module) {
+            let (_, reply) = self.joining.swap_remove(at);
+            let _ = reply.try_send(None);
+        }
+    }
+
+    /// Answers those who wait for an empty outbox.
+    fn tell_settled(&mut self) {
+        if self.settled.is_empty() || !self.commands.is_empty() {
+            return;
+        }
+        let account = self.hub.account();
+        if account.up.pending == 0 {
+            for reply in self.settled.drain(..) {
+                let _ = reply.try_send(account);
+            }
+        }
+    }
+
+    fn observe(&mut self, note: &Note) {
+        log(note);
+        if let Some(observer) = &mut self.options.observer {
+            observer(self.clock.now(), note);
+        }
+    }
+}
+
+/// Per message: trace. Per transition: debug. Link up or down: info.
+fn log(note: &Note) {
+    match note {
+        Note::LinkUp { epoch, backlog } => info!(epoch = epoch.0, backlog, "link up"),
+        Note::LinkDown { epoch, end: LinkEnd::OpenFailed, retry_in, .. } => {
+            debug!(epoch = epoch.0, ?retry_in, "link not opened");
+        }
+        Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
+            info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
+        }
+        Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
+        Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
+        Note::ModuleStalled { module } => warn!(module = module.0, "module takes nothing; its messages are dropped"),
+        Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
+        Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
+        other => trace!(?other, "note"),
+    }
+}

@@ -1,0 +1,77 @@
+//! One link of the edge hub, from dialling to its end: a task and its channels.
+
+use crate::pump::{BATCHES, Read, Write, pump};
+use crate::websocket::{Target, connect};
+use async_channel::{Receiver, Sender};
+use edgehub_core::{LinkEpoch, LinkEvent};
+use rustls::ClientConfig;
+use smol::{Executor, Task};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, info, warn};
+
+/// How long a closed link may take to end before it is cut.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A link as its driver holds it. Dropping it cuts the connection.
+pub(super) struct Link {
+    pub(super) epoch: LinkEpoch,
+    pub(super) writes: Sender<Vec<Write>>,
+    pub(super) reads: Receiver<Vec<Read>>,
+    task: Task<()>,
+}
+
+impl Link {
+    /// Dials on the executor; what becomes of it is told through `events`.
+    pub(super) fn open(
+        executor: &Executor<'_>,
+        epoch: LinkEpoch,
+        target: Target,
+        tls: Arc<ClientConfig>,
+        events: Sender<(LinkEpoch, LinkEvent)>,
+    ) -> Link {
+        let (writes, to_write) = async_channel::unbounded();
+        let (read, reads) = async_channel::bounded(BATCHES);
+        let task = executor.spawn(run(epoch, target, tls, events, to_write, read));
+        Link { epoch, writes, reads, task }
+    }
+
+    /// Lets the link say goodbye, and cuts it if that takes too long.
+    pub(super) async fn close(self) {
+        let Link { writes, task, .. } = self;
+        drop(writes);
+        let cut = async {
+            smol::Timer::after(CLOSE_TIMEOUT).await;
+        };
+        smol::future::or(task, cut).await;
+    }
+}
+
+async fn run(
+    epoch: LinkEpoch,
+    target: Target,
+    tls: Arc<ClientConfig>,
+    events: Sender<(LinkEpoch, LinkEvent)>,
+    writes: Receiver<Vec<Write>>,
+    reads: Sender<Vec<Read>>,
+) {
+    debug!(epoch = epoch.0, url = %target.url, "dialling");
+    // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
+    let tell = |event| drop(events.try_send((epoch, event)));
+    match connect(&target, tls).await {
+        Err(error) => {
+            // The first failure is news; the same one again and again is not.
+            if epoch.0 == 1 {
+                warn!(%error, url = %target.url, "cannot reach the cloud; running offline and trying again");
+            } else {
+                debug!(%error, url = %target.url, "cannot reach the cloud");
+            }
+            tell(LinkEvent::OpenFailed);
+        }
+        Ok(socket) => {
+            info!(url = %target.url, epoch = epoch.0, "connected");
+            tell(LinkEvent::Opened);
+            pump(socket, writes, reads, |messages, bytes| tell(LinkEvent::Flushed { messages, bytes })).await;
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A module of this process: joined under a name, with a bounded inbox.
+
+use super::EdgeHub;
+use super::driver::{Command, Control};
+use async_channel::{Receiver, Sender};
+use edgehub_core::message::operation;
+use edgehub_core::rng::Rng;
+use edgehub_core::{Content, Draft, Message, ModuleId, UnixMillis, Violation};
+use serde::Serialize;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// Messages that a module's inbox holds before the hub keeps the next ones.
+pub(super) const INBOX: u32 = 256;
+
+/// A message in a module's inbox.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) message: Message,
+    pub(super) answer: bool,
+}
+
+/// The hub has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the edge hub has stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// Why a module could not join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// A module of this name has joined already, or too many have.
+    Refused,
+    /// The hub has stopped.
+    Stopped,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Refused => f.write_str("a module of this name has joined already, or too many modules have"),
+            JoinError::Stopped => Stopped.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// How a request can fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestError {
+    /// The cloud or the hub answered with operation `error`: refused, timed out, or failed in the cloud. The message
+    /// says which.
+    Failed(Message),
+    /// A request with this id waits already.
+    IdTaken,
+    /// The request does not fit its frame.
+    Limit(Violation),
+    /// The hub has stopped.
+    Stopped,
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RequestError::Failed(message) => write!(f, "{}", message.content()),
+            RequestError::IdTaken => f.write_str("a request with this id waits already"),
+            RequestError::Limit(violation) => violation.fmt(f),
+            RequestError::Stopped => Stopped.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+/// A joined module. It leaves when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Module(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: ModuleId,
+    name: String,
+    control: Sender<Control>,
+    commands: Sender<Command>,
+    inbox: Receiver<Delivery>,
+    taken: AtomicU32,
+    ids: Mutex<Rng>,
+}
+
+impl Module {
+    pub(super) async fn join(hub: &EdgeHub, name: &str, groups: &[&str]) -> Result<Module, JoinError> {
+        let (sender, inbox) = async_channel::unbounded();
+        let groups = groups.iter().map(|&group| group.into()).collect();
+        let joined = hub
+            .ask(|reply| Control::Join { name: name.into(), groups, inbox: sender, reply })
+            .await
+            .map_err(|Stopped| JoinError::Stopped)?;
+        let id = joined.ok_or(JoinError::Refused)?;
+        Ok(Module(Arc::new(Inner {
+            id,
+            name: name.into(),
+            control: hub.control.clone(),
+            commands: hub.commands.clone(),
+            inbox,
+            taken: AtomicU32::new(0),
+            ids: Mutex::new(Rng::new(fastrand::u64(..))),
+        })))
+    }
+
+    /// The name under which it joined.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// A message from this module to the cloud, with a fresh id and the present time.
+    pub fn compose(
+        &self,
+        group: &str,
+        operation: &str,
+        resource: &str,
+        content: &impl Serialize,
+    ) -> Result<Message, ComposeError> {
+        let content = serde_json::value::to_raw_value(content).map_err(ComposeError::Content)?;
+        let draft = Draft { source: self.name(), group, operation, resource, ..Draft::default() };
+        self.encode(Draft { content: Content::Json(&content), ..draft }).map_err(ComposeError::Limit)
+    }
+
+    /// The acknowledgement that ends a message's resending: operation `response`, content `"OK"`.
+    pub fn acknowledgement(&self, of: &Message) -> Result<Message, Violation> {
+        self.encode(Draft { content: Content::Text("OK"), ..Draft::response_to(of, "", UnixMillis(0)) })
+    }
+
+    fn encode(&self, draft: Draft<'_>) -> Result<Message, Violation> {
+        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid();
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let timestamp = UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));
+        Draft { msg_id: id.as_str(), timestamp, ..draft }.encode()
+    }
+
+    /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
+    pub async fn send(&self, message: Message) -> Result<(), Stopped> {
+        let command = Command { module: self.0.id, message, request: None };
+        self.0.commands.send(command).await.map_err(|_| Stopped)
+    }
+
+    /// Sends a request and waits for its one outcome; `None` waits for the configured time.
+    ///
+    /// A request that is no longer waited for (its future dropped) still ends in the hub; its answer is thrown away.
+    pub async fn request(&self, message: &Message, timeout: Option<Duration>) -> Result<Message, RequestError> {
+        let (reply, answer) = async_channel::bounded(1);
+        let message = with_sync(message).map_err(RequestError::Limit)?;
+        let command = Command { module: self.0.id, message, request: Some((timeout, reply)) };
+        self.0.commands.send(command).await.map_err(|_| RequestError::Stopped)?;
+        let answer = answer.recv().await.map_err(|_| RequestError::Stopped)??;
+        if answer.operation() == operation::ERROR { Err(RequestError::Failed(answer)) } else { Ok(answer) }
+    }
+
+    /// The next message for this module; `None` once the hub has stopped.
+    pub async fn receive(&self) -> Option<Message> {
+        let delivery = self.0.inbox.recv().await.ok()?;
+        if !delivery.answer && self.0.taken.fetch_add(1, Ordering::Relaxed) + 1 >= INBOX / 2 {
+            let credit = self.0.taken.swap(0, Ordering::Relaxed);
+            // A stopped hub needs no credit.
+            let _ = self.0.control.try_send(Control::Ready { module: self.0.id, credit });
+        }
+        Some(delivery.message)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A stopped hub has forgotten the module already.
+        let _ = self.control.try_send(Control::Leave(self.id));
+    }
+}
+
+/// The same message with `header.sync` set, as a request needs it.
+fn with_sync(message: &Message) -> Result<Message, Violation> {
+    if message.is_sync() {
+        return Ok(message.clone());
+    }
+    let content = serde_json::from_str(message.content()).map_or(Content::Null, Content::Json);
+    Draft {
+        msg_id: message.msg_id(),
+        parent_msg_id: message.parent_msg_id(),
+        timestamp: message.timestamp(),
+        resource_version: message.resource_version(),
+        sync: true,
+        message_type: message.message_type(),
+        source: message.source(),
+        destination: message.destination(),
+        group: message.group(),
+        operation: message.operation(),
+        resource: message.resource(),
+        content,
+    }
+    .encode()
+}
+
+/// Why a message could not be composed.
+#[derive(Debug)]
+pub enum ComposeError {
+    /// The content does not serialise.
+    Content(serde_json::Error),
+    /// A field or the frame is too long.
+    Limit(Violation),
+}
+
+impl fmt::Display for ComposeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ComposeError::Content(error) => write!(f, "content does not serialise: {error}"),
+            ComposeError::Limit(violation) => violation.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ComposeError {}

@@ -1,0 +1,69 @@
+//! What a hub needs to run.
+
+use crate::config::{self, NodeConfig};
+use crate::tls::{self, TlsError};
+use crate::websocket::Target;
+use edgehub_core::config::Rate;
+use edgehub_core::{Config, Note, Now, Profile};
+use rustls::ClientConfig;
+use std::fmt;
+use std::sync::Arc;
+
+/// Is told every note, in order, from inside the driver: it must be quick.
+pub type Observer = Box<dyn FnMut(Now, &Note) + Send>;
+
+/// What a hub needs to run.
+pub struct Options {
+    /// The core's configuration.
+    pub config: Config,
+    /// Where to dial: tried in turn, one per attempt.
+    pub targets: Vec<Target>,
+    /// Certificates.
+    pub tls: Arc<ClientConfig>,
+    /// Decides every jitter and message id of the hub.
+    pub seed: u64,
+    /// Is told what happens and why.
+    pub observer: Option<Observer>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("config", &self.config).field("targets", &self.targets).finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// Options with a random seed and no observer.
+    pub fn new(config: Config, targets: Vec<Target>, tls: Arc<ClientConfig>) -> Options {
+        Options { config, targets, tls, seed: fastrand::u64(..), observer: None }
+    }
+
+    /// From a node's configuration; loads its certificates.
+    pub fn from_config(node: &NodeConfig) -> Result<Options, TlsError> {
+        let tls = tls::client_config(&node.files)?;
+        Ok(Options::new(core_config(node), node.websocket_targets(), tls))
+    }
+}
+
+/// The core's part of a node's configuration.
+pub(super) fn core_config(node: &NodeConfig) -> Config {
+    let profile = match node.profile {
+        config::Profile::Current => Profile::Current,
+        config::Profile::Classic => Profile::Classic,
+    };
+    let rate = Rate { per_second: node.message_qps, burst: node.message_burst };
+    Config {
+        profile,
+        heartbeat: node.heartbeat,
+        ping_interval: node.hub.ping_interval,
+        ping_misses: node.hub.ping_misses,
+        open_timeout: node.active_lane().handshake_timeout,
+        backoff_base: node.hub.backoff_base,
+        backoff_max: node.hub.backoff_max,
+        sync_timeout: node.hub.sync_timeout,
+        outbox_messages: node.hub.outbox_messages,
+        outbox_bytes: node.hub.outbox_bytes,
+        rate: Some(rate),
+        ..Config::default()
+    }
+}

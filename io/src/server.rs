@@ -1,0 +1,135 @@
+//! The embedded CloudHub: the core's cloud machine on real sockets.
+//!
+//! It serves edge nodes of this project and of KubeEdge alike: the demo, the tests, the benchmark and the `cloud`
+//! command run it. What a cloud module would do with a message is up to whoever takes [`CloudServer::receive`].
+
+mod connection;
+mod driver;
+
+pub use driver::ServerDriver;
+
+use async_channel::{Receiver, Sender};
+use driver::Command;
+use edgehub_core::Message;
+use edgehub_core::cloud::{CloudAccount, CloudConfig, CloudNote, Delivery};
+use rustls::ServerConfig;
+use smol::net::TcpListener;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Messages from nodes that wait to be taken before reading stops.
+const UPSTREAM: usize = 1024;
+
+/// Messages to nodes that wait for the driver before senders wait.
+const COMMANDS: usize = 512;
+
+/// Is told every note, in order, from inside the driver: it must be quick.
+pub type Observer = Box<dyn FnMut(&CloudNote) + Send>;
+
+/// What a server needs to run.
+pub struct ServerOptions {
+    /// The core's configuration.
+    pub config: CloudConfig,
+    /// Certificates; clients must present one of this authority.
+    pub tls: Arc<ServerConfig>,
+    /// How long TLS and the upgrade may take together.
+    pub handshake_timeout: Duration,
+    /// Decides message ids.
+    pub seed: u64,
+    /// Is told what happens and why.
+    pub observer: Option<Observer>,
+}
+
+impl ServerOptions {
+    /// KubeEdge's defaults, a random seed and no observer.
+    pub fn new(tls: Arc<ServerConfig>) -> ServerOptions {
+        ServerOptions {
+            config: CloudConfig::default(),
+            tls,
+            handshake_timeout: Duration::from_secs(30),
+            seed: fastrand::u64(..),
+            observer: None,
+        }
+    }
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// The server has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerStopped;
+
+impl fmt::Display for ServerStopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the CloudHub has stopped")
+    }
+}
+
+impl std::error::Error for ServerStopped {}
+
+/// A handle on a running CloudHub; clones share it.
+#[derive(Debug, Clone)]
+pub struct CloudServer {
+    address: SocketAddr,
+    commands: Sender<Command>,
+    upstream: Receiver<(String, Message)>,
+}
+
+impl CloudServer {
+    /// Listens on an address (port 0: one of the system's choosing). Nothing is accepted until the driver runs.
+    pub async fn bind(address: SocketAddr, options: ServerOptions) -> std::io::Result<(CloudServer, ServerDriver)> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let (upstream_sender, upstream) = async_channel::bounded(UPSTREAM);
+        let driver = ServerDriver::new(listener, options, commands, upstream_sender);
+        Ok((CloudServer { address, commands: command_sender, upstream }, driver))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends a message to a node. Waits while too many messages wait already.
+    pub async fn send(&self, node: &str, message: Message, delivery: Delivery) -> Result<(), ServerStopped> {
+        self.command(Command::Send { node: node.into(), message, delivery }).await
+    }
+
+    /// The next message of any node, with the node's name; `None` once the server has stopped.
+    pub async fn receive(&self) -> Option<(String, Message)> {
+        self.upstream.recv().await.ok()
+    }
+
+    /// Cuts every connection without a word, as a network failure does.
+    pub async fn cut_all(&self) -> Result<(), ServerStopped> {
+        self.command(Command::CutAll).await
+    }
+
+    /// Stops reading and answering every present connection without closing it, as a frozen process does.
+    pub async fn freeze_all(&self) -> Result<(), ServerStopped> {
+        self.command(Command::FreezeAll).await
+    }
+
+    /// The books, now.
+    pub async fn account(&self) -> Result<CloudAccount, ServerStopped> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.command(Command::Account(reply)).await?;
+        answer.recv().await.map_err(|_| ServerStopped)
+    }
+
+    /// Closes every session and stops.
+    pub async fn shutdown(&self) -> Result<(), ServerStopped> {
+        self.command(Command::Shutdown).await
+    }
+
+    async fn command(&self, command: Command) -> Result<(), ServerStopped> {
+        self.commands.send(command).await.map_err(|_| ServerStopped)
+    }
+}

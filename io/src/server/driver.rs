@@ -1,0 +1,324 @@
+//! The one task that owns the cloud machine. It works like the edge's driver: a bounded batch in, one drain out.
+
+use super::ServerOptions;
+use super::connection::{Connection, Event, serve};
+use crate::clock::Clock;
+use crate::pump::{BATCHES, Read, Write};
+use async_channel::{Receiver, Sender};
+use edgehub_core::Message;
+use edgehub_core::cloud::{
+    CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId, Delivery,
+    NodeName,
+};
+use smol::future::{self, or};
+use smol::net::{TcpListener, TcpStream};
+use smol::{Executor, Task};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tracing::{debug, info, trace, warn};
+
+/// Messages to nodes that one turn takes.
+const BATCH: usize = 256;
+
+/// Messages queued for nodes above which no more are taken. The machine drops what exceeds its own, larger bound.
+const PENDING_MAX: u64 = 512;
+
+/// How long all connections together may take to say goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What can be asked of a server.
+#[derive(Debug)]
+pub(super) enum Command {
+    Send { node: Box<str>, message: Message, delivery: Delivery },
+    CutAll,
+    FreezeAll,
+    Account(Sender<CloudAccount>),
+    Shutdown,
+}
+
+/// Both ends of a channel.
+type Channel<T> = (Sender<T>, Receiver<T>);
+
+/// Runs a CloudHub: accepts, reads and writes on one side, the core's machine on the other.
+pub struct ServerDriver {
+    hub: CloudHub,
+    clock: Clock,
+    options: ServerOptions,
+    listener: TcpListener,
+    commands: Receiver<Command>,
+    upstream: Sender<(String, Message)>,
+    events: Channel<Event>,
+    reads: Channel<(ConnectionId, Vec<Read>)>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// Still open, never touched again.
+    frozen: Vec<Connection>,
+    closing: Vec<Task<()>>,
+    writes: BTreeMap<ConnectionId, Vec<Write>>,
+    dispatch: Vec<(String, Message)>,
+    next_connection: u64,
+    running: bool,
+}
+
+impl std::fmt::Debug for ServerDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerDriver").field("connections", &self.connections.len()).finish_non_exhaustive()
+    }
+}
+
+enum Wake {
+    Accepted(std::io::Result<(TcpStream, std::net::SocketAddr)>),
+    Event(Event),
+    Read(ConnectionId, Vec<Read>),
+    Command(Command),
+    Deadline,
+    Abandoned,
+}
+
+impl ServerDriver {
+    pub(super) fn new(
+        listener: TcpListener,
+        options: ServerOptions,
+        commands: Receiver<Command>,
+        upstream: Sender<(String, Message)>,
+    ) -> ServerDriver {
+        let clock = Clock::start();
+        ServerDriver {
+            hub: CloudHub::new(options.config.clone(), options.seed, clock.now()),
+            clock,
+            options,
+            listener,
+            commands,
+            upstream,
+            events: async_channel::unbounded(),
+            reads: async_channel::bounded(BATCHES),
+            connections: BTreeMap::new(),
+            frozen: Vec::new(),
+            closing: Vec::new(),
+            writes: BTreeMap::new(),
+            dispatch: Vec::new(),
+            next_connection: 0,
+            running: true,
+        }
+    }
+
+    /// Runs until the server is shut down or its last handle is dropped.
+    pub async fn run(mut self) {
+        let executor = Executor::new();
+        executor.run(self.turns(&executor)).await;
+    }
+
+    async fn turns(&mut self, executor: &Executor<'_>) {
+        while self.running {
+            let wake = self.wait().await;
+            self.take(executor, wake);
+            self.take_what_is_there();
+            self.carry_out(executor).await;
+            // The connections' tasks share this executor.
+            future::yield_now().await;
+        }
+        let goodbyes = async {
+            for closing in self.closing.drain(..) {
+                closing.await;
+            }
+        };
+        let give_up = async {
+            smol::Timer::after(CLOSE_TIMEOUT).await;
+        };
+        or(goodbyes, give_up).await;
+    }
+
+    async fn wait(&self) -> Wake {
+        let accept = async { Wake::Accepted(self.listener.accept().await) };
+        let event = async {
+            match self.events.1.recv().await {
+                Ok(event) => Wake::Event(event),
+                Err(_) => future::pending().await,
+            }
+        };
+        let read = async {
+            match self.reads.1.recv().await {
+                Ok((connection, batch)) => Wake::Read(connection, batch),
+                Err(_) => future::pending().await,
+            }
+        };
+        let command = async {
+            if self.is_busy() {
+                future::pending::<()>().await;
+            }
+            self.commands.recv().await.map_or(Wake::Abandoned, Wake::Command)
+        };
+        let deadline = async {
+            self.clock.sleep_until(self.hub.next_deadline().map(|deadline| deadline.at)).await;
+            Wake::Deadline
+        };
+        or(or(event, command), or(or(read, deadline), accept)).await
+    }
+
+    /// Whether senders must wait until nodes have taken more.
+    fn is_busy(&self) -> bool {
+        self.hub.account().down.pending >= PENDING_MAX
+    }
+
+    fn take(&mut self, executor: &Executor<'_>, wake: Wake) {
+        match wake {
+            Wake::Accepted(Ok((stream, peer))) => {
+                debug!(%peer, "accepted");
+                self.next_connection += 1;
+                let id = ConnectionId(self.next_connection);
+                let tls = self.options.tls.clone();
+                let (events, reads) = (self.events.0.clone(), self.reads.0.clone());
+                let connection = serve(executor, id, stream, tls, self.options.handshake_timeout, events, reads);
+                self.connections.insert(id, connection);
+            }
+            Wake::Accepted(Err(error)) => warn!(%error, "cannot accept a connection"),
+            Wake::Event(event) => self.take_event(event),
+            Wake::Read(connection, batch) => self.take_reads(connection, batch),
+            Wake::Command(command) => self.take_command(command),
+            Wake::Deadline => self.handle(CloudInput::Tick),
+            Wake::Abandoned => self.take_command(Command::Shutdown),
+        }
+    }
+
+    fn take_what_is_there(&mut self) {
+        while let Ok(event) = self.events.1.try_recv() {
+            self.take_event(event);
+        }
+        if let Ok((connection, batch)) = self.reads.1.try_recv() {
+            self.take_reads(connection, batch);
+        }
+        for _ in 0..BATCH {
+            if self.is_busy() {
+                break;
+            }
+            let Ok(command) = self.commands.try_recv() else { break };
+            self.take_command(command);
+        }
+    }
+
+    fn handle(&mut self, input: CloudInput) {
+        self.hub.handle(self.clock.now(), input);
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Arrived(arrived) => {
+                if let Some(connection) = self.connections.get_mut(&arrived.id) {
+                    connection.writes = arrived.writes;
+                }
+                let node = NodeName::from(arrived.node.as_str());
+                self.handle(CloudInput::Connected { connection: arrived.id, node, project: arrived.project });
+            }
+            Event::Flushed(connection, messages) => self.handle(CloudInput::Flushed { connection, messages }),
+        }
+    }
+
+    fn take_reads(&mut self, connection: ConnectionId, batch: Vec<Read>) {
+        for read in batch {
+            match read {
+                Read::Message(message) => self.handle(CloudInput::Received { connection, message }),
+                Read::Malformed(violation) => self.handle(CloudInput::Malformed { connection, violation }),
+                Read::Pong(_) => {}
+                Read::Ended(why) => {
+                    trace!(connection = connection.0, why, "connection ended");
+                    self.connections.remove(&connection);
+                    self.handle(CloudInput::Closed { connection });
+                }
+            }
+        }
+    }
+
+    fn take_command(&mut self, command: Command) {
+        match command {
+            Command::Send { node, message, delivery } => {
+                self.handle(CloudInput::Send { node: NodeName::from(&*node), message, delivery });
+            }
+            Command::Account(reply) => drop(reply.try_send(self.hub.account())),
+            Command::CutAll => {
+                for connection in self.drain_connections() {
+                    drop(connection);
+                }
+            }
+            Command::FreezeAll => {
+                for connection in self.drain_connections() {
+                    connection.frozen.store(true, Ordering::Relaxed);
+                    self.frozen.push(connection);
+                }
+            }
+            Command::Shutdown => {
+                self.handle(CloudInput::Shutdown);
+                self.running = false;
+            }
+        }
+    }
+
+    /// Takes every connection out; the machine is told that they are closed.
+    fn drain_connections(&mut self) -> Vec<Connection> {
+        let connections = std::mem::take(&mut self.connections);
+        for &connection in connections.keys() {
+            self.handle(CloudInput::Closed { connection });
+        }
+        connections.into_values().collect()
+    }
+
+    async fn carry_out(&mut self, executor: &Executor<'_>) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                CloudOutput::Write { connection, message } => {
+                    self.writes.entry(connection).or_default().push(Write::Message(message));
+                }
+                CloudOutput::Close { connection, reason } => self.close(executor, connection, reason),
+                CloudOutput::Upstream { node, message } => self.dispatch.push((node.to_string(), message)),
+                CloudOutput::Acknowledged { node, msg_id } => trace!(%node, msg_id, "acknowledged"),
+                CloudOutput::Note(note) => self.observe(&note),
+            }
+        }
+        for (id, batch) in std::mem::take(&mut self.writes) {
+            if let Some(connection) = self.connections.get(&id) {
+                // A connection that has ended takes nothing more; the machine reads its end next.
+                let _ = connection.writes.try_send(batch);
+            }
+        }
+        for (node, message) in self.dispatch.drain(..) {
+            // Waiting here is the backpressure: nothing is read meanwhile. Nobody listening is not an error.
+            let _ = self.upstream.send((node, message)).await;
+        }
+    }
+
+    fn close(&mut self, executor: &Executor<'_>, id: ConnectionId, reason: CloseReason) {
+        let Some(Connection { writes, task, .. }) = self.connections.remove(&id) else { return };
+        let (code, text) = match reason {
+            CloseReason::Replaced => (1008, "replaced by a newer connection of this node"),
+            CloseReason::KeepaliveExpired => (1001, "no keepalive in time"),
+            CloseReason::NodeLimit => (1013, "node limit reached"),
+            CloseReason::Violation(_) => (1007, "not a message"),
+            CloseReason::Shutdown => (1001, "shutting down"),
+        };
+        info!(connection = id.0, ?reason, "closing connection");
+        let mut last = self.writes.remove(&id).unwrap_or_default();
+        last.push(Write::Close(code, text));
+        let _ = writes.try_send(last);
+        drop(writes);
+        self.closing.retain(|task| !task.is_finished());
+        self.closing.push(executor.spawn(async {
+            let cut = async {
+                smol::Timer::after(CLOSE_TIMEOUT).await;
+            };
+            or(task, cut).await;
+        }));
+    }
+
+    fn observe(&mut self, note: &CloudNote) {
+        match note {
+            CloudNote::Connected { node, queued, .. } => info!(%node, queued, "session begins"),
+            CloudNote::Disconnected { node, kept, .. } => info!(%node, kept, "session ends"),
+            CloudNote::Dropped { node, msg_id, reason } if *reason != CloudDropReason::OlderVersion => {
+                debug!(%node, msg_id, ?reason, "message dropped");
+            }
+            other => trace!(?other, "note"),
+        }
+        if let Some(observer) = &mut self.options.observer {
+            observer(note);
+        }
+    }
+}
