@@ -49,6 +49,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What is logged unless the operator says otherwise: commands that show things themselves log less.
+    pub(crate) fn default_log(&self) -> &'static str {
+        match self {
+            Command::Demo(_) | Command::Bench(_) | Command::BenchCloud => "warn",
+            _ => "info",
+        }
+    }
+
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Command::Demo(demo) => smol::block_on(demo.run()),

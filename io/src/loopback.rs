@@ -66,7 +66,11 @@ pub struct Ticket {
 impl Ticket {
     /// Options for a hub that goes there.
     pub fn options(&self, config: Config) -> Result<Options, TlsError> {
-        let tls = tls::client_config_from_pem(Pems { ca: &self.ca, certificate: &self.certificate, key: &self.key })?;
+        let tls = tls::client_config_from_pem(Pems {
+            ca: &self.ca,
+            certificate: &self.certificate,
+            key: &self.key,
+        })?;
         let url = format!("wss://{}", self.address);
         Ok(Options::new(config, vec![Target::new(&url, PROJECT, &self.node)], tls))
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
-    cli::logging::start(&arguments.logging);
+    cli::logging::start(&arguments.logging, arguments.command.default_log());
     match arguments.command.run() {
         Ok(code) => code,
         Err(error) => {

@@ -3,9 +3,9 @@
 //! Reading stops by itself when nobody takes the batches; writing flushes once per drain of its channel.
 
 use async_channel::{Receiver, Sender};
-use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
 use async_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use async_tungstenite::tungstenite::{Bytes, Error, Message as Frame, Utf8Bytes};
+use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
 use edgehub_core::{Message, Violation};
 use futures_util::{SinkExt, StreamExt};
 use smol::future;
@@ -78,7 +78,8 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
                         sink.feed(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
                     }
                     Write::Close(code, text) => {
-                        let frame = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(text) };
+                        let frame =
+                            CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(text) };
                         return goodbye(&mut sink, Frame::Close(Some(frame))).await;
                     }
                 }
@@ -110,7 +111,8 @@ async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn text_frame(message: &Message) -> Result<Frame, Error> {
-    let text = Utf8Bytes::try_from(message.frame().as_bytes().clone()).map_err(|error| Error::Utf8(error.to_string()))?;
+    let text = Utf8Bytes::try_from(message.frame().as_bytes().clone())
+        .map_err(|error| Error::Utf8(error.to_string()))?;
     Ok(Frame::Text(text))
 }
 
@@ -148,7 +150,8 @@ fn take_frame(frame: Option<Result<Frame, Error>>, batch: &mut Vec<Read>) -> boo
         }
         Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => return false,
         Some(Ok(Frame::Close(frame))) => {
-            let why = frame.map_or_else(|| "closed by the peer".into(), |frame| format!("closed by the peer: {frame}"));
+            let why = frame
+                .map_or_else(|| "closed by the peer".into(), |frame| format!("closed by the peer: {frame}"));
             batch.push(Read::Ended(why));
             return true;
         }

@@ -83,7 +83,10 @@ pub struct CloudServer {
 
 impl CloudServer {
     /// Listens on an address (port 0: one of the system's choosing). Nothing is accepted until the driver runs.
-    pub async fn bind(address: SocketAddr, options: ServerOptions) -> std::io::Result<(CloudServer, ServerDriver)> {
+    pub async fn bind(
+        address: SocketAddr,
+        options: ServerOptions,
+    ) -> std::io::Result<(CloudServer, ServerDriver)> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (command_sender, commands) = async_channel::bounded(COMMANDS);

@@ -62,7 +62,9 @@ impl Hub {
             self.deliver_answer(waiter, message.clone());
         }
         let others = |hub: &Hub, from: usize| {
-            (from..).map_while(|at| hub.modules.member(group, at).map(|id| (at, id))).find(|&(_, id)| waiter != Some(id))
+            (from..)
+                .map_while(|at| hub.modules.member(group, at).map(|id| (at, id)))
+                .find(|&(_, id)| waiter != Some(id))
         };
         let mut next = others(self, 0);
         if next.is_none() && waiter.is_none() {

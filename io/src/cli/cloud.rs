@@ -12,10 +12,11 @@ use edgehub::core::{Content, Draft, Message};
 use edgehub::pki::Authority;
 use edgehub::server::{CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
-use futures_util::{AsyncBufReadExt, StreamExt};
+use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use smol::future::{or, zip};
+use smol::io::AsyncBufReadExt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,11 +88,14 @@ impl Cloud {
 }
 
 /// Prints what nodes send, and answers their queries: nothing here has the object.
-#[expect(clippy::print_stdout, reason = "the messages are the output")]
 async fn print_upstream(server: &CloudServer) -> Result<(), Failure> {
     let mut ids = Rng::new(fastrand::u64(..));
     while let Some((node, message)) = server.receive().await {
-        println!("{{\"node\":{},\"message\":{}}}", serde_json::Value::from(node.as_str()), message.frame().trim_end());
+        println!(
+            "{{\"node\":{},\"message\":{}}}",
+            serde_json::Value::from(node.as_str()),
+            message.frame().trim_end()
+        );
         if message.operation() == operation::QUERY {
             let id = ids.uuid();
             let draft = Draft::response_to(&message, id.as_str(), message.timestamp());

@@ -9,17 +9,18 @@ pub(crate) struct Logging {
     /// Log as JSON lines, for a log collector
     #[arg(long, global = true)]
     log_json: bool,
-    /// What to log: a level, or `target=level,…`
-    #[arg(long, global = true, env = "EDGEHUB_LOG", default_value = "info", value_name = "FILTER")]
-    log: String,
+    /// What to log: a level, or `target=level,…` [default: info; warn for demo and bench]
+    #[arg(long, global = true, env = "EDGEHUB_LOG", value_name = "FILTER")]
+    log: Option<String>,
 }
 
-/// Starts logging; a filter that does not parse falls back to `info`, and says so.
-pub(crate) fn start(logging: &Logging) {
-    let filter = EnvFilter::try_new(&logging.log);
+/// Starts logging; a filter that does not parse falls back to `default`, and says so.
+pub(crate) fn start(logging: &Logging, default: &str) {
+    let wanted = logging.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(wanted);
     let problem = filter.as_ref().err().map(ToString::to_string);
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(default)))
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
         .with_target(false);
@@ -29,6 +30,6 @@ pub(crate) fn start(logging: &Logging) {
         builder.compact().init();
     }
     if let Some(problem) = problem {
-        tracing::warn!("log filter {:?} is not understood ({problem}); using \"info\"", logging.log);
+        tracing::warn!("log filter {wanted:?} is not understood ({problem}); using {default:?}");
     }
 }

@@ -36,16 +36,19 @@ pub(crate) struct Send {
 }
 
 impl Send {
-    #[expect(clippy::print_stdout, reason = "the answer is the output")]
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let (hub, driver) = EdgeHub::new(run::options(&self.config)?);
-        let content = serde_json::from_str(&self.content).unwrap_or(serde_json::Value::String(self.content.clone()));
+        let content =
+            serde_json::from_str(&self.content).unwrap_or(serde_json::Value::String(self.content.clone()));
         let timeout = Duration::from_secs(self.timeout);
         let work = async {
             let module = hub.join(&self.name, &[]).await?;
             let message = module.compose(&self.group, &self.operation, &self.resource, &content)?;
             let sent = if self.request {
-                module.request(&message, Some(timeout)).await.map(|answer| println!("{}", answer.frame().trim_end()))?;
+                module
+                    .request(&message, Some(timeout))
+                    .await
+                    .map(|answer| println!("{}", answer.frame().trim_end()))?;
                 true
             } else {
                 module.send(message).await?;
@@ -58,7 +61,9 @@ impl Send {
             };
             hub.shutdown().await?;
             if !sent {
-                return Err("the cloud did not confirm the message in time; it is lost with this process".into());
+                return Err(
+                    "the cloud did not confirm the message in time; it is lost with this process".into()
+                );
             }
             Ok::<_, Failure>(ExitCode::SUCCESS)
         };

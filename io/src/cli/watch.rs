@@ -24,7 +24,6 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    #[expect(clippy::print_stdout, reason = "the messages are the output")]
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let (hub, driver) = EdgeHub::new(run::options(&self.config)?);
         let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();

@@ -11,8 +11,8 @@ use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::hub::{Account, LinkEnd};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
-use smol::{Executor, Task};
 use smol::future::{self, or};
+use smol::{Executor, Task};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
@@ -258,7 +258,13 @@ impl Driver {
         }
     }
 
-    fn join(&mut self, name: Box<str>, groups: Vec<Box<str>>, inbox: Sender<Delivery>, reply: Sender<Option<ModuleId>>) {
+    fn join(
+        &mut self,
+        name: Box<str>,
+        groups: Vec<Box<str>>,
+        inbox: Sender<Delivery>,
+        reply: Sender<Option<ModuleId>>,
+    ) {
         let module = ModuleId(self.next_module);
         self.next_module += 1;
         self.modules.insert(module, Inbox { deliveries: inbox, requests: BTreeMap::new() });
@@ -301,7 +307,8 @@ impl Driver {
         self.reading = true;
         self.writes.clear();
         let targets = &self.options.targets;
-        let target = usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
+        let target =
+            usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
         match target {
             Some(target) => {
                 let (target, tls) = (target.clone(), self.options.tls.clone());
@@ -383,7 +390,9 @@ fn log(note: &Note) {
         }
         Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
         Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
-        Note::ModuleStalled { module } => warn!(module = module.0, "module takes nothing; its messages are dropped"),
+        Note::ModuleStalled { module } => {
+            warn!(module = module.0, "module takes nothing; its messages are dropped")
+        }
         Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
         Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
         other => trace!(?other, "note"),

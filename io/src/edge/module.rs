@@ -46,7 +46,9 @@ pub enum JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JoinError::Refused => f.write_str("a module of this name has joined already, or too many modules have"),
+            JoinError::Refused => {
+                f.write_str("a module of this name has joined already, or too many modules have")
+            }
             JoinError::Stopped => Stopped.fmt(f),
         }
     }
@@ -155,7 +157,11 @@ impl Module {
     /// Sends a request and waits for its one outcome; `None` waits for the configured time.
     ///
     /// A request that is no longer waited for (its future dropped) still ends in the hub; its answer is thrown away.
-    pub async fn request(&self, message: &Message, timeout: Option<Duration>) -> Result<Message, RequestError> {
+    pub async fn request(
+        &self,
+        message: &Message,
+        timeout: Option<Duration>,
+    ) -> Result<Message, RequestError> {
         let (reply, answer) = async_channel::bounded(1);
         let message = with_sync(message).map_err(RequestError::Limit)?;
         let command = Command { module: self.0.id, message, request: Some((timeout, reply)) };

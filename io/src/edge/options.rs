@@ -28,7 +28,10 @@ pub struct Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("config", &self.config).field("targets", &self.targets).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("config", &self.config)
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,8 +7,8 @@ use crate::pump::{BATCHES, Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::Message;
 use edgehub_core::cloud::{
-    CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId, Delivery,
-    NodeName,
+    CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId,
+    Delivery, NodeName,
 };
 use smol::future::{self, or};
 use smol::net::{TcpListener, TcpStream};
@@ -168,7 +168,8 @@ impl ServerDriver {
                 let id = ConnectionId(self.next_connection);
                 let tls = self.options.tls.clone();
                 let (events, reads) = (self.events.0.clone(), self.reads.0.clone());
-                let connection = serve(executor, id, stream, tls, self.options.handshake_timeout, events, reads);
+                let connection =
+                    serve(executor, id, stream, tls, self.options.handshake_timeout, events, reads);
                 self.connections.insert(id, connection);
             }
             Wake::Accepted(Err(error)) => warn!(%error, "cannot accept a connection"),

@@ -1,0 +1,240 @@
+//! `edgehub bench`: what the edge process costs per message.
+//!
+//! The CloudHub runs in a process of its own, so that the CPU time and memory of this process are the edge's. Every
+//! message carries its number and the time it was made; whoever receives it tells what is missing, doubled or late.
+
+pub(super) mod cloud;
+mod peer;
+mod tally;
+
+use super::histogram::Histogram;
+use super::{Failure, process};
+use clap::{Args, ValueEnum};
+use edgehub::core::{Config, Note};
+use edgehub::loopback::PROJECT;
+use edgehub::tls::{self, ClientFiles};
+use edgehub::websocket::Target;
+use edgehub::{EdgeHub, Module, Options};
+use peer::Peer;
+use serde::{Deserialize, Serialize};
+use smol::future::zip;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use tally::{Tally, payload};
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = Mode::Up)]
+    mode: Mode,
+    /// How many messages
+    #[arg(long, default_value_t = 100_000)]
+    messages: u64,
+    /// Bytes of content in each
+    #[arg(long, default_value_t = 256)]
+    size: usize,
+    /// A CloudHub that runs already (modes up and sync), instead of our own in a second process
+    #[arg(long, value_name = "URL", requires_all = ["ca", "cert", "key"])]
+    server: Option<String>,
+    /// The authority's certificate, for --server
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The node's certificate, for --server
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The node's key, for --server
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The node's name, for --server
+    #[arg(long, default_value = "edge-1")]
+    node: String,
+    /// The node's project, for --server
+    #[arg(long, default_value = PROJECT)]
+    project: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// A module sends as fast as it may; done when the cloud has confirmed everything
+    Up,
+    /// The cloud sends as fast as it may, unacknowledged
+    Down,
+    /// One request after the other
+    Sync,
+}
+
+/// Percentiles in microseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+/// What the receiving side saw.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Seen {
+    received: u64,
+    duplicates: u64,
+    out_of_order: u64,
+    latency_us: Latency,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    mode: Mode,
+    lane: &'static str,
+    messages: u64,
+    size: usize,
+    elapsed_s: f64,
+    messages_per_s: f64,
+    latency_us: Latency,
+    cpu_s: f64,
+    cpu_us_per_message: f64,
+    peak_rss_kib: i64,
+    idle_rss_kib: i64,
+    lost: u64,
+    duplicates: u64,
+    out_of_order: u64,
+}
+
+/// One measured stretch.
+struct Measured {
+    elapsed_s: f64,
+    cpu_s: f64,
+    seen: Seen,
+}
+
+impl Bench {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let mut peer = if self.server.is_none() { Some(Peer::start().await?) } else { None };
+        let mut options = match &peer {
+            Some(peer) => peer.ticket.options(config())?,
+            None => self.foreign_options()?,
+        };
+        let round_trips = Arc::new(Mutex::new(Histogram::new()));
+        let observed = round_trips.clone();
+        options.observer = Some(Box::new(move |_, note| {
+            if let Note::RoundTrip { rtt } = note {
+                let ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
+                observed.lock().unwrap_or_else(PoisonError::into_inner).add(ns);
+            }
+        }));
+        let (hub, driver) = EdgeHub::new(options);
+        let work = async {
+            let done = self.measure(&hub, peer.as_mut()).await;
+            // Whatever happened, the driver must end too.
+            let stopped = hub.shutdown().await;
+            Ok::<_, Failure>((done?, stopped?))
+        };
+        let (done, ()) = zip(work, driver.run()).await;
+        let ((measured, idle_rss_kib), account) = done?;
+        let mut seen = measured.seen;
+        if peer.is_none() && self.mode == Mode::Up {
+            // A foreign CloudHub does not tell what it saw: confirmed is what its pongs say.
+            let round_trips = round_trips.lock().unwrap_or_else(PoisonError::into_inner);
+            seen = Seen { received: self.messages.saturating_sub(account.up.dropped()), ..seen };
+            seen.latency_us = latency(&round_trips);
+        }
+        let report = Report {
+            mode: self.mode,
+            lane: "websocket",
+            messages: self.messages,
+            size: self.size,
+            elapsed_s: measured.elapsed_s,
+            messages_per_s: self.messages as f64 / measured.elapsed_s,
+            latency_us: seen.latency_us,
+            cpu_s: measured.cpu_s,
+            cpu_us_per_message: measured.cpu_s * 1e6 / self.messages.max(1) as f64,
+            peak_rss_kib: process::peak_rss_kib(),
+            idle_rss_kib,
+            lost: self.messages.saturating_sub(seen.received),
+            duplicates: seen.duplicates,
+            out_of_order: seen.out_of_order,
+        };
+        println!("{}", serde_json::to_string(&report)?);
+        Ok(if report.lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn foreign_options(&self) -> Result<Options, Failure> {
+        let (Some(url), Some(ca), Some(certificate), Some(key)) =
+            (self.server.as_ref(), self.ca.clone(), self.cert.clone(), self.key.clone())
+        else {
+            return Err("--server needs --ca, --cert and --key".into());
+        };
+        if self.mode == Mode::Down {
+            return Err("--mode down needs our own CloudHub: leave --server out".into());
+        }
+        let tls = tls::client_config(&ClientFiles { ca, certificate, key })?;
+        Ok(Options::new(config(), vec![Target::new(url, &self.project, &self.node)], tls))
+    }
+
+    async fn measure(&self, hub: &EdgeHub, mut peer: Option<&mut Peer>) -> Result<(Measured, i64), Failure> {
+        // Under this name, messages of source router_eventbus arrive here.
+        let module = hub.join("eventbus", &["bus"]).await?;
+        let greeting = module.receive().await.ok_or("the hub stopped before it was connected")?;
+        drop(greeting);
+        hub.settled().await?;
+        let idle_rss_kib = process::rss_kib();
+        let (cpu, start) = (process::cpu_s(), process::monotonic_ns());
+        let mut seen = match (self.mode, peer.as_mut()) {
+            (Mode::Up, _) => self.up(hub, &module).await?,
+            (Mode::Sync, _) => self.sync(&module).await?,
+            (Mode::Down, Some(peer)) => self.down(&module, peer).await?,
+            (Mode::Down, None) => return Err("--mode down needs our own CloudHub".into()),
+        };
+        let elapsed_s = (process::monotonic_ns() - start) as f64 / 1e9;
+        let cpu_s = process::cpu_s() - cpu;
+        if let (Mode::Up, Some(peer)) = (self.mode, peer) {
+            seen = peer.report().await?;
+        }
+        Ok((Measured { elapsed_s, cpu_s, seen }, idle_rss_kib))
+    }
+
+    async fn up(&self, hub: &EdgeHub, module: &Module) -> Result<Seen, Failure> {
+        for number in 0..self.messages {
+            let content = payload(number, process::monotonic_ns(), self.size);
+            module.send(module.compose("resource", "update", "default/podstatus/bench", &content)?).await?;
+        }
+        hub.settled().await?;
+        Ok(Seen::default())
+    }
+
+    async fn down(&self, module: &Module, peer: &mut Peer) -> Result<Seen, Failure> {
+        peer.send_down(self.messages, self.size).await?;
+        let mut tally = Tally::new();
+        while tally.received() < self.messages {
+            let Some(message) = module.receive().await else { break };
+            if tally.add(message.content(), process::monotonic_ns()) && tally.is_last() {
+                break;
+            }
+        }
+        Ok(tally.seen())
+    }
+
+    async fn sync(&self, module: &Module) -> Result<Seen, Failure> {
+        let mut times = Histogram::new();
+        let mut received = 0;
+        for number in 0..self.messages {
+            let start = process::monotonic_ns();
+            let content = payload(number, start, self.size);
+            let request = module.compose("resource", "query", "default/configmap/bench", &content)?;
+            if module.request(&request, None).await.is_ok() {
+                received += 1;
+                times.add(process::monotonic_ns() - start);
+            }
+        }
+        Ok(Seen { received, latency_us: latency(&times), ..Seen::default() })
+    }
+}
+
+/// The hub's defaults, without the rate limit.
+fn config() -> Config {
+    Config { rate: None, ..Config::default() }
+}
+
+fn latency(histogram: &Histogram) -> Latency {
+    Latency { p50: histogram.quantile_us(0.5), p99: histogram.quantile_us(0.99), max: histogram.max_us() }
+}

@@ -1,0 +1,100 @@
+//! What arrived: which numbers, in which order, how late.
+
+use super::{Histogram, Seen, latency};
+
+/// A content of about `size` bytes: `"NUMBER NANOSECONDS xxx…"`.
+pub(super) fn payload(number: u64, now_ns: u64, size: usize) -> String {
+    let mut text = format!("{number} {now_ns} ");
+    let quotes = 2;
+    let padding = size.saturating_sub(text.len() + quotes);
+    text.extend(std::iter::repeat_n('x', padding));
+    text
+}
+
+/// Marks the last message of a stream.
+pub(super) const LAST: u64 = u64::MAX;
+
+pub(super) struct Tally {
+    /// One bit per number.
+    seen: Vec<u64>,
+    received: u64,
+    duplicates: u64,
+    out_of_order: u64,
+    newest: Option<u64>,
+    last: bool,
+    times: Histogram,
+}
+
+impl Tally {
+    pub(super) fn new() -> Tally {
+        Tally {
+            seen: Vec::new(),
+            received: 0,
+            duplicates: 0,
+            out_of_order: 0,
+            newest: None,
+            last: false,
+            times: Histogram::new(),
+        }
+    }
+
+    /// Counts a message by its content (raw JSON); `false` when it is not one of ours.
+    pub(super) fn add(&mut self, content: &str, now_ns: u64) -> bool {
+        let mut parts = content.trim_start_matches('"').split(' ');
+        let mut number = || parts.next()?.parse::<u64>().ok();
+        let (Some(number), Some(made_ns)) = (number(), number()) else { return false };
+        if number == LAST {
+            self.last = true;
+            return true;
+        }
+        let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
+        if self.seen.len() <= word {
+            self.seen.resize(word + 1, 0);
+        }
+        if self.seen[word] & bit != 0 {
+            self.duplicates += 1;
+            return true;
+        }
+        self.seen[word] |= bit;
+        self.received += 1;
+        self.out_of_order += u64::from(self.newest.is_some_and(|newest| newest > number));
+        self.newest = self.newest.max(Some(number));
+        self.times.add(now_ns.saturating_sub(made_ns));
+        true
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(super) fn is_last(&self) -> bool {
+        self.last
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        Seen {
+            received: self.received,
+            duplicates: self.duplicates,
+            out_of_order: self.out_of_order,
+            latency_us: latency(&self.times),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_doubled_and_late_messages_are_seen() {
+        let mut tally = Tally::new();
+        for number in [0, 1, 4, 2, 2, 70] {
+            assert!(tally.add(&format!("\"{}\"", payload(number, 5, 256)), 1005));
+        }
+        let seen = tally.seen();
+        assert_eq!((seen.received, seen.duplicates, seen.out_of_order), (5, 1, 1));
+        assert_eq!(seen.latency_us.max, 1.0);
+        assert!(!tally.add("\"cloud_connected\"", 0));
+        assert!(!tally.is_last() && tally.add(&payload(LAST, 0, 0), 0) && tally.is_last());
+    }
+}

@@ -1,0 +1,110 @@
+//! What must hold after every single event, one file each.
+//!
+//! A check sees what the hub was told and what it answered, keeps a small model of its own, and says what is wrong.
+//! The checks know nothing of the world: the fuzz targets use the same ones.
+
+mod books;
+mod cloud;
+mod confirmation;
+mod deadline;
+mod heartbeat;
+mod link;
+mod requests;
+
+pub use cloud::CloudChecks;
+
+use confirmation::Confirmation;
+use edgehub_core::hub::Deadline;
+use edgehub_core::{Config, Hub, Input, Now, Output};
+
+/// Nothing wrong, or what is.
+pub type Outcome = Result<(), String>;
+
+/// One input and what it led to.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The hub, after the input.
+    pub hub: &'a Hub,
+    /// When.
+    pub now: Now,
+    /// The input.
+    pub input: &'a Input,
+    /// What the hub wanted before.
+    pub deadline_before: Option<Deadline>,
+    /// Everything that it answered.
+    pub outputs: &'a [Output],
+}
+
+impl Step<'_> {
+    /// Whether a deadline had come: then outputs may have another cause than the input.
+    pub fn was_due(&self) -> bool {
+        self.deadline_before.is_some_and(|deadline| deadline.at <= self.now.mono)
+    }
+
+    /// Whether the hub did anything but take notes.
+    pub fn acted(&self) -> bool {
+        self.outputs.iter().any(|output| !matches!(output, Output::Note(_)))
+    }
+}
+
+/// One rule.
+trait Check: std::fmt::Debug {
+    fn name(&self) -> &'static str;
+    fn after(&mut self, step: &Step<'_>) -> Outcome;
+}
+
+/// All rules for one edge hub.
+#[derive(Debug)]
+pub struct EdgeChecks {
+    checks: Vec<Box<dyn Check>>,
+    confirmation: Confirmation,
+}
+
+impl EdgeChecks {
+    /// The rules for a hub with this configuration, which must be within its bounds.
+    pub fn new(config: &Config) -> EdgeChecks {
+        EdgeChecks {
+            checks: vec![
+                Box::new(link::Link::default()),
+                Box::new(link::ConnectInfo::default()),
+                Box::new(link::OldEpochs::default()),
+                Box::new(books::Books::new(config)),
+                Box::new(deadline::Progress),
+                Box::new(heartbeat::Heartbeat::new(config)),
+                Box::new(requests::Requests::new(config)),
+            ],
+            confirmation: Confirmation::default(),
+        }
+    }
+
+    /// Hands an input to the hub and checks what comes of it. Returns the outputs.
+    pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, String> {
+        let deadline_before = hub.next_deadline();
+        hub.handle(now, input.clone());
+        let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+        self.after(&Step { hub, now, input: &input, deadline_before, outputs: &outputs })?;
+        Ok(outputs)
+    }
+
+    /// Checks what a new hub did by itself. Returns the outputs.
+    pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, String> {
+        let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+        let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
+        self.after(&Step { hub, now, input: &Input::Tick, deadline_before, outputs: &outputs })?;
+        Ok(outputs)
+    }
+
+    /// Ids of messages that the last step confirmed, in order.
+    pub fn confirmed(&self) -> &[String] {
+        self.confirmation.confirmed()
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let EdgeChecks { checks, confirmation } = self;
+        let confirmation: &mut dyn Check = confirmation;
+        for check in checks.iter_mut().map(|check| &mut **check).chain([confirmation]) {
+            check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
+        }
+        Ok(())
+    }
+}

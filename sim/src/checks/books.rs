@@ -1,0 +1,71 @@
+//! The books balance, and what they hold is bounded.
+
+use super::{Check, Outcome, Step};
+use edgehub_core::limits::{CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, MODULES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_MESSAGES};
+use edgehub_core::hub::LinkState;
+use edgehub_core::{Config, LinkEvent, Input, Output};
+
+#[derive(Debug)]
+pub(super) struct Books {
+    up_max: u64,
+    unflushed: usize,
+    stopped: bool,
+}
+
+impl Books {
+    pub(super) fn new(config: &Config) -> Books {
+        let own = 2 * CONTROL_QUEUE_MAX + WRITE_WINDOW_MESSAGES;
+        Books { up_max: (config.outbox_messages + own) as u64, unflushed: 0, stopped: false }
+    }
+
+    fn window(&mut self, step: &Step<'_>) -> Outcome {
+        if let Input::Link { epoch, event: LinkEvent::Flushed { messages, .. } } = step.input
+            && *epoch == step.hub.epoch()
+        {
+            self.unflushed = self.unflushed.saturating_sub(*messages);
+        }
+        for output in step.outputs {
+            match output {
+                Output::Open { .. } => self.unflushed = 0,
+                Output::Write { .. } => self.unflushed += 1,
+                _ => {}
+            }
+        }
+        if self.unflushed > WRITE_WINDOW_MESSAGES {
+            return Err(format!("{} messages written and not flushed", self.unflushed));
+        }
+        Ok(())
+    }
+}
+
+impl Check for Books {
+    fn name(&self) -> &'static str {
+        "books and bounds"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let account = step.hub.account();
+        if !account.balanced() {
+            return Err(format!("accepted ≠ settled + pending + dropped: {account:?}"));
+        }
+        if account.up.pending > self.up_max || account.down.pending > (MODULES_MAX * INBOX_MESSAGES_MAX) as u64 {
+            return Err(format!("more is pending than the bounds allow: {account:?}"));
+        }
+        if step.hub.pending_requests() > SYNC_PENDING_MAX {
+            return Err(format!("{} requests wait", step.hub.pending_requests()));
+        }
+        self.window(step)?;
+        if self.stopped && step.outputs.iter().any(|output| !matches!(output, Output::Note(_) | Output::JoinRefused { .. } | Output::Deliver { answer: true, .. }))
+        {
+            return Err(format!("something follows Stopped: {:?}", step.outputs));
+        }
+        self.stopped |= step.outputs.contains(&Output::Stopped);
+        if self.stopped != (step.hub.link_state() == LinkState::Stopped) {
+            return Err(format!("Stopped was said: {}, but the hub is {:?}", self.stopped, step.hub.link_state()));
+        }
+        if self.stopped && (account.up.pending > 0 || account.down.pending > 0 || step.hub.pending_requests() > 0) {
+            return Err(format!("stopped with open books: {account:?}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! The rules for a CloudHub.
+
+use super::Outcome;
+use edgehub_core::Now;
+use edgehub_core::cloud::{
+    CloseReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId, Delivery, NodeName,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All rules for one CloudHub: the books balance, one session per node, nothing is written to a closed connection, one
+/// acknowledged message per node is in flight, and ticks move the deadline on.
+#[derive(Debug, Default)]
+pub struct CloudChecks {
+    sessions: BTreeMap<ConnectionId, NodeName>,
+    acknowledged: BTreeSet<(NodeName, String)>,
+    in_flight: BTreeMap<NodeName, String>,
+}
+
+impl CloudChecks {
+    /// Hands an input to the CloudHub and checks what comes of it. Returns the outputs.
+    pub fn handle(
+        &mut self,
+        cloud: &mut CloudHub,
+        now: Now,
+        input: CloudInput,
+    ) -> Result<Vec<CloudOutput>, String> {
+        self.before(&input);
+        let tick = input == CloudInput::Tick;
+        cloud.handle(now, input);
+        let outputs: Vec<CloudOutput> = std::iter::from_fn(|| cloud.poll_output()).collect();
+        outputs.iter().try_for_each(|output| self.observe(output)).map_err(|what| format!("cloud: {what}"))?;
+        let account = cloud.account();
+        if !account.balanced() {
+            return Err(format!("cloud: the books do not balance: {account:?}"));
+        }
+        if let Some(deadline) = cloud.next_deadline()
+            && tick
+            && deadline.at <= now.mono
+        {
+            return Err(format!("cloud: after a tick at {:?} the next deadline is {deadline:?}", now.mono));
+        }
+        if let Some((connection, node)) = self.doubled() {
+            return Err(format!("cloud: {connection:?} is a second session of {node}"));
+        }
+        Ok(outputs)
+    }
+
+    fn before(&mut self, input: &CloudInput) {
+        match input {
+            CloudInput::Closed { connection } => self.end(*connection),
+            CloudInput::Send { node, message, delivery: Delivery::Acknowledged } => {
+                self.acknowledged.insert((node.clone(), message.msg_id().to_string()));
+            }
+            _ => {}
+        }
+    }
+
+    fn observe(&mut self, output: &CloudOutput) -> Outcome {
+        match output {
+            CloudOutput::Note(CloudNote::Connected { connection, node, .. }) => {
+                self.sessions.insert(*connection, node.clone());
+            }
+            CloudOutput::Close { connection, reason } => {
+                let known = self.sessions.contains_key(connection);
+                if !known && !matches!(reason, CloseReason::NodeLimit | CloseReason::Shutdown) {
+                    return Err(format!("{connection:?} closed ({reason:?}) without a session"));
+                }
+                self.end(*connection);
+            }
+            CloudOutput::Write { connection, message } => {
+                let Some(node) = self.sessions.get(connection) else {
+                    return Err(format!("{connection:?} has no session and is written to"));
+                };
+                let id = message.msg_id().to_string();
+                if self.acknowledged.contains(&(node.clone(), id.clone())) {
+                    let other = self.in_flight.insert(node.clone(), id.clone());
+                    if other.as_ref().is_some_and(|other| *other != id) {
+                        return Err(format!("{node} has two messages in flight, {other:?} and {id}"));
+                    }
+                }
+            }
+            CloudOutput::Acknowledged { node, msg_id } => {
+                if !self.acknowledged.contains(&(node.clone(), msg_id.to_string())) {
+                    return Err(format!("{node} acknowledged {msg_id}, which nobody sent"));
+                }
+                self.landed(node, msg_id);
+            }
+            CloudOutput::Note(CloudNote::Requeued { node, msg_id }) => self.landed(node, msg_id),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn landed(&mut self, node: &NodeName, msg_id: &str) {
+        if self.in_flight.get(node).is_some_and(|id| id == msg_id) {
+            self.in_flight.remove(node);
+        }
+    }
+
+    fn end(&mut self, connection: ConnectionId) {
+        if let Some(node) = self.sessions.remove(&connection) {
+            self.in_flight.remove(&node);
+        }
+    }
+
+    fn doubled(&self) -> Option<(ConnectionId, &NodeName)> {
+        let mut nodes = BTreeSet::new();
+        self.sessions.iter().find(|(_, node)| !nodes.insert(*node)).map(|(connection, node)| (*connection, node))
+    }
+}

@@ -1,0 +1,81 @@
+//! Keepalive messages: never further apart than a heartbeat while the link takes them, and never more than the time
+//! allows.
+
+use super::{Check, Outcome, Step};
+use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
+use edgehub_core::message::operation;
+use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    heartbeat: Duration,
+    opened: Option<Instant>,
+    last: Instant,
+    count: u64,
+    messages: usize,
+    bytes: usize,
+}
+
+impl Heartbeat {
+    pub(super) fn new(config: &Config) -> Heartbeat {
+        let (last, count) = (Instant(0), 0);
+        Heartbeat { heartbeat: config.heartbeat, opened: None, last, count, messages: 0, bytes: 0 }
+    }
+
+    fn observe(&mut self, step: &Step<'_>) {
+        match step.input {
+            Input::Reconfigure(config) => self.heartbeat = config.heartbeat,
+            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } } if *epoch == step.hub.epoch() => {
+                self.messages = self.messages.saturating_sub(*messages);
+                self.bytes = self.bytes.saturating_sub(*bytes);
+            }
+            _ => {}
+        }
+        for output in step.outputs {
+            match output {
+                Output::Note(Note::LinkUp { .. }) => {
+                    *self = Heartbeat { opened: Some(step.now.mono), ..Heartbeat::zero(self.heartbeat) };
+                }
+                Output::Note(Note::LinkDown { .. }) => self.opened = None,
+                Output::Write { message, .. } => {
+                    self.messages += 1;
+                    self.bytes += message.bytes();
+                    if message.operation() == operation::KEEPALIVE && message.source() == "websocket" {
+                        self.last = step.now.mono;
+                        self.count += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn zero(heartbeat: Duration) -> Heartbeat {
+        Heartbeat { heartbeat, opened: None, last: Instant(0), count: 0, messages: 0, bytes: 0 }
+    }
+}
+
+impl Check for Heartbeat {
+    fn name(&self) -> &'static str {
+        "heartbeat"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        self.observe(step);
+        let Some(opened) = self.opened else { return Ok(()) };
+        let now = step.now.mono;
+        let allowed = 1 + (now.since(opened).as_micros() / self.heartbeat.as_micros().max(1)) as u64;
+        if self.count > allowed {
+            return Err(format!("{} keepalives in {:?}", self.count, now.since(opened)));
+        }
+        let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
+        if open && now.since(self.last) >= self.heartbeat {
+            return Err(format!("the last keepalive is {:?} old", now.since(self.last)));
+        }
+        if open && step.hub.next_deadline().is_none_or(|deadline| deadline.at > self.last + self.heartbeat) {
+            return Err(String::from("no deadline in time for the next keepalive"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! One live link at a time with a rising epoch; nothing is said to a link before it opened or after it ended; modules
+//! learn of its coming and going in turn.
+
+use super::{Check, Outcome, Step};
+use edgehub_core::hub::DropReason;
+use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleId, Note, Output};
+use edgehub_core::message::operation;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Ended,
+    Opening,
+    Up,
+}
+
+/// The life of the latest link, from outputs and notes.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    epoch: LinkEpoch,
+    life: Life,
+    /// The driver has said that this one opened.
+    opened: bool,
+}
+
+impl Link {
+    fn observe(&mut self, output: &Output) -> Outcome {
+        match *output {
+            Output::Open { epoch } => {
+                if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {
+                    return Err(format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life));
+                }
+                *self = Link { epoch, life: Life::Opening, opened: false };
+            }
+            Output::Note(Note::LinkUp { epoch, .. }) => {
+                if self.life != Life::Opening || epoch != self.epoch || !self.opened {
+                    return Err(format!("LinkUp {epoch:?} while {self:?}"));
+                }
+                self.life = Life::Up;
+            }
+            Output::Note(Note::LinkDown { epoch, .. }) => {
+                if epoch != self.epoch {
+                    return Err(format!("LinkDown {epoch:?} while {self:?}"));
+                }
+                self.life = Life::Ended;
+            }
+            Output::Close { epoch } => {
+                if epoch != self.epoch || self.life == Life::Ended {
+                    return Err(format!("Close {epoch:?} while {self:?}"));
+                }
+                self.life = Life::Ended;
+            }
+            Output::Write { epoch, .. }
+            | Output::Ping { epoch, .. }
+            | Output::Pause { epoch }
+            | Output::Resume { epoch } => {
+                if epoch != self.epoch || self.life != Life::Up {
+                    return Err(format!("{output:?} while {self:?}"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Check for Link {
+    fn name(&self) -> &'static str {
+        "link"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let mut ended = None;
+        if let Input::Link { epoch, event } = step.input
+            && *epoch == self.epoch
+        {
+            self.opened |= *event == LinkEvent::Opened;
+            ended = matches!(event, LinkEvent::Closed | LinkEvent::OpenFailed).then_some((*epoch, event));
+        }
+        step.outputs.iter().try_for_each(|output| self.observe(output))?;
+        if let Some((epoch, event)) = ended
+            && epoch == self.epoch
+            && (self.life == Life::Up && *event == LinkEvent::Closed || self.life == Life::Opening)
+        {
+            return Err(format!("{event:?} of {epoch:?} left {self:?}"));
+        }
+        Ok(())
+    }
+}
+
+/// Each module hears "connected" and "disconnected" in turn.
+#[derive(Debug, Default)]
+pub(super) struct ConnectInfo {
+    last: BTreeMap<ModuleId, String>,
+}
+
+impl Check for ConnectInfo {
+    fn name(&self) -> &'static str {
+        "connect info"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        for output in step.outputs {
+            match output {
+                Output::Deliver { module, message, .. }
+                    if message.operation() == operation::CONNECT && message.source() == "edgehub" =>
+                {
+                    let content = message.content().to_string();
+                    if self.last.get(module) == Some(&content) {
+                        return Err(format!("{module:?} hears {content} twice in a row"));
+                    }
+                    self.last.insert(*module, content);
+                }
+                // What was dropped for a slow module may have been connect info.
+                Output::Note(Note::Dropped {
+                    reason: DropReason::InboxFull | DropReason::ModuleStalled | DropReason::Shutdown,
+                    ..
+                }) => self.last.clear(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An event of a link that is over changes nothing.
+#[derive(Debug, Default)]
+pub(super) struct OldEpochs {
+    epoch: LinkEpoch,
+}
+
+impl Check for OldEpochs {
+    fn name(&self) -> &'static str {
+        "old epochs"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let current = std::mem::replace(&mut self.epoch, step.hub.epoch());
+        match step.input {
+            Input::Link { epoch, .. } if *epoch != current && !step.was_due() && step.acted() => {
+                Err(format!("an event of {epoch:?}, while {current:?} is current, led to {:?}", step.outputs))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Everything that is tested from outside the crates.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `laws` | the thirteen laws of the core, and what follows from them, over generated runs |
+//! | `routing` | the routing tables of both profiles, written down a second time |
+//! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
+//! | `conformance` | conversations of the original, recorded, replayed against this hub |
+//! | `workspace` | the arrows between the crates point the right way |
+//!
+//! `world` makes runs, `observer` watches them, `script` writes timelines, `recordings` reads the recorded ones.
+
+#[path = "all/conformance.rs"]
+mod conformance;
+#[path = "all/defects.rs"]
+mod defects;
+#[path = "all/laws.rs"]
+mod laws;
+#[path = "all/observer.rs"]
+mod observer;
+#[path = "all/property.rs"]
+mod property;
+#[path = "all/recordings.rs"]
+mod recordings;
+#[path = "all/routing.rs"]
+mod routing;
+#[path = "all/script.rs"]
+mod script;
+#[path = "all/workspace.rs"]
+mod workspace;
+#[path = "all/world.rs"]
+mod world;
