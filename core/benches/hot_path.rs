@@ -1,1 +1,92 @@
-fn main() {}
+//! The hot path: one frame in, one frame out. The target is less than 2 µs for an arriving message.
+//!
+//! Run with `cargo bench -p edgehub-core`.
+
+use bytes::Bytes;
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use edgehub_core::{
+    Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
+};
+
+const MODULE: ModuleId = ModuleId(1);
+const EPOCH: LinkEpoch = LinkEpoch(1);
+
+fn main() {
+    divan::main();
+}
+
+fn frame(bytes: usize) -> Bytes {
+    let encode = |padding: usize| {
+        let content = "x".repeat(padding);
+        let draft = Draft {
+            msg_id: "9ba773d2-1c5c-4c9b-9a3c-6a1f6d7f0f5e",
+            source: "edgecontroller",
+            group: "resource",
+            operation: "update",
+            resource: "default/configmap/settings",
+            content: Content::Text(&content),
+            ..Draft::default()
+        };
+        draft.encode().unwrap_or_else(|why| unreachable!("{why}"))
+    };
+    let message = encode(bytes - encode(0).bytes());
+    Bytes::copy_from_slice(message.frame().as_bytes())
+}
+
+fn decode(frame: &Bytes) -> Message {
+    Message::decode_bytes(frame.clone()).unwrap_or_else(|why| unreachable!("{why}"))
+}
+
+fn hub() -> Hub {
+    let mut hub = Hub::new(Config { rate: None, ..Config::default() }, 1, Now::default());
+    let joined =
+        ModuleEvent::Joined { name: "metamanager".into(), groups: vec!["meta".into()], credit: u32::MAX };
+    hub.handle(Now::default(), Input::Module { module: MODULE, event: joined });
+    hub.handle(Now::default(), Input::Link { epoch: EPOCH, event: LinkEvent::Opened });
+    while hub.poll_output().is_some() {}
+    hub
+}
+
+/// Reading a frame: its JSON walked once, its fields found.
+#[divan::bench(args = [256, 4096])]
+fn decode_frame(bencher: Bencher<'_, '_>, bytes: usize) {
+    let frame = frame(bytes);
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| decode(divan::black_box(&frame)));
+}
+
+/// Frame → message → route → delivery.
+#[divan::bench(args = [256, 4096])]
+fn arriving_message(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (frame, mut hub) = (frame(bytes), hub());
+    bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+        let message = decode(divan::black_box(&frame));
+        hub.handle(Now::default(), Input::Link { epoch: EPOCH, event: LinkEvent::Received(message) });
+        while let Some(output) = hub.poll_output() {
+            divan::black_box(output);
+        }
+    });
+}
+
+/// Module → outbox → link → flushed, and the share of a ping and its pong that confirms it.
+#[divan::bench(args = [256, 4096])]
+fn leaving_message(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (message, mut hub) = (decode(&frame(bytes)), hub());
+    bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+        let sent = ModuleEvent::Sent { message: message.clone(), timeout: None };
+        hub.handle(Now::default(), Input::Module { module: MODULE, event: sent });
+        let mut ping = None;
+        while let Some(output) = hub.poll_output() {
+            if let Output::Ping { number, .. } = &output {
+                ping = Some(*number);
+            }
+            divan::black_box(output);
+        }
+        let flushed = LinkEvent::Flushed { messages: 1, bytes };
+        hub.handle(Now::default(), Input::Link { epoch: EPOCH, event: flushed });
+        if let Some(number) = ping {
+            hub.handle(Now::default(), Input::Link { epoch: EPOCH, event: LinkEvent::Pong(number) });
+            while hub.poll_output().is_some() {}
+        }
+    });
+}

@@ -76,7 +76,8 @@ pub struct Hub {
     state_ends: Option<Instant>,
     opened_at: Option<Instant>,
     keepalive: Keepalive,
-    paused: bool,
+    /// Since when the link is not read, because modules are slow.
+    paused: Option<Instant>,
     /// Written, not yet flushed.
     in_flight: Bounds,
     // Upstream.
@@ -108,7 +109,7 @@ impl Hub {
             state_ends: None,
             opened_at: None,
             keepalive: Keepalive::new(now.mono, &config),
-            paused: false,
+            paused: None,
             in_flight: Bounds { messages: 0, bytes: 0 },
             outbox: Outbox::new(bounds(&config)),
             throttle: Throttle::new(config.rate, now.mono),
@@ -175,7 +176,9 @@ impl Hub {
             let by = self.now.mono.since(now.mono);
             self.note(Note::ClockBack { by });
         }
-        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        // At the very end of time no deadline could be later than now.
+        let mono = now.mono.max(self.now.mono).min(END_OF_TIME);
+        self.now = Now { mono, wall: now.wall };
     }
 
     fn module_event(&mut self, module: ModuleId, event: ModuleEvent) {
@@ -199,6 +202,9 @@ impl Hub {
         }
         self.outbox.set_bounds(bounds(&config));
         self.config = config;
+        // A shorter patience begins now, and what a shorter limit makes due is due now.
+        self.keepalive.heard(self.now.mono);
+        self.settle_timers();
     }
 
     /// Leaves nothing ready behind: writes what can be written, and opens or closes the taps on both sides.
@@ -213,6 +219,9 @@ impl Hub {
         self.outputs.push_back(Output::Note(note));
     }
 }
+
+/// 290,000 years after the start.
+const END_OF_TIME: Instant = Instant(u64::MAX / 2);
 
 fn bounds(config: &Config) -> Bounds {
     Bounds { messages: config.outbox_messages, bytes: config.outbox_bytes }

@@ -33,6 +33,10 @@ pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;
 
+/// Pings on their way whose answers are remembered one by one. A peer that leaves more unanswered has the newest ones
+/// counted together: their pongs confirm what the last remembered one does.
+pub const PINGS_MAX: usize = 1024;
+
 /// Messages that wait in one module's inbox, beyond its credit.
 pub const INBOX_MESSAGES_MAX: usize = 512;
 

@@ -26,7 +26,7 @@ const UPSTREAM: usize = 1024;
 const COMMANDS: usize = 512;
 
 /// Is told every note, in order, from inside the driver: it must be quick.
-pub type Observer = Box<dyn FnMut(&CloudNote) + Send>;
+pub type Observer = Box<dyn FnMut(&CloudNote) + Send + Sync>;
 
 /// What a server needs to run.
 pub struct ServerOptions {

@@ -36,7 +36,12 @@ impl Log {
     }
 
     /// A transition. `what` is only asked when somebody reads it.
-    pub(crate) fn transition<T: std::fmt::Display>(&mut self, at: Instant, who: &str, what: impl FnOnce() -> T) {
+    pub(crate) fn transition<T: std::fmt::Display>(
+        &mut self,
+        at: Instant,
+        who: &str,
+        what: impl FnOnce() -> T,
+    ) {
         if self.kind != LogKind::Nothing {
             self.line(at, who, what());
         }

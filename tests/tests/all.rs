@@ -6,6 +6,7 @@
 //! | `routing` | the routing tables of both profiles, written down a second time |
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
 //! | `conformance` | conversations of the original, recorded, replayed against this hub |
+//! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
 //! | `workspace` | the arrows between the crates point the right way |
 //!
 //! `world` makes runs, `observer` watches them, `script` writes timelines, `recordings` reads the recorded ones.
@@ -14,6 +15,8 @@
 mod conformance;
 #[path = "all/defects.rs"]
 mod defects;
+#[path = "all/end_to_end.rs"]
+mod end_to_end;
 #[path = "all/laws.rs"]
 mod laws;
 #[path = "all/observer.rs"]

@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Ledger {
     /// Messages taken in. Downstream, a message for several modules counts once for each.
     pub accepted: u64,
-    /// Upstream: confirmed by the cloud's pong. Downstream: delivered, or answered by the hub itself.
+    /// Upstream: confirmed by the cloud's pong, or written if it is a keepalive or a link control answer. Downstream: delivered, or answered by the hub itself.
     pub settled: u64,
     /// Queued, or written and not yet confirmed.
     pub pending: u64,

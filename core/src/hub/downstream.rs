@@ -197,11 +197,11 @@ impl Hub {
         if !self.state.is_open() {
             return;
         }
-        if !self.paused && self.modules.wants_pause() {
-            self.paused = true;
+        if self.paused.is_none() && self.modules.wants_pause() {
+            self.paused = Some(self.now.mono);
             self.outputs.push_back(Output::Pause { epoch: self.epoch });
-        } else if self.paused && self.modules.allows_resume() {
-            self.paused = false;
+        } else if self.paused.is_some() && self.modules.allows_resume() {
+            self.paused = None;
             self.keepalive.heard(self.now.mono);
             self.outputs.push_back(Output::Resume { epoch: self.epoch });
         }

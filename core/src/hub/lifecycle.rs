@@ -90,7 +90,7 @@ impl Hub {
     /// Puts back what belonged to the link; returns how much was unconfirmed.
     fn link_ended(&mut self) -> usize {
         let unconfirmed = self.outbox.unconfirmed();
-        self.paused = false;
+        self.paused = None;
         self.barrier_at = None;
         self.uncovered = 0;
         for entry in self.outbox.link_lost() {

@@ -106,6 +106,9 @@ impl Modules {
         for group in &module.groups {
             if let Some(members) = self.groups.get_mut(group) {
                 members.retain(|member| *member != id);
+                if members.is_empty() {
+                    self.groups.remove(group);
+                }
             }
         }
         self.queued -= module.inbox.len();
@@ -188,6 +191,12 @@ impl Modules {
             .iter()
             .filter_map(|(&id, module)| Some((id, module.waiting_since?)))
             .min_by_key(|&(id, since)| (since, id))
+    }
+
+    /// The module with the most waiting messages, if any wait.
+    pub(super) fn fullest(&self) -> Option<ModuleId> {
+        let waiting = self.joined.iter().filter(|(_, module)| !module.inbox.is_empty());
+        waiting.max_by_key(|(_, module)| (module.inbox_bytes, module.inbox.len())).map(|(&id, _)| id)
     }
 
     /// Declares a module stalled and returns what waited for it.

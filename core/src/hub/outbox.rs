@@ -5,14 +5,15 @@
 //! until a pong confirms it: CloudHub answers a ping from its read loop, after it has handed on all that came before.
 //! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
 
-use crate::limits::CONTROL_QUEUE_MAX;
-use crate::message::Message;
+use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
+use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
 
 /// Which way a message takes; the first lane that holds something goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// Ours, and only meant for the link on which it was due: keepalive, link control answer.
+    /// Ours, and only meant for the link on which it was due: keepalive, link control answer. Never sent again, so
+    /// never kept for a confirmation.
     Transient,
     /// An acknowledgement or response of a module.
     Control,
@@ -90,23 +91,40 @@ impl Outbox {
         share(self.len(), self.bounds.messages).max(share(self.bytes, self.bounds.bytes))
     }
 
-    /// Queues a message. Returns what has to make room for it: the oldest of its kind that has not left, or the new
-    /// one itself when everything older is on its way.
-    pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
-        let (full, makes_room) = if entry.lane == Lane::Transient {
-            (self.lanes[Lane::Transient as usize].len() >= CONTROL_QUEUE_MAX, Lane::Transient)
-        } else {
-            let bytes = self.bytes.saturating_add(entry.message.bytes());
-            let full = self.len() >= self.bounds.messages || (bytes > self.bounds.bytes && self.len() > 0);
-            (full, Lane::Bulk)
-        };
-        let room = if full { self.pop(makes_room) } else { None };
-        if full && room.is_none() {
-            return Some(entry);
-        }
+    /// Queues a message. Returns what has to make room for it: the oldest of its kind that have not left, or the new
+    /// one itself when they would not be enough.
+    pub(super) fn push(&mut self, entry: Entry) -> VecDeque<Entry> {
+        let lane = if entry.lane == Lane::Transient { Lane::Transient } else { Lane::Bulk };
+        let Some(leaving) = self.to_make_room(&entry) else { return VecDeque::from([entry]) };
+        let room: VecDeque<Entry> = self.lanes[lane as usize].drain(..leaving).collect();
+        self.bytes -= room.iter().map(|entry| entry.message.bytes()).sum::<usize>();
         self.bytes += entry.message.bytes();
         self.lanes[entry.lane as usize].push_back(entry);
         room
+    }
+
+    /// How many queued messages must leave so that this one can stay; `None` when even all of them are not enough.
+    fn to_make_room(&self, entry: &Entry) -> Option<usize> {
+        if entry.lane == Lane::Transient {
+            return Some(usize::from(self.lanes[Lane::Transient as usize].len() >= CONTROL_QUEUE_MAX));
+        }
+        let (mut messages, mut bytes, mut leaving) = (self.len(), self.bytes, 0);
+        let mut oldest = self.lanes[Lane::Bulk as usize].iter();
+        // One message may be larger than all the room, when it is alone.
+        while messages >= self.bounds.messages
+            || (messages > 0 && bytes.saturating_add(entry.message.bytes()) > self.bounds.bytes)
+        {
+            bytes -= oldest.next()?.message.bytes();
+            messages -= 1;
+            leaving += 1;
+        }
+        Some(leaving)
+    }
+
+    /// Whether a keepalive message has not left yet.
+    pub(super) fn holds_keepalive(&self) -> bool {
+        let mut own = self.lanes[Lane::Transient as usize].iter();
+        own.any(|entry| entry.message.operation() == operation::KEEPALIVE)
     }
 
     /// Takes the next message of a lane, for writing or for dropping.
@@ -114,6 +132,11 @@ impl Outbox {
         let entry = self.lanes[lane as usize].pop_front()?;
         self.bytes -= entry.message.bytes();
         Some(entry)
+    }
+
+    /// Takes the next message of a lane if it is one of these.
+    pub(super) fn pop_if(&mut self, lane: Lane, is_one: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+        if is_one(self.lanes[lane as usize].front()?) { self.pop(lane) } else { None }
     }
 
     /// A message goes out; it is kept until it is confirmed.
@@ -125,13 +148,16 @@ impl Outbox {
 
     /// A ping goes out behind everything written so far.
     pub(super) fn pinged(&mut self, number: u64) {
+        if self.pings.len() >= PINGS_MAX {
+            self.pings.pop_back();
+        }
         self.pings.push_back((number, self.written));
     }
 
     /// A pong came back. It confirms all that was written before its ping, and any earlier ping with it: a peer may
-    /// leave pongs out. Returns how many messages it confirmed, or `None` for a ping that is not on its way.
+    /// leave pongs out. Returns how many messages it confirmed, or `None` when no ping up to this one is on its way.
     pub(super) fn confirm(&mut self, number: u64) -> Option<u64> {
-        let at = self.pings.binary_search_by_key(&number, |&(ping, _)| ping).ok()?;
+        let at = self.pings.partition_point(|&(ping, _)| ping <= number).checked_sub(1)?;
         let (_, written) = self.pings[at];
         self.pings.drain(..=at);
         let first = self.written - self.unconfirmed.len() as u64;

@@ -26,7 +26,7 @@ pub enum TimerKind {
     Throttle,
     /// A sync request's time is over.
     SyncTimeout,
-    /// A module has taken nothing for too long.
+    /// A module has taken nothing for too long, or too little for the link to be read again.
     ModuleStall,
 }
 
@@ -47,10 +47,9 @@ impl Hub {
             self.link_deadline(),
             self.throttle_deadline(),
             self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
-            self.modules.slowest().map(|(_, since)| Deadline {
-                at: since + self.config.stall_limit,
-                kind: TimerKind::ModuleStall,
-            }),
+            self.modules.slowest().map(|(_, since)| self.stall_deadline(since)),
+            // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
+            self.paused.map(|since| self.stall_deadline(since)),
         ]
         .into_iter()
         .flatten()
@@ -72,7 +71,7 @@ impl Hub {
             return None;
         }
         // While reading is paused, nobody can hear the peer: silence proves nothing.
-        let lost = if self.paused { None } else { self.keepalive.lost_at(&self.config) };
+        let lost = if self.paused.is_some() { None } else { self.keepalive.lost_at(&self.config) };
         [
             lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
             Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),
@@ -87,6 +86,10 @@ impl Hub {
     fn throttle_deadline(&self) -> Option<Deadline> {
         let held = self.state.is_open() && self.window_open() && self.outbox.next_lane() == Some(Lane::Bulk);
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
+    }
+
+    fn stall_deadline(&self, since: Instant) -> Deadline {
+        Deadline { at: since + self.config.stall_limit, kind: TimerKind::ModuleStall }
     }
 
     /// Settles every deadline that has come, each obligation once however late it is.
@@ -112,12 +115,15 @@ impl Hub {
         }
     }
 
-    /// Declares the slowest module stalled.
+    /// Declares the slowest module stalled, or the fullest, if the link was not read for too long.
     fn module_stalled(&mut self) {
-        let Some((module, _)) = self.modules.slowest() else { return };
+        let over = |since: Instant| since + self.config.stall_limit <= self.now.mono;
+        let slowest = self.modules.slowest().filter(|&(_, since)| over(since)).map(|(module, _)| module);
+        let Some(module) = slowest.or_else(|| self.modules.fullest()) else { return self.adjust_reading() };
         self.note(Note::ModuleStalled { module });
         for message in self.modules.stall(module) {
             self.dropped_down(&message, super::DropReason::ModuleStalled);
         }
+        self.adjust_reading();
     }
 }

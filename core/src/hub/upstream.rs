@@ -50,7 +50,7 @@ impl Hub {
     }
 
     fn enqueue(&mut self, entry: Entry) {
-        if let Some(room) = self.outbox.push(entry) {
+        for room in self.outbox.push(entry) {
             self.dropped_up(&room.message, DropReason::OutboxFull);
             if room.request
                 && let Some(waiter) = self.sync_keeper.end(room.message.msg_id())
@@ -74,14 +74,17 @@ impl Hub {
     pub(super) fn write_ready(&mut self) {
         while self.state.is_open() && self.window_open() {
             let Some(lane) = self.outbox.next_lane() else { break };
+            if let Some(expired) = self
+                .outbox
+                .pop_if(lane, |entry| entry.request && !self.sync_keeper.waits(entry.message.msg_id()))
+            {
+                self.dropped_up(&expired.message, DropReason::RequestExpired);
+                continue;
+            }
             if lane == Lane::Bulk && !self.throttle.take(self.now.mono) {
                 break;
             }
             let Some(entry) = self.outbox.pop(lane) else { break };
-            if entry.request && !self.sync_keeper.waits(entry.message.msg_id()) {
-                self.dropped_up(&entry.message, DropReason::RequestExpired);
-                continue;
-            }
             self.write(entry);
         }
     }
@@ -90,7 +93,11 @@ impl Hub {
         self.in_flight.messages += 1;
         self.in_flight.bytes += entry.message.bytes();
         self.outputs.push_back(Output::Write { epoch: self.epoch, message: entry.message.clone() });
-        self.outbox.written(entry);
+        if entry.lane == Lane::Transient {
+            self.account.up.settled += 1;
+        } else {
+            self.outbox.written(entry);
+        }
         self.uncovered += 1;
         self.barrier_at.get_or_insert(self.now.mono + self.config.barrier_after);
         if self.uncovered >= self.config.barrier_messages {
@@ -117,7 +124,8 @@ impl Hub {
 
     /// A pong came back.
     pub(super) fn pong(&mut self, number: u64) {
-        let Some(confirmed) = self.outbox.confirm(number) else {
+        let sent = number <= self.last_ping;
+        let Some(confirmed) = (if sent { self.outbox.confirm(number) } else { None }) else {
             return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
         };
         self.keepalive.heard(self.now.mono);
@@ -130,6 +138,10 @@ impl Hub {
     /// The keepalive message that CloudHub waits for.
     pub(super) fn send_keepalive(&mut self) {
         self.keepalive.beat(self.now.mono, &self.config);
+        if self.outbox.holds_keepalive() {
+            // The link is stuck: one keepalive says as much as many.
+            return;
+        }
         let id = self.rng.uuid();
         let draft = Draft {
             msg_id: id.as_str(),

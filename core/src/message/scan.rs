@@ -3,6 +3,7 @@
 //! It accepts exactly RFC 8259, which the property test below holds against `serde_json`; the one addition is the
 //! nesting limit. A library would do, but for two needs of the hot path: no allocation, and the position of each value.
 
+use super::text;
 use crate::limits::NESTING_DEPTH_MAX;
 use crate::violation::Violation;
 
@@ -82,9 +83,7 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         loop {
             let Some(rest) = self.bytes.get(self.at..) else { return Err(Violation::Truncated) };
-            let Some(plain) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) else {
-                return Err(Violation::Truncated);
-            };
+            let Some(plain) = text::first_special(rest) else { return Err(Violation::Truncated) };
             self.at += plain;
             match rest[plain] {
                 b'"' => {

@@ -41,15 +41,27 @@ fn hex(text: &str) -> u32 {
     text.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0xfffd)
 }
 
+/// The first byte that ends a string literal, begins an escape, or must not stand in one.
+pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
+    // Looking at a whole block without leaving early lets the compiler use vector instructions.
+    const BLOCK: usize = 32;
+    let special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < 0x20);
+    let plain = bytes
+        .chunks_exact(BLOCK)
+        .take_while(|block| !block.iter().fold(false, |any, &byte| any | special(byte)));
+    let start = plain.count() * BLOCK;
+    bytes[start..].iter().position(|&byte| special(byte)).map(|at| start + at)
+}
+
 /// Whether a text needs no escapes in a string literal.
 pub(super) fn is_plain(text: &str) -> bool {
-    !text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+    first_special(text.as_bytes()).is_none()
 }
 
 /// Appends a text as the inside of a string literal.
 pub(super) fn escape(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+    while let Some(at) = first_special(rest.as_bytes()) {
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),

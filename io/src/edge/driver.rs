@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::hub::{Account, LinkEnd};
-use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
+use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Now, Output};
 use smol::future::{self, or};
 use smol::{Executor, Task};
 use std::collections::BTreeMap;
@@ -59,6 +59,7 @@ struct Inbox {
 pub struct Driver {
     hub: Hub,
     clock: Clock,
+    now: Now,
     options: Options,
     control: Receiver<Control>,
     commands: Receiver<Command>,
@@ -99,6 +100,7 @@ impl Driver {
         let driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, clock.now()),
             clock,
+            now: clock.now(),
             options,
             control,
             commands,
@@ -127,6 +129,7 @@ impl Driver {
         let mut running = self.carry_out(executor).await;
         while running {
             let wake = self.wait().await;
+            self.now = self.clock.now();
             self.take(wake);
             self.take_what_is_there();
             running = self.carry_out(executor).await;
@@ -134,7 +137,13 @@ impl Driver {
             // The link's tasks share this executor.
             future::yield_now().await;
         }
-        for reply in self.stopped.drain(..) {
+        // Whoever sends from now on is told; what is still on its way is refused by the hub, and counted.
+        self.commands.close();
+        self.control.close();
+        while let Ok(command) = self.commands.try_recv() {
+            self.take_command(command);
+        }
+        for reply in self.stopped.drain(..).chain(self.settled.drain(..)) {
             let _ = reply.try_send(self.hub.account());
         }
     }
@@ -206,8 +215,9 @@ impl Driver {
         }
     }
 
+    /// Hands an input to the hub. The clocks are read once a turn: what is taken together happens at one moment.
     fn handle(&mut self, input: Input) {
-        self.hub.handle(self.clock.now(), input);
+        self.hub.handle(self.now, input);
     }
 
     fn take_command(&mut self, Command { module, message, request }: Command) {
@@ -373,7 +383,7 @@ impl Driver {
     fn observe(&mut self, note: &Note) {
         log(note);
         if let Some(observer) = &mut self.options.observer {
-            observer(self.clock.now(), note);
+            observer(self.now, note);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Is told every note, in order, from inside the driver: it must be quick.
-pub type Observer = Box<dyn FnMut(Now, &Note) + Send>;
+pub type Observer = Box<dyn FnMut(Now, &Note) + Send + Sync>;
 
 /// What a hub needs to run.
 pub struct Options {

@@ -5,11 +5,11 @@ use super::connection::{Connection, Event, serve};
 use crate::clock::Clock;
 use crate::pump::{BATCHES, Read, Write};
 use async_channel::{Receiver, Sender};
-use edgehub_core::Message;
 use edgehub_core::cloud::{
     CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId,
     Delivery, NodeName,
 };
+use edgehub_core::{Message, Now};
 use smol::future::{self, or};
 use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Task};
@@ -44,6 +44,7 @@ type Channel<T> = (Sender<T>, Receiver<T>);
 pub struct ServerDriver {
     hub: CloudHub,
     clock: Clock,
+    now: Now,
     options: ServerOptions,
     listener: TcpListener,
     commands: Receiver<Command>,
@@ -86,6 +87,7 @@ impl ServerDriver {
         ServerDriver {
             hub: CloudHub::new(options.config.clone(), options.seed, clock.now()),
             clock,
+            now: clock.now(),
             options,
             listener,
             commands,
@@ -111,6 +113,7 @@ impl ServerDriver {
     async fn turns(&mut self, executor: &Executor<'_>) {
         while self.running {
             let wake = self.wait().await;
+            self.now = self.clock.now();
             self.take(executor, wake);
             self.take_what_is_there();
             self.carry_out(executor).await;
@@ -198,7 +201,7 @@ impl ServerDriver {
     }
 
     fn handle(&mut self, input: CloudInput) {
-        self.hub.handle(self.clock.now(), input);
+        self.hub.handle(self.now, input);
     }
 
     fn take_event(&mut self, event: Event) {

@@ -1,9 +1,11 @@
 //! The books balance, and what they hold is bounded.
 
 use super::{Check, Outcome, Step};
-use edgehub_core::limits::{CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, MODULES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_MESSAGES};
 use edgehub_core::hub::LinkState;
-use edgehub_core::{Config, LinkEvent, Input, Output};
+use edgehub_core::limits::{
+    CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, MODULES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_MESSAGES,
+};
+use edgehub_core::{Config, Input, LinkEvent, Output};
 
 #[derive(Debug)]
 pub(super) struct Books {
@@ -48,22 +50,36 @@ impl Check for Books {
         if !account.balanced() {
             return Err(format!("accepted ≠ settled + pending + dropped: {account:?}"));
         }
-        if account.up.pending > self.up_max || account.down.pending > (MODULES_MAX * INBOX_MESSAGES_MAX) as u64 {
+        if account.up.pending > self.up_max
+            || account.down.pending > (MODULES_MAX * INBOX_MESSAGES_MAX) as u64
+        {
             return Err(format!("more is pending than the bounds allow: {account:?}"));
         }
         if step.hub.pending_requests() > SYNC_PENDING_MAX {
             return Err(format!("{} requests wait", step.hub.pending_requests()));
         }
         self.window(step)?;
-        if self.stopped && step.outputs.iter().any(|output| !matches!(output, Output::Note(_) | Output::JoinRefused { .. } | Output::Deliver { answer: true, .. }))
+        if self.stopped
+            && step.outputs.iter().any(|output| {
+                !matches!(
+                    output,
+                    Output::Note(_) | Output::JoinRefused { .. } | Output::Deliver { answer: true, .. }
+                )
+            })
         {
             return Err(format!("something follows Stopped: {:?}", step.outputs));
         }
         self.stopped |= step.outputs.contains(&Output::Stopped);
         if self.stopped != (step.hub.link_state() == LinkState::Stopped) {
-            return Err(format!("Stopped was said: {}, but the hub is {:?}", self.stopped, step.hub.link_state()));
+            return Err(format!(
+                "Stopped was said: {}, but the hub is {:?}",
+                self.stopped,
+                step.hub.link_state()
+            ));
         }
-        if self.stopped && (account.up.pending > 0 || account.down.pending > 0 || step.hub.pending_requests() > 0) {
+        if self.stopped
+            && (account.up.pending > 0 || account.down.pending > 0 || step.hub.pending_requests() > 0)
+        {
             return Err(format!("stopped with open books: {account:?}"));
         }
         Ok(())

@@ -28,7 +28,10 @@ impl CloudChecks {
         let tick = input == CloudInput::Tick;
         cloud.handle(now, input);
         let outputs: Vec<CloudOutput> = std::iter::from_fn(|| cloud.poll_output()).collect();
-        outputs.iter().try_for_each(|output| self.observe(output)).map_err(|what| format!("cloud: {what}"))?;
+        outputs
+            .iter()
+            .try_for_each(|output| self.observe(output))
+            .map_err(|what| format!("cloud: {what}"))?;
         let account = cloud.account();
         if !account.balanced() {
             return Err(format!("cloud: the books do not balance: {account:?}"));
@@ -105,6 +108,9 @@ impl CloudChecks {
 
     fn doubled(&self) -> Option<(ConnectionId, &NodeName)> {
         let mut nodes = BTreeSet::new();
-        self.sessions.iter().find(|(_, node)| !nodes.insert(*node)).map(|(connection, node)| (*connection, node))
+        self.sessions
+            .iter()
+            .find(|(_, node)| !nodes.insert(*node))
+            .map(|(connection, node)| (*connection, node))
     }
 }

@@ -1,13 +1,18 @@
-//! A pong confirms exactly what was written before its ping, on the same link.
+//! A pong confirms exactly what modules had written before its ping, on the same link. What the hub writes on its own
+//! account is settled with the writing.
 
 use super::{Check, Outcome, Step};
-use edgehub_core::{Input, LinkEvent, Note, Output};
-use std::collections::VecDeque;
+use edgehub_core::limits::PINGS_MAX;
+use edgehub_core::{Input, LinkEvent, ModuleEvent, Note, Output};
+use std::collections::{BTreeSet, VecDeque};
 
 #[derive(Debug, Default)]
 pub(super) struct Confirmation {
+    /// Ids of everything that modules have sent.
+    sent: BTreeSet<String>,
     /// Written on this link: messages, and the pings between them.
     written: VecDeque<Written>,
+    pings: usize,
     confirmed: Vec<String>,
     settled: u64,
 }
@@ -25,14 +30,45 @@ impl Confirmation {
 
     /// Everything up to the ping; the pongs of earlier ones are not needed any more.
     fn pong(&mut self, number: u64) {
-        let Some(at) = self.written.iter().position(|written| matches!(written, Written::Ping(n) if *n == number))
-        else {
-            return;
-        };
-        self.confirmed.extend(self.written.drain(..=at).filter_map(|written| match written {
-            Written::Message(id) => Some(id),
-            Written::Ping(_) => None,
-        }));
+        let covered = |written: &Written| matches!(written, Written::Ping(ping) if *ping <= number);
+        let Some(at) = self.written.iter().rposition(covered) else { return };
+        for written in self.written.drain(..=at) {
+            match written {
+                Written::Message(id) => self.confirmed.push(id),
+                Written::Ping(_) => self.pings -= 1,
+            }
+        }
+    }
+
+    fn ping(&mut self, number: u64) {
+        if self.pings >= PINGS_MAX
+            && let Some(newest) = self.written.iter().rposition(|written| matches!(written, Written::Ping(_)))
+        {
+            self.written.remove(newest);
+            self.pings -= 1;
+        }
+        self.written.push_back(Written::Ping(number));
+        self.pings += 1;
+    }
+
+    /// Returns how many messages of the hub's own were written.
+    fn observe(&mut self, outputs: &[Output]) -> u64 {
+        let mut own = 0;
+        for output in outputs {
+            match output {
+                Output::Write { message, .. } if self.sent.contains(message.msg_id()) => {
+                    self.written.push_back(Written::Message(message.msg_id().to_string()));
+                }
+                Output::Write { .. } => own += 1,
+                Output::Ping { number, .. } => self.ping(*number),
+                Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }) => {
+                    self.written.clear();
+                    self.pings = 0;
+                }
+                _ => {}
+            }
+        }
+        own
     }
 }
 
@@ -43,27 +79,23 @@ impl Check for Confirmation {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
+        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
+            self.sent.insert(message.msg_id().to_string());
+        }
         let settled = step.hub.account().up.settled;
         let newly = settled - std::mem::replace(&mut self.settled, settled);
-        // Writes that come with the pong come after it, or, from a due timer, with a higher ping than its own.
+        // A ping of this step has a higher number than any pong that can be true.
+        let unexpected = |output: &Output| {
+            matches!(output, Output::Note(Note::UnexpectedLinkEvent { .. } | Note::StaleLinkEvent { .. }))
+        };
         if let Input::Link { epoch, event: LinkEvent::Pong(number) } = step.input
-            && (*epoch == step.hub.epoch() && newly > 0)
+            && *epoch == step.hub.epoch()
+            && !step.outputs.iter().any(unexpected)
         {
             self.pong(*number);
         }
-        if newly != self.confirmed.len() as u64 {
-            return Err(format!("{newly} messages were settled, of {} that the pong covers", self.confirmed.len()));
-        }
-        for output in step.outputs {
-            match output {
-                Output::Write { message, .. } => {
-                    self.written.push_back(Written::Message(message.msg_id().to_string()));
-                }
-                Output::Ping { number, .. } => self.written.push_back(Written::Ping(*number)),
-                Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }) => self.written.clear(),
-                _ => {}
-            }
-        }
-        Ok(())
+        let own = self.observe(step.outputs);
+        let expected = own + self.confirmed.len() as u64;
+        if newly == expected { Ok(()) } else { Err(format!("{newly} messages were settled, not {expected}")) }
     }
 }

@@ -26,7 +26,9 @@ impl Heartbeat {
     fn observe(&mut self, step: &Step<'_>) {
         match step.input {
             Input::Reconfigure(config) => self.heartbeat = config.heartbeat,
-            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } } if *epoch == step.hub.epoch() => {
+            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
+                if *epoch == step.hub.epoch() =>
+            {
                 self.messages = self.messages.saturating_sub(*messages);
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }

@@ -3,8 +3,8 @@
 
 use super::{Check, Outcome, Step};
 use edgehub_core::hub::DropReason;
-use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleId, Note, Output};
 use edgehub_core::message::operation;
+use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,10 @@ impl Link {
             Output::Write { epoch, .. }
             | Output::Ping { epoch, .. }
             | Output::Pause { epoch }
-            | Output::Resume { epoch } => {
-                if epoch != self.epoch || self.life != Life::Up {
-                    return Err(format!("{output:?} while {self:?}"));
-                }
+            | Output::Resume { epoch }
+                if epoch != self.epoch || self.life != Life::Up =>
+            {
+                return Err(format!("{output:?} while {self:?}"));
             }
             _ => {}
         }

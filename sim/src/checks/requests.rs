@@ -17,18 +17,27 @@ impl Requests {
         Requests { sync_timeout: config.sync_timeout, waiting: BTreeMap::new() }
     }
 
-    /// The request of this step: its id, and the wait that it began if none of the same id was there.
-    fn begin(&mut self, step: &Step<'_>) -> Option<(ModuleId, String)> {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else { return None };
+    /// The request of this step: its id, and whether one of the same id waits already.
+    fn begin(&mut self, step: &Step<'_>) -> Option<(String, (ModuleId, Instant), bool)> {
+        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else {
+            return None;
+        };
         if !message.is_sync() {
             return None;
         }
-        Some((*module, message.msg_id().to_string())).inspect(|(module, id)| {
-            let deadline = step.now.mono + timeout.unwrap_or(self.sync_timeout).max(Duration::from_micros(1));
-            // Waits that end before the input counts are ended below, in the order of the notes.
-            self.waiting.entry(id.clone()).or_insert((*module, deadline));
-        })
+        let id = message.msg_id().to_string();
+        let length = timeout.unwrap_or(self.sync_timeout).max(Duration::from_micros(1));
+        let wait = (*module, step.now.mono + length);
+        let repeats = self.waiting.contains_key(&id);
+        self.waiting.entry(id.clone()).or_insert(wait);
+        Some((id, wait, repeats))
     }
+}
+
+/// Why a request can be refused without ever having waited.
+fn is_refusal(outcome: SyncOutcome) -> bool {
+    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown};
+    matches!(outcome, SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown))
 }
 
 impl Check for Requests {
@@ -40,28 +49,19 @@ impl Check for Requests {
         if let Input::Reconfigure(config) = step.input {
             self.sync_timeout = config.sync_timeout;
         }
-        let already = self.waiting.clone();
         let new = self.begin(step);
-        let mut repeats = usize::from(new.as_ref().is_some_and(|(_, id)| already.contains_key(id)));
+        let mut repeats = new.as_ref().is_some_and(|(.., repeats)| *repeats);
         for output in step.outputs {
             let Output::Note(Note::SyncEnded { msg_id, outcome }) = output else { continue };
-            let refused = *outcome == SyncOutcome::Rejected(DropReason::RequestIdTaken);
-            if refused && repeats > 0 {
-                repeats -= 1;
-                continue;
-            }
-            if self.waiting.remove(&**msg_id).is_none() {
+            if repeats && is_refusal(*outcome) {
+                repeats = false;
+            } else if self.waiting.remove(&**msg_id).is_none() {
                 return Err(format!("{msg_id} ended ({outcome:?}) without waiting"));
             }
         }
-        if repeats > 0 && let Some((module, id)) = &new && !self.waiting.contains_key(id) {
+        if let Some((id, wait, _)) = new.filter(|_| repeats) {
             // The first one ended by time, then the second one began.
-            let timeout = match step.input {
-                Input::Module { event: ModuleEvent::Sent { timeout, .. }, .. } => *timeout,
-                _ => None,
-            };
-            let deadline = step.now.mono + timeout.unwrap_or(self.sync_timeout);
-            self.waiting.insert(id.clone(), (*module, deadline));
+            self.waiting.entry(id).or_insert(wait);
         }
         if self.waiting.len() != step.hub.pending_requests() {
             let (model, hub) = (self.waiting.len(), step.hub.pending_requests());

@@ -48,6 +48,7 @@ pub(crate) struct Observer {
     /// The token bucket: millionths of a token, and when.
     tokens: u128,
     tokens_at: u64,
+    metered: bool,
     asked: BTreeMap<String, i64>,
     joined: BTreeMap<ModuleId, Vec<String>>,
     connect_info: BTreeMap<(ModuleId, String), String>,
@@ -92,6 +93,7 @@ impl Observer {
             heartbeats: 0,
             tokens: 0,
             tokens_at: 0,
+            metered: true,
             asked: BTreeMap::new(),
             joined: BTreeMap::new(),
             connect_info: BTreeMap::new(),
@@ -129,6 +131,8 @@ impl Observer {
         {
             self.link_event(event);
         }
+        // A new rate begins with a full bucket, and both may be used at the moment of the change.
+        self.metered = !matches!(moment.input, Input::Reconfigure(_));
         let mut keepalives = 0;
         for output in &moment.outputs {
             self.output(output, &mut keepalives);
@@ -257,6 +261,9 @@ impl Observer {
         let refill = u128::from(self.mono - self.tokens_at) * u128::from(rate.per_second);
         self.tokens = (self.tokens + refill).min(u128::from(rate.burst.max(1)) * 1_000_000);
         self.tokens_at = self.mono;
+        if !self.metered {
+            return;
+        }
         assert!(self.tokens >= 1_000_000, "faster than {rate:?} allows");
         self.tokens -= 1_000_000;
     }

@@ -1,1 +1,83 @@
+//! The arrows between the crates, as `cargo metadata` sees them.
 
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+/// What each workspace crate may use of the others, tests included.
+const MAY_USE: [(&str, &[&str]); 5] = [
+    ("edgehub-core", &[]),
+    ("edgehub", &["edgehub-core"]),
+    ("edgehub-sim", &["edgehub-core"]),
+    ("edgehub-fuzz", &["edgehub-core", "edgehub-sim"]),
+    ("edgehub-tests", &["edgehub-core", "edgehub", "edgehub-sim"]),
+];
+
+/// What the core may depend on, outside its own tests: crates that work without std, clocks and threads.
+const CORE_MAY_USE: [&str; 5] = ["bytes", "bytestring", "serde", "serde_json", "arbitrary"];
+
+/// Nobody here depends on these: there is one runtime, one TLS and one WebSocket library.
+const NOBODY_USES: [&str; 6] = ["tokio", "async-std", "native-tls", "openssl", "tokio-tungstenite", "hyper"];
+
+/// The dependencies of each package: name, and whether it is for tests only.
+fn dependencies(manifest: &Path) -> BTreeMap<String, BTreeSet<(String, bool)>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_string();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap();
+            let each = |dependency: &Value| (text(&dependency["name"]), dependency["kind"] == "dev");
+            (text(&package["name"]), dependencies.iter().map(each).collect())
+        })
+        .collect()
+}
+
+fn every_package() -> BTreeMap<String, BTreeSet<(String, bool)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut packages = dependencies(&root.join("Cargo.toml"));
+    // The fuzz targets are a workspace of their own: cargo-fuzz builds them with its own flags.
+    let fuzz = root.join("fuzz/Cargo.toml");
+    if fuzz.exists() {
+        packages.extend(dependencies(&fuzz));
+    }
+    packages
+}
+
+#[test]
+fn arrows_point_the_right_way() {
+    let packages = every_package();
+    for (name, dependencies) in &packages {
+        let Some((_, allowed)) = MAY_USE.iter().find(|(of, _)| of == name) else {
+            panic!("{name} is a new crate: say in MAY_USE what it may use");
+        };
+        for (used, _) in dependencies.iter().filter(|(used, _)| packages.contains_key(used)) {
+            assert!(allowed.contains(&used.as_str()), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_core_touches_nothing() {
+    let packages = every_package();
+    for (used, only_in_tests) in &packages["edgehub-core"] {
+        assert!(*only_in_tests || CORE_MAY_USE.contains(&used.as_str()), "the core must not use {used}");
+    }
+}
+
+#[test]
+fn one_runtime_one_tls() {
+    for (name, dependencies) in every_package() {
+        for (used, _) in dependencies {
+            assert!(!NOBODY_USES.contains(&used.as_str()), "{name} must not use {used}");
+        }
+    }
+}

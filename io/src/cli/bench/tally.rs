@@ -1,15 +1,24 @@
 //! What arrived: which numbers, in which order, how late.
 
 use super::{Histogram, Seen, latency};
+use std::fmt::Write;
 
 /// A content of about `size` bytes: `"NUMBER NANOSECONDS xxx…"`.
 pub(super) fn payload(number: u64, now_ns: u64, size: usize) -> String {
-    let mut text = format!("{number} {now_ns} ");
+    let mut text = String::with_capacity(size);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{number} {now_ns} ");
     let quotes = 2;
-    let padding = size.saturating_sub(text.len() + quotes);
-    text.extend(std::iter::repeat_n('x', padding));
+    let mut missing = size.saturating_sub(text.len() + quotes);
+    while missing > 0 {
+        let piece = &PADDING[..missing.min(PADDING.len())];
+        text.push_str(piece);
+        missing -= piece.len();
+    }
     text
 }
+
+const PADDING: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// Marks the last message of a stream.
 pub(super) const LAST: u64 = u64::MAX;

@@ -1,0 +1,44 @@
+//! The bodies of the fuzz targets. Each takes any bytes and panics when something does not hold; the same bodies
+//! replay the committed corpus as a plain test.
+
+mod cloud_session;
+mod frame;
+mod session;
+
+pub use cloud_session::cloud_session;
+pub use frame::frame;
+pub use session::session;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Replays every file of a target's corpus.
+    fn check(target: &str, body: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let mut files: Vec<_> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert!(files.len() >= 12, "{} has only {} files", folder.display(), files.len());
+        for file in files {
+            // Captured unless the body panics: then the last line names the input.
+            println!("replaying {}", file.display());
+            body(&std::fs::read(&file).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_corpus_of_frame_holds() {
+        check("frame", super::frame);
+    }
+
+    #[test]
+    fn the_corpus_of_session_holds() {
+        check("session", super::session);
+    }
+
+    #[test]
+    fn the_corpus_of_cloud_session_holds() {
+        check("cloud_session", super::cloud_session);
+    }
+}

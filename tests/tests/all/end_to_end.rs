@@ -1,0 +1,15 @@
+//! Hub and CloudHub over real sockets, on loopback, with certificates made for each test.
+//!
+//! Nothing here measures time and nothing sleeps: every wait is for an event. A test that hangs is ended by the
+//! runner's limit.
+
+#[path = "end_to_end/bench_of.rs"]
+mod bench_of;
+#[path = "end_to_end/misbehaving.rs"]
+mod misbehaving;
+#[path = "end_to_end/refused.rs"]
+mod refused;
+#[path = "end_to_end/traffic.rs"]
+mod traffic;
+#[path = "end_to_end/trouble.rs"]
+mod trouble;

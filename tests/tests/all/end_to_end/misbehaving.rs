@@ -1,0 +1,120 @@
+//! A cloud that breaks the rules: the frame is refused by name, and the link lives on where its framing allows it.
+
+use super::bench_of::{Edge, NODE, any_port, config};
+use async_tungstenite::tungstenite::Message as Frame;
+use edgehub::loopback::Loopback;
+use edgehub::tls::{self, Pems};
+use edgehub::websocket::{self, ServerStream};
+use edgehub_core::hub::LinkEnd;
+use edgehub_core::limits::FRAME_BYTES_MAX;
+use edgehub_core::{Note, Violation};
+use futures_util::StreamExt;
+use rustls::ServerConfig;
+use smol::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A server that does what the test says, and nothing else.
+struct Rogue {
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+}
+
+impl Rogue {
+    async fn with_edge() -> (Rogue, Edge) {
+        let loopback = Loopback::new().unwrap();
+        let identity = loopback.authority.server(&["127.0.0.1".into()]).unwrap();
+        let tls = tls::server_config_from_pem(Pems {
+            ca: loopback.authority.certificate_pem(),
+            certificate: &identity.certificate_pem,
+            key: &identity.key_pem,
+        })
+        .unwrap();
+        let listener = TcpListener::bind(any_port()).await.unwrap();
+        let edge = Edge::start(&loopback.ticket(listener.local_addr().unwrap(), NODE).unwrap(), config());
+        (Rogue { listener, tls }, edge)
+    }
+
+    async fn accept(&self) -> ServerStream {
+        let (stream, _) = self.listener.accept().await.unwrap();
+        let limit = 4 * FRAME_BYTES_MAX;
+        websocket::accept(stream, self.tls.clone(), Duration::from_secs(30), limit).await.unwrap().stream
+    }
+}
+
+async fn violation(edge: &Edge) -> Violation {
+    edge.note(|note| match note {
+        Note::Violation { violation, .. } => Some(*violation),
+        _ => None,
+    })
+    .await
+}
+
+#[test]
+fn malformed_frames_are_refused_by_name_and_the_link_lives_on() {
+    smol::block_on(async {
+        let (rogue, edge) = Rogue::with_edge().await;
+        let mut socket = rogue.accept().await;
+        let module = edge.hub.join("metamanager", &["meta"]).await.unwrap();
+        for (frame, wanted) in [
+            (Frame::text("{nonsense"), Violation::NotJson { at: 1 }),
+            (Frame::text(""), Violation::Empty),
+            (Frame::text("[1]"), Violation::NotAnObject),
+            (Frame::binary(vec![0xff, 0xfe]), Violation::NotUtf8),
+        ] {
+            socket.send(frame).await.unwrap();
+            assert_eq!(violation(&edge).await, wanted);
+        }
+        let good =
+            r#"{"header":{"msg_id":"1"},"route":{"group":"resource","resource":"good"},"content":null}"#;
+        socket.send(Frame::binary(good)).await.unwrap();
+        while module.receive().await.unwrap().resource() != "good" {}
+        let account = edge.hub.account().await.unwrap();
+        assert_eq!((account.malformed, account.links), (4, 1), "all counted, one link");
+    });
+}
+
+#[test]
+fn an_oversize_frame_ends_the_link_and_the_next_one_serves() {
+    smol::block_on(async {
+        let (rogue, edge) = Rogue::with_edge().await;
+        let mut socket = rogue.accept().await;
+        let oversize = "x".repeat(FRAME_BYTES_MAX + 1);
+        let send = async {
+            // The hub hangs up in the middle of it.
+            let _ = socket.send(Frame::text(oversize)).await;
+        };
+        let (found, ()) = smol::future::zip(violation(&edge), send).await;
+        assert_eq!(found, Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 });
+        assert_eq!(edge.link_down().await, LinkEnd::Violation);
+        drop(socket);
+        let mut socket = rogue.accept().await;
+        edge.link_up().await;
+        let first = socket.next().await.unwrap().unwrap();
+        assert!(first.into_text().unwrap().contains("keepalive"));
+    });
+}
+
+#[test]
+fn link_control_is_answered_and_goes_no_further() {
+    smol::block_on(async {
+        let (rogue, _edge) = Rogue::with_edge().await;
+        let mut socket = rogue.accept().await;
+        for operation in ["ping", "pong", "config"] {
+            let asked = format!(
+                r#"{{"header":{{"msg_id":"{operation}-1"}},"route":{{"source":"s","group":"g","operation":"{operation}","resource":"r"}},"content":"c"}}"#
+            );
+            socket.send(Frame::text(asked)).await.unwrap();
+            let answer = loop {
+                let Frame::Text(text) = socket.next().await.unwrap().unwrap() else { continue };
+                let message = edgehub_core::Message::decode(text.to_string()).unwrap();
+                if message.is_response() {
+                    break message;
+                }
+            };
+            assert_eq!(answer.parent_msg_id(), format!("{operation}-1"));
+            assert_eq!((answer.operation(), answer.content()), ("response", "\"ack\""));
+            assert_eq!((answer.source(), answer.group(), answer.resource()), ("s", "g", "r"));
+        }
+    });
+}

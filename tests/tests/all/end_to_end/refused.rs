@@ -1,0 +1,69 @@
+//! Nobody gets in who does not belong, and the hub trusts nobody who is not its cloud.
+
+use super::bench_of::{Edge, NODE, any_port, config, pair, serve};
+use edgehub::loopback::Loopback;
+use edgehub::tls::{self, Pems};
+use edgehub_core::cloud::CloudConfig;
+use edgehub_core::hub::LinkEnd;
+
+#[test]
+fn a_server_of_another_authority_is_not_trusted() {
+    smol::block_on(async {
+        let (_loopback, server, _edge) = pair(config()).await;
+        let stranger = Loopback::new().unwrap();
+        let edge = Edge::start(&stranger.ticket(server.address(), NODE).unwrap(), config());
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+    });
+}
+
+#[test]
+fn a_node_cannot_use_the_certificate_of_another() {
+    smol::block_on(async {
+        let (loopback, server, _edge) = pair(config()).await;
+        let mut ticket = loopback.ticket(server.address(), "edge-2").unwrap();
+        ticket.node = "edge-3".into();
+        let edge = Edge::start(&ticket, config());
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        ticket.node = "edge-2".into();
+        Edge::start(&ticket, config()).link_up().await;
+    });
+}
+
+#[test]
+fn an_expired_certificate_is_named_when_it_is_loaded() {
+    let loopback = Loopback::new().unwrap();
+    let expired = loopback.authority.node_expired(NODE).unwrap();
+    let pems = Pems {
+        ca: loopback.authority.certificate_pem(),
+        certificate: &expired.certificate_pem,
+        key: &expired.key_pem,
+    };
+    let error = tls::client_config_from_pem(pems).unwrap_err().to_string();
+    assert!(error.contains("expired") && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_node_beyond_the_limit_is_told_and_keeps_trying() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let mut options = loopback.server_options().unwrap();
+        options.config = CloudConfig { node_limit: 1, ..CloudConfig::default() };
+        let server = serve(&loopback, any_port(), options).await;
+        let first = Edge::start(&loopback.ticket(server.address(), "edge-1").unwrap(), config());
+        first.link_up().await;
+        let module = first.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        let second = Edge::start(&loopback.ticket(server.address(), "edge-2").unwrap(), config());
+        second.link_up().await;
+        assert_eq!(second.link_down().await, LinkEnd::Closed);
+        first.hub.shutdown().await.unwrap();
+        // With the place free, the second node gets its session and its message through.
+        let module = second.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "y", &1).unwrap()).await.unwrap();
+        let (node, message) = server.receive().await.unwrap();
+        assert_eq!((node.as_str(), message.resource()), ("edge-2", "y"));
+    });
+}

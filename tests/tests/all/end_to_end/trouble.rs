@@ -1,0 +1,118 @@
+//! The link breaks in every way it can, and comes back.
+
+use super::bench_of::{Edge, NODE, any_port, config, pair, serve};
+use edgehub::loopback::Loopback;
+use edgehub_core::hub::LinkEnd;
+use smol::net::TcpListener;
+use std::collections::BTreeSet;
+
+#[test]
+fn a_restarted_server_gets_everything() {
+    smol::block_on(async {
+        let (loopback, server, edge) = pair(config()).await;
+        let address = server.address();
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        let send = |number: u64| module.send(module.compose("resource", "update", "x", &number).unwrap());
+        for number in 0..100 {
+            send(number).await.unwrap();
+        }
+        let mut arrived = BTreeSet::new();
+        while arrived.len() < 100 {
+            arrived.insert(server.receive().await.unwrap().1.content().to_string());
+        }
+        server.shutdown().await.unwrap();
+        assert_eq!(edge.link_down().await, LinkEnd::Closed);
+        for number in 100..200 {
+            send(number).await.unwrap();
+        }
+        // The old server has to be gone before its port is free.
+        while server.receive().await.is_some() {}
+        let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
+        while arrived.len() < 200 {
+            arrived.insert(server.receive().await.unwrap().1.content().to_string());
+        }
+        let account = edge.hub.settled().await.unwrap();
+        assert!(account.balanced() && account.links >= 2);
+    });
+}
+
+#[test]
+fn a_cut_link_loses_nothing() {
+    smol::block_on(async {
+        let (_loopback, server, edge) = pair(config()).await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        let send = async {
+            for number in 0..3000 {
+                module.send(module.compose("resource", "update", "x", &number).unwrap()).await.unwrap();
+            }
+        };
+        let mut arrived = BTreeSet::new();
+        let mut cuts = [500, 1500, 2500].into_iter().peekable();
+        let receive = async {
+            while arrived.len() < 3000 {
+                arrived.insert(server.receive().await.unwrap().1.content().to_string());
+                if cuts.next_if_eq(&arrived.len()).is_some() {
+                    server.cut_all().await.unwrap();
+                }
+            }
+        };
+        smol::future::zip(send, receive).await;
+        let account = edge.hub.settled().await.unwrap();
+        assert_eq!(account.up.pending, 0);
+        assert!(account.balanced());
+    });
+}
+
+#[test]
+fn a_half_open_link_is_noticed_and_replaced() {
+    smol::block_on(async {
+        let (_loopback, server, edge) = pair(config()).await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        // The server has the session once something arrived; confirmed, it will not be sent again.
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        edge.hub.settled().await.unwrap();
+        server.freeze_all().await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        assert_eq!(edge.link_down().await, LinkEnd::Silent);
+        edge.link_up().await;
+        assert_eq!(server.receive().await.unwrap().1.content(), "1", "sent again on the new link");
+    });
+}
+
+#[test]
+fn a_server_that_hangs_up_during_the_handshake_is_tried_again() {
+    smol::block_on(async {
+        let listener = TcpListener::bind(any_port()).await.unwrap();
+        let loopback = Loopback::new().unwrap();
+        let address = listener.local_addr().unwrap();
+        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
+        for _ in 0..3 {
+            drop(listener.accept().await.unwrap());
+            assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        }
+        drop(listener);
+        let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
+        edge.link_up().await;
+        drop(server);
+    });
+}
+
+#[test]
+fn without_a_server_the_hub_runs_offline() {
+    smol::block_on(async {
+        let listener = TcpListener::bind(any_port()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let loopback = Loopback::new().unwrap();
+        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        let account = edge.hub.shutdown().await.unwrap();
+        assert_eq!((account.up.accepted, account.up.dropped()), (1, 1), "dropped with the reason, not lost");
+    });
+}
