@@ -4,6 +4,7 @@
 mod clock;
 mod clog;
 mod cut;
+mod flood;
 mod module;
 mod restart;
 mod silence;
@@ -20,7 +21,7 @@ pub(crate) struct Fault {
 }
 
 /// Every fault. A new one goes to the end: the order is part of what a seed means.
-pub(crate) const ALL: [Fault; 9] = [
+pub(crate) const ALL: [Fault; 10] = [
     cut::CUT,
     silence::BOTH_WAYS,
     silence::ONE_WAY,
@@ -30,4 +31,5 @@ pub(crate) const ALL: [Fault; 9] = [
     clock::WALL_JUMP,
     module::SLOW,
     module::LEAVES,
+    flood::FLOOD,
 ];

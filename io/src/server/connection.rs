@@ -5,7 +5,7 @@ use crate::websocket::{MESSAGE_BYTES_MAX, accept};
 use async_channel::{Receiver, Sender};
 use edgehub_core::cloud::ConnectionId;
 use rustls::ServerConfig;
-use smol::net::TcpStream;
+use smol::net::{Shutdown, TcpStream};
 use smol::{Executor, Task};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -36,6 +36,15 @@ pub(super) struct Connection {
     pub(super) task: Task<()>,
     /// Set it, and the task does nothing any more while its socket stays open, as in a frozen process.
     pub(super) frozen: Arc<AtomicBool>,
+    socket: TcpStream,
+}
+
+impl Connection {
+    /// Ends the connection as a network failure does: nothing is said, and what was read before still counts.
+    pub(super) fn cut(&self) {
+        // One that is gone already needs no cut.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
 }
 
 /// Serves a connection on the executor. Batches of what it reads go to `reads`, which every connection shares: a slow
@@ -51,12 +60,13 @@ pub(super) fn serve(
 ) -> Connection {
     let (writes, to_write) = async_channel::unbounded();
     let frozen = Arc::new(AtomicBool::new(false));
+    let socket = stream.clone();
     let mut work = Box::pin(run(id, stream, tls, handshake_timeout, events, reads, writes.clone(), to_write));
     let is_frozen = frozen.clone();
     let task = executor.spawn(poll_fn(move |cx| {
         if is_frozen.load(Ordering::Relaxed) { Poll::Pending } else { work.as_mut().poll(cx) }
     }));
-    Connection { writes, task, frozen }
+    Connection { writes, task, frozen, socket }
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one connection, named once each")]

@@ -238,17 +238,8 @@ impl ServerDriver {
                 self.handle(CloudInput::Send { node: NodeName::from(&*node), message, delivery });
             }
             Command::Account(reply) => drop(reply.try_send(self.hub.account())),
-            Command::CutAll => {
-                for connection in self.drain_connections() {
-                    drop(connection);
-                }
-            }
-            Command::FreezeAll => {
-                for connection in self.drain_connections() {
-                    connection.frozen.store(true, Ordering::Relaxed);
-                    self.frozen.push(connection);
-                }
-            }
+            Command::CutAll => self.connections.values().for_each(Connection::cut),
+            Command::FreezeAll => self.freeze_all(),
             Command::Shutdown => {
                 self.handle(CloudInput::Shutdown);
                 self.running = false;
@@ -256,13 +247,13 @@ impl ServerDriver {
         }
     }
 
-    /// Takes every connection out; the machine is told that they are closed.
-    fn drain_connections(&mut self) -> Vec<Connection> {
-        let connections = std::mem::take(&mut self.connections);
-        for &connection in connections.keys() {
-            self.handle(CloudInput::Closed { connection });
+    /// Takes every connection out, open and untouched; the machine is told that they are closed.
+    fn freeze_all(&mut self) {
+        for (id, connection) in std::mem::take(&mut self.connections) {
+            connection.frozen.store(true, Ordering::Relaxed);
+            self.frozen.push(connection);
+            self.handle(CloudInput::Closed { connection: id });
         }
-        connections.into_values().collect()
     }
 
     async fn carry_out(&mut self, executor: &Executor<'_>) {

@@ -32,9 +32,9 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
             _ => deadline,
         };
         let input = input(bytes, &mut newest, &mut sent)?;
-        let described = format!("{input:?}");
+        let described = input.clone();
         let outcome = checks.handle(&mut cloud, Now::new(time_us, 0), input);
-        assert!(outcome.is_ok(), "{described} at {time_us}: {outcome:?}");
+        assert!(outcome.is_ok(), "{described:?} at {time_us}: {outcome:?}");
     }
     Ok(())
 }

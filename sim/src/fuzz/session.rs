@@ -50,9 +50,9 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         time_us += pause_us(bytes, &hub, time_us)?;
         let input = input(bytes, &mut driver)?;
         let now = Now::new(time_us, i64::arbitrary(bytes)?);
-        let described = format!("{input:?}");
+        let described = input.clone();
         let outcome = checks.handle(&mut hub, now, input);
-        assert!(outcome.is_ok(), "{described} at {time_us}: {outcome:?}");
+        assert!(outcome.is_ok(), "{described:?} at {time_us}: {outcome:?}");
         driver.observe(&outcome.unwrap_or_default());
     }
     Ok(())

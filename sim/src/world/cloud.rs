@@ -194,6 +194,16 @@ impl World {
         Ok(())
     }
 
+    /// One command for the module `twin` of a node, without acknowledgement.
+    pub(crate) fn twin_command(&mut self, node: usize) -> Outcome {
+        self.cloud.sent += 1;
+        let id = format!("cloud/twin/{}", self.cloud.sent);
+        let timestamp = self.clock(0).wall;
+        let draft = Draft { msg_id: &id, timestamp, group: "twin", operation: "update", ..Draft::default() };
+        let message = draft.encode().map_err(|violation| violation.to_string())?;
+        self.cloud_sends(node, message, Delivery::Unacknowledged)
+    }
+
     /// Acknowledged delivery is for modules that answer: a message that nobody takes would be sent for ever.
     fn some_command(&mut self) -> Result<(Message, Delivery), String> {
         const ROUTES: [(&str, &str, bool); 6] = [
