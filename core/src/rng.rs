@@ -51,10 +51,11 @@ pub struct Uuid([u8; 36]);
 impl Uuid {
     fn from_bits(bits: u128) -> Uuid {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];
-        let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
-        for (place, byte) in places.zip((0..32).rev()) {
-            text[place] = DIGITS[(bits >> (byte * 4)) as usize & 0xf];
+        for (place, byte) in PLACES.into_iter().zip(bits.to_be_bytes()) {
+            text[place] = DIGITS[usize::from(byte >> 4)];
+            text[place + 1] = DIGITS[usize::from(byte & 0xf)];
         }
         Uuid(text)
     }

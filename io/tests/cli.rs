@@ -1,4 +1,5 @@
 //! The command line: exit codes, and what bad input gets.
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
 use std::path::Path;
 use std::process::{Command, Output};

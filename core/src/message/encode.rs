@@ -126,22 +126,32 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// Every field of a message, to be written again with some of them changed. Members that this version does not know are
+/// not among them.
+impl<'a> From<&'a Message> for Draft<'a> {
+    fn from(message: &'a Message) -> Draft<'a> {
+        Draft {
+            msg_id: message.msg_id(),
+            parent_msg_id: message.parent_msg_id(),
+            timestamp: message.timestamp(),
+            resource_version: message.resource_version(),
+            sync: message.is_sync(),
+            message_type: message.message_type(),
+            source: message.source(),
+            destination: message.destination(),
+            group: message.group(),
+            operation: message.operation(),
+            resource: message.resource(),
+            // The scanner accepts exactly what serde_json accepts as a document.
+            content: serde_json::from_str::<&RawValue>(message.content())
+                .map_or(Content::Null, Content::Json),
+        }
+    }
+}
+
 /// The same message without `sync`, `type` and `destination`.
 pub(super) fn without_local_fields(message: &Message) -> Message {
-    let raw = message.content();
-    let draft = Draft {
-        msg_id: message.msg_id(),
-        parent_msg_id: message.parent_msg_id(),
-        timestamp: message.timestamp(),
-        resource_version: message.resource_version(),
-        source: message.source(),
-        group: message.group(),
-        operation: message.operation(),
-        resource: message.resource(),
-        // The scanner accepts exactly what serde_json accepts as a document.
-        content: serde_json::from_str::<&RawValue>(raw).map_or(Content::Null, Content::Json),
-        ..Draft::default()
-    };
+    let draft = Draft { sync: false, message_type: "", destination: "", ..Draft::from(message) };
     // A message is within its limits, and so is the same message without some of its fields.
     draft.write(&unknown_members(&message.frame)).unwrap_or_else(|_| message.clone())
 }

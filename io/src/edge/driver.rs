@@ -343,7 +343,8 @@ impl Driver {
         }
         if let Some(link) = &self.link {
             // A link that has ended takes nothing more; the hub learns of its end and sends again what it must.
-            let _ = link.writes.try_send(std::mem::take(&mut self.writes));
+            let next = Vec::with_capacity(self.writes.len());
+            let _ = link.writes.try_send(std::mem::replace(&mut self.writes, next));
         }
         self.writes.clear();
     }

@@ -194,22 +194,7 @@ fn with_sync(message: &Message) -> Result<Message, Violation> {
     if message.is_sync() {
         return Ok(message.clone());
     }
-    let content = serde_json::from_str(message.content()).map_or(Content::Null, Content::Json);
-    Draft {
-        msg_id: message.msg_id(),
-        parent_msg_id: message.parent_msg_id(),
-        timestamp: message.timestamp(),
-        resource_version: message.resource_version(),
-        sync: true,
-        message_type: message.message_type(),
-        source: message.source(),
-        destination: message.destination(),
-        group: message.group(),
-        operation: message.operation(),
-        resource: message.resource(),
-        content,
-    }
-    .encode()
+    Draft { sync: true, ..Draft::from(message) }.encode()
 }
 
 /// Why a message could not be composed.

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Of so many round trips one is shown.
+const SHOWN_ROUND_TRIP: usize = 8;
+
 /// The four streams of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -105,7 +108,14 @@ impl Show {
     }
 
     pub(super) fn round_trip(&self, rtt: Duration) {
-        self.state().round_trips.push(rtt);
+        let measured = {
+            let mut state = self.state();
+            state.round_trips.push(rtt);
+            state.round_trips.len()
+        };
+        if measured % SHOWN_ROUND_TRIP == 1 {
+            self.line("link", format_args!("round trip {rtt:.0?}"));
+        }
     }
 
     /// Waits until every stream has arrived, or for ten seconds.
