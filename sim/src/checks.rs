@@ -9,6 +9,7 @@ mod confirmation;
 mod deadline;
 mod heartbeat;
 mod link;
+mod reading;
 mod requests;
 
 pub use cloud::CloudChecks;
@@ -71,6 +72,7 @@ impl EdgeChecks {
                 Box::new(books::Books::new(config)),
                 Box::new(deadline::Progress),
                 Box::new(heartbeat::Heartbeat::new(config)),
+                Box::new(reading::Reading::default()),
                 Box::new(requests::Requests::new(config)),
             ],
             confirmation: Confirmation::default(),

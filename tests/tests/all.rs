@@ -10,6 +10,8 @@
 //! | `workspace` | the arrows between the crates point the right way |
 //!
 //! `world` makes runs, `observer` watches them, `script` writes timelines, `recordings` reads the recorded ones.
+// Clippy's own exception covers the test functions and not what helps them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "all/conformance.rs"]
 mod conformance;

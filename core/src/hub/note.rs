@@ -15,7 +15,7 @@ pub enum DropReason {
     OutboxFull,
     /// Upstream: it had a meaning on a link that is gone (keepalive, link control).
     LinkLost,
-    /// Upstream: the request's wait had ended before it could leave.
+    /// Upstream: the request's wait had ended, by an answer or by its time, before it could leave, or leave again.
     RequestExpired,
     /// Upstream: a request with this id waits already, or the id is empty.
     RequestIdTaken,
@@ -69,7 +69,7 @@ impl fmt::Display for DropReason {
         f.write_str(match self {
             DropReason::OutboxFull => "outbox full",
             DropReason::LinkLost => "meaningless after link loss",
-            DropReason::RequestExpired => "request expired before it could leave",
+            DropReason::RequestExpired => "the request's wait had ended",
             DropReason::RequestIdTaken => "request id empty or already waiting",
             DropReason::TooManyRequests => "too many requests waiting",
             DropReason::NotForTheCloud => "destination is not the cloud",

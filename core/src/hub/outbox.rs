@@ -5,6 +5,7 @@
 //! until a pong confirms it: CloudHub answers a ping from its read loop, after it has handed on all that came before.
 //! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
 
+use super::sync_keeper::WaitId;
 use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
@@ -25,8 +26,8 @@ pub(super) enum Lane {
 pub(super) struct Entry {
     pub(super) message: Message,
     pub(super) lane: Lane,
-    /// Whether a sync request's wait hangs on it.
-    pub(super) request: bool,
+    /// The wait that hangs on it, if it is a sync request.
+    pub(super) wait: Option<WaitId>,
 }
 
 /// A bound on the outbox.

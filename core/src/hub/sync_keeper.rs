@@ -12,6 +12,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// One wait, by number: an id may be used again once its first wait has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WaitId(u64);
+
 /// One wait.
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -19,12 +23,14 @@ pub(super) struct Waiter {
     /// The request itself: a time-out is told with its source, group and resource.
     pub(super) request: Message,
     deadline: Instant,
+    wait: WaitId,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct SyncKeeper {
     waiters: BTreeMap<Arc<str>, Waiter>,
     deadlines: BTreeSet<(Instant, Arc<str>)>,
+    begun: u64,
 }
 
 impl SyncKeeper {
@@ -32,9 +38,14 @@ impl SyncKeeper {
         self.waiters.len()
     }
 
-    /// Whether somebody waits for an answer to `msg_id`.
-    pub(super) fn waits(&self, msg_id: &str) -> bool {
-        self.waiters.contains_key(msg_id)
+    /// Whether a request's own wait goes on.
+    pub(super) fn goes_on(&self, msg_id: &str, wait: WaitId) -> bool {
+        self.waiters.get(msg_id).is_some_and(|waiter| waiter.wait == wait)
+    }
+
+    /// Ends a request's own wait, if it goes on.
+    pub(super) fn end_wait(&mut self, msg_id: &str, wait: WaitId) -> Option<Waiter> {
+        if self.goes_on(msg_id, wait) { self.end(msg_id) } else { None }
     }
 
     /// Begins a wait.
@@ -43,8 +54,8 @@ impl SyncKeeper {
         module: ModuleId,
         request: &Message,
         deadline: Instant,
-    ) -> Result<(), DropReason> {
-        if request.msg_id().is_empty() || self.waits(request.msg_id()) {
+    ) -> Result<WaitId, DropReason> {
+        if request.msg_id().is_empty() || self.waiters.contains_key(request.msg_id()) {
             return Err(DropReason::RequestIdTaken);
         }
         if self.waiters.len() >= SYNC_PENDING_MAX {
@@ -52,8 +63,10 @@ impl SyncKeeper {
         }
         let id: Arc<str> = Arc::from(request.msg_id());
         self.deadlines.insert((deadline, id.clone()));
-        self.waiters.insert(id, Waiter { module, request: request.clone(), deadline });
-        Ok(())
+        self.begun += 1;
+        let wait = WaitId(self.begun);
+        self.waiters.insert(id, Waiter { module, request: request.clone(), deadline, wait });
+        Ok(wait)
     }
 
     /// Ends the wait for an answer to `msg_id`, if there is one.

@@ -18,6 +18,7 @@ impl Hub {
     /// A module sends a message. A request is remembered before it can leave.
     pub(super) fn sent(&mut self, module: ModuleId, message: Message, timeout: Option<Duration>) {
         self.account.up.accepted += 1;
+        let mut wait = None;
         let refused = if matches!(self.state, LinkState::Draining | LinkState::Stopped) {
             Some(DropReason::Shutdown)
         } else if !self.modules.is_joined(module) {
@@ -27,7 +28,13 @@ impl Hub {
         } else if message.is_sync() {
             let deadline =
                 self.now.mono + timeout.unwrap_or(self.config.sync_timeout).max(Duration::from_micros(1));
-            self.sync_keeper.begin(module, &message, deadline).err()
+            match self.sync_keeper.begin(module, &message, deadline) {
+                Ok(begun) => {
+                    wait = Some(begun);
+                    None
+                }
+                Err(reason) => Some(reason),
+            }
         } else {
             None
         };
@@ -38,22 +45,21 @@ impl Hub {
             }
             return;
         }
-        let request = message.is_sync();
         let lane = if is_control(&message) { Lane::Control } else { Lane::Bulk };
-        self.enqueue(Entry { message: message.into_link_form(), lane, request });
+        self.enqueue(Entry { message: message.into_link_form(), lane, wait });
     }
 
     /// Queues a message of the hub's own making.
     pub(super) fn enqueue_own(&mut self, message: Message) {
         self.account.up.accepted += 1;
-        self.enqueue(Entry { message, lane: Lane::Transient, request: false });
+        self.enqueue(Entry { message, lane: Lane::Transient, wait: None });
     }
 
     fn enqueue(&mut self, entry: Entry) {
         for room in self.outbox.push(entry) {
             self.dropped_up(&room.message, DropReason::OutboxFull);
-            if room.request
-                && let Some(waiter) = self.sync_keeper.end(room.message.msg_id())
+            if let Some(wait) = room.wait
+                && let Some(waiter) = self.sync_keeper.end_wait(room.message.msg_id(), wait)
             {
                 self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::OutboxFull));
             }
@@ -74,10 +80,9 @@ impl Hub {
     pub(super) fn write_ready(&mut self) {
         while self.state.is_open() && self.window_open() {
             let Some(lane) = self.outbox.next_lane() else { break };
-            if let Some(expired) = self
-                .outbox
-                .pop_if(lane, |entry| entry.request && !self.sync_keeper.waits(entry.message.msg_id()))
-            {
+            if let Some(expired) = self.outbox.pop_if(lane, |entry| {
+                entry.wait.is_some_and(|wait| !self.sync_keeper.goes_on(entry.message.msg_id(), wait))
+            }) {
                 self.dropped_up(&expired.message, DropReason::RequestExpired);
                 continue;
             }
@@ -165,6 +170,8 @@ impl Hub {
         let open = match (self.state, self.intake_open) {
             (LinkState::Up, true) => fill < INTAKE_CLOSES_AT,
             (LinkState::Up, false) => fill <= INTAKE_OPENS_AT,
+            // Nothing follows a stop.
+            (LinkState::Stopped, open) => open,
             _ => true,
         };
         if open != self.intake_open {

@@ -4,7 +4,7 @@
 use super::{Check, Outcome, Step};
 use edgehub_core::hub::DropReason;
 use edgehub_core::message::operation;
-use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleId, Note, Output};
+use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,9 @@ impl Check for ConnectInfo {
                 }) => self.last.clear(),
                 _ => {}
             }
+        }
+        if let Input::Module { module, event: ModuleEvent::Left } = step.input {
+            self.last.remove(module);
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ impl Check for Requests {
         for output in step.outputs {
             let Output::Note(Note::SyncEnded { msg_id, outcome }) = output else { continue };
             let is_new = new.as_ref().is_some_and(|(id, ..)| **id == **msg_id);
-            if repeats && is_refusal(*outcome) {
+            if repeats && is_new && is_refusal(*outcome) {
                 repeats = false;
             } else if self.waiting.remove(&**msg_id).is_none() {
                 // The first one ended by time, and the second one at once.

@@ -64,7 +64,8 @@ impl World {
         for node in 0..self.edges.len() {
             self.edge_handle(node, Input::Shutdown)?;
         }
-        // A sleeping machine wakes up first; a tick may be two seconds late.
+        // No machine falls asleep from now on. One that sleeps wakes up first; a tick may be two seconds late.
+        self.plan.faults.clear();
         let longest_sleep = self.edges.iter().map(|edge| edge.asleep_until).max().unwrap_or(self.now);
         self.until(longest_sleep.max(self.now) + self.plan.edge.shutdown_grace + Duration::from_secs(3))?;
         for edge in &self.edges {

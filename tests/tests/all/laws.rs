@@ -56,7 +56,7 @@ fn law_01_purity() {
 
 #[test]
 fn law_02_a_tick_before_the_deadline_is_a_no_op() {
-    check("laws::law_02_a_tick_before_the_deadline_is_a_no_op", 150, plan(STEPS), |plan| {
+    check("laws::law_02_a_tick_before_the_deadline_is_a_no_op", 80, plan(STEPS), |plan| {
         let first = run(&plan);
         let mut hub = start(&first.config, first.seed);
         drain(&mut hub);
@@ -99,7 +99,7 @@ fn law_03_progress() {
 
 #[test]
 fn law_04_nothing_hidden() {
-    check("laws::law_04_nothing_hidden", 150, plan(STEPS), |plan| {
+    check("laws::law_04_nothing_hidden", 80, plan(STEPS), |plan| {
         let first = run(&plan);
         let mut hub = start(&first.config, first.seed);
         drain(&mut hub);
@@ -145,7 +145,7 @@ fn law_05_drain() {
 
 #[test]
 fn law_06_events_of_another_link_change_nothing() {
-    check("laws::law_06_events_of_another_link_change_nothing", 150, plan(STEPS), |plan| {
+    check("laws::law_06_events_of_another_link_change_nothing", 80, plan(STEPS), |plan| {
         let first = run(&plan);
         let message = || Draft { msg_id: "late", group: "twin", ..Draft::default() }.encode().unwrap();
         let events = [
@@ -284,7 +284,7 @@ fn unstamped(outputs: &[Output]) -> Vec<serde_json::Value> {
 /// Laws 10 and 11, and what a driver and CloudHub may rely on: see [`Observer`].
 #[test]
 fn laws_10_and_11_bounds_and_conservation() {
-    check("laws::laws_10_and_11_bounds_and_conservation", 400, plan(STEPS), |plan| {
+    check("laws::laws_10_and_11_bounds_and_conservation", 250, plan(STEPS), |plan| {
         let mut observer = Observer::new(&world::config(plan.config));
         World::run(&plan, |hub, moment| observer.watch(hub, moment));
         Ok(())
@@ -294,7 +294,7 @@ fn laws_10_and_11_bounds_and_conservation() {
 /// Long runs reach what short ones do not: full queues, stalled modules, many links.
 #[test]
 fn laws_10_and_11_hold_in_long_runs() {
-    check("laws::laws_10_and_11_hold_in_long_runs", 12, plan(1200), |plan| {
+    check("laws::laws_10_and_11_hold_in_long_runs", 8, plan(1200), |plan| {
         let mut observer = Observer::new(&world::config(plan.config));
         World::run(&plan, |hub, moment| observer.watch(hub, moment));
         Ok(())

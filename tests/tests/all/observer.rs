@@ -163,10 +163,10 @@ impl Observer {
     /// What an event of the current link does to the books.
     fn link_event(&mut self, event: &LinkEvent) {
         match (event, self.link) {
-            (LinkEvent::Received(message), Link::Open) => {
-                if ["ping", "pong", "config"].contains(&message.operation()) {
-                    self.down.settled += 1;
-                }
+            (LinkEvent::Received(message), Link::Open)
+                if ["ping", "pong", "config"].contains(&message.operation()) =>
+            {
+                self.down.settled += 1;
             }
             (LinkEvent::Flushed { messages, bytes }, Link::Open) => {
                 self.in_flight.0 = self.in_flight.0.saturating_sub(*messages);
