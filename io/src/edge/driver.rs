@@ -74,6 +74,7 @@ pub struct Driver {
     joining: Vec<(ModuleId, Sender<Option<ModuleId>>)>,
     settled: Vec<Sender<Account>>,
     stopped: Vec<Sender<Account>>,
+    abandoned: bool,
 }
 
 impl std::fmt::Debug for Driver {
@@ -115,6 +116,7 @@ impl Driver {
             joining: Vec::new(),
             settled: Vec::new(),
             stopped: Vec::new(),
+            abandoned: false,
         };
         (EdgeHub { control: control_sender, commands: command_sender }, driver)
     }
@@ -150,7 +152,12 @@ impl Driver {
 
     /// Waits for anything to happen. Control comes before data, and what the hub does not want is not taken.
     async fn wait(&self) -> Wake {
-        let control = async { self.control.recv().await.map_or(Wake::Abandoned, Wake::Control) };
+        let control = async {
+            if self.abandoned {
+                future::pending::<()>().await;
+            }
+            self.control.recv().await.map_or(Wake::Abandoned, Wake::Control)
+        };
         let link = async {
             match self.link_events.1.recv().await {
                 Ok((epoch, event)) => Wake::Link(epoch, event),
@@ -189,7 +196,10 @@ impl Driver {
             Wake::Read(epoch, batch) => self.take_reads(epoch, batch),
             Wake::Command(command) => self.take_command(command),
             Wake::Deadline => self.handle(Input::Tick),
-            Wake::Abandoned => self.handle(Input::Shutdown),
+            Wake::Abandoned => {
+                self.abandoned = true;
+                self.handle(Input::Shutdown);
+            }
         }
     }
 

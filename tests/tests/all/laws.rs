@@ -386,20 +386,7 @@ fn redact(message: &Message) -> Message {
     let Some(length) = content.len().checked_sub(2) else { return message.clone() };
     text.extend(std::iter::repeat_n('-', length));
     text.truncate(length);
-    let draft = Draft {
-        msg_id: message.msg_id(),
-        parent_msg_id: message.parent_msg_id(),
-        timestamp: message.timestamp(),
-        resource_version: message.resource_version(),
-        sync: message.is_sync(),
-        message_type: message.message_type(),
-        source: message.source(),
-        destination: message.destination(),
-        group: message.group(),
-        operation: message.operation(),
-        resource: message.resource(),
-        content: Content::Text(&text),
-    };
+    let draft = Draft { content: Content::Text(&text), ..Draft::from(message) };
     let redacted = draft.encode().unwrap();
     assert_eq!(redacted.bytes(), message.bytes(), "the same length: {message:?}");
     redacted

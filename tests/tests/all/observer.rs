@@ -42,6 +42,7 @@ pub(crate) struct Observer {
     written: u64,
     pings: Vec<(u64, u64)>,
     in_flight: (usize, usize),
+    over_flushed: bool,
     opened_at: u64,
     shortest_heartbeat: u64,
     heartbeats: u64,
@@ -88,6 +89,7 @@ impl Observer {
             written: 0,
             pings: Vec::new(),
             in_flight: (0, 0),
+            over_flushed: false,
             opened_at: 0,
             shortest_heartbeat: 0,
             heartbeats: 0,
@@ -169,6 +171,8 @@ impl Observer {
                 self.down.settled += 1;
             }
             (LinkEvent::Flushed { messages, bytes }, Link::Open) => {
+                // A driver that reports more than it was given may mean what deadlines wrote a moment ago.
+                self.over_flushed = *messages > self.in_flight.0 || *bytes > self.in_flight.1;
                 self.in_flight.0 = self.in_flight.0.saturating_sub(*messages);
                 self.in_flight.1 = self.in_flight.1.saturating_sub(*bytes);
             }
@@ -317,6 +321,9 @@ impl Observer {
     fn after(&mut self, hub: &Hub, moment: &Moment, keepalives: u32) {
         if let Input::Reconfigure(config) = &moment.input {
             self.reconfigured(config);
+        }
+        if std::mem::take(&mut self.over_flushed) {
+            self.in_flight = (0, 0);
         }
         assert!(keepalives <= 1, "{keepalives} keepalives at once");
         self.heartbeats += u64::from(keepalives);

@@ -1,6 +1,8 @@
 //! Messages both ways.
 
-use super::bench_of::{NODE, config, from_cloud, pair};
+use super::bench_of::{NODE, any_port, config, from_cloud, pair, serve};
+use edgehub::EdgeHub;
+use edgehub::loopback::Loopback;
 use edgehub_core::cloud::Delivery;
 use edgehub_core::hub::DropReason;
 use edgehub_core::{Content, Draft};
@@ -155,5 +157,21 @@ fn a_shutdown_sends_what_is_queued_first() {
             server.receive().await.unwrap();
         }
         assert!(module.send(module.compose("resource", "update", "x", &0).unwrap()).await.is_err());
+    });
+}
+
+#[test]
+fn a_hub_without_handles_ends_by_itself() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let (hub, driver) =
+            EdgeHub::new(loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap());
+        let running = smol::spawn(driver.run());
+        let module = hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        drop((hub, module));
+        running.await;
     });
 }
