@@ -62,7 +62,7 @@ pub enum Output {
         /// The module.
         module: ModuleId,
     },
-    /// A shutdown is complete; nothing follows.
+    /// A shutdown is complete; nothing follows but refusals of what is still asked.
     Stopped,
     /// What happened and why. Whoever drops every note sees the same everything else.
     Note(Note),

@@ -6,7 +6,7 @@
 use super::input::ModuleId;
 use super::note::DropReason;
 use crate::limits::SYNC_PENDING_MAX;
-use crate::message::Message;
+use crate::message::{Content, Draft, Message};
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct WaitId(u64);
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) module: ModuleId,
-    /// The request itself: a time-out is told with its source, group and resource.
+    /// The request without its content: a time-out is told with its source, group and resource.
     pub(super) request: Message,
     deadline: Instant,
     wait: WaitId,
@@ -65,7 +65,7 @@ impl SyncKeeper {
         self.deadlines.insert((deadline, id.clone()));
         self.begun += 1;
         let wait = WaitId(self.begun);
-        self.waiters.insert(id, Waiter { module, request: request.clone(), deadline, wait });
+        self.waiters.insert(id, Waiter { module, request: without_content(request), deadline, wait });
         Ok(wait)
     }
 
@@ -102,4 +102,10 @@ impl SyncKeeper {
             .collect();
         ids.iter().filter_map(|id| self.end(id)).collect()
     }
+}
+
+/// The request as it is remembered: thousands may wait, and their contents are not needed for that.
+fn without_content(request: &Message) -> Message {
+    // A message is within its limits, and so is the same message with less content.
+    Draft { content: Content::Null, ..Draft::from(request) }.encode().unwrap_or_else(|_| request.clone())
 }
