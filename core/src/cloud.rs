@@ -124,10 +124,15 @@ impl CloudHub {
 
     /// The books, at this moment. What is pending is counted where it waits, which takes time with many nodes.
     pub fn account(&self) -> CloudAccount {
-        let unacknowledged: usize = self.sessions.values().map(Session::queued).sum();
+        let unacknowledged = self.waiting_unacknowledged();
         let mut account = self.account;
         account.down.pending = (self.nodes.queued() + unacknowledged) as u64;
         account
+    }
+
+    /// Unacknowledged messages that wait for connected nodes: what a driver may wait for before it hands in more.
+    pub fn waiting_unacknowledged(&self) -> usize {
+        self.sessions.values().map(Session::queued).sum()
     }
 
     fn mono(&self) -> Instant {

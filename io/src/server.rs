@@ -9,7 +9,7 @@ mod driver;
 pub use driver::ServerDriver;
 
 use async_channel::{Receiver, Sender};
-use driver::Command;
+use driver::{Command, Order};
 use edgehub_core::Message;
 use edgehub_core::cloud::{CloudAccount, CloudConfig, CloudNote, Delivery};
 use rustls::ServerConfig;
@@ -23,7 +23,7 @@ use std::time::Duration;
 const UPSTREAM: usize = 1024;
 
 /// Messages to nodes that wait for the driver before senders wait.
-const COMMANDS: usize = 512;
+const ORDERS: usize = 512;
 
 /// Is told every note, in order, from inside the driver: it must be quick.
 pub type Observer = Box<dyn FnMut(&CloudNote) + Send + Sync>;
@@ -77,6 +77,7 @@ impl std::error::Error for ServerStopped {}
 #[derive(Debug, Clone)]
 pub struct CloudServer {
     address: SocketAddr,
+    orders: Sender<Order>,
     commands: Sender<Command>,
     upstream: Receiver<(String, Message)>,
 }
@@ -89,10 +90,11 @@ impl CloudServer {
     ) -> std::io::Result<(CloudServer, ServerDriver)> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let (order_sender, orders) = async_channel::bounded(ORDERS);
+        let (command_sender, commands) = async_channel::unbounded();
         let (upstream_sender, upstream) = async_channel::bounded(UPSTREAM);
-        let driver = ServerDriver::new(listener, options, commands, upstream_sender);
-        Ok((CloudServer { address, commands: command_sender, upstream }, driver))
+        let driver = ServerDriver::new(listener, options, (orders, commands), upstream_sender);
+        Ok((CloudServer { address, orders: order_sender, commands: command_sender, upstream }, driver))
     }
 
     /// Where it listens.
@@ -100,9 +102,9 @@ impl CloudServer {
         self.address
     }
 
-    /// Sends a message to a node. Waits while too many messages wait already.
+    /// Sends a message to a node. Waits while too many unacknowledged messages wait for connected nodes.
     pub async fn send(&self, node: &str, message: Message, delivery: Delivery) -> Result<(), ServerStopped> {
-        self.command(Command::Send { node: node.into(), message, delivery }).await
+        self.orders.send(Order { node: node.into(), message, delivery }).await.map_err(|_| ServerStopped)
     }
 
     /// The next message of any node, with the node's name; `None` once the server has stopped.

@@ -198,6 +198,7 @@ impl Driver {
             Wake::Deadline => self.handle(Input::Tick),
             Wake::Abandoned => {
                 self.abandoned = true;
+                self.take_commands(COMMANDS);
                 self.handle(Input::Shutdown);
             }
         }
@@ -218,10 +219,15 @@ impl Driver {
             self.take_reads(epoch, batch);
         }
         if self.intake_open {
-            for _ in 0..BATCH {
-                let Ok(command) = self.commands.try_recv() else { break };
-                self.take_command(command);
-            }
+            self.take_commands(BATCH);
+        }
+    }
+
+    /// Takes what modules have sent: a batch of it, or all of it before an end that must not overtake it.
+    fn take_commands(&mut self, limit: usize) {
+        for _ in 0..limit {
+            let Ok(command) = self.commands.try_recv() else { break };
+            self.take_command(command);
         }
     }
 
@@ -263,6 +269,7 @@ impl Driver {
         match control {
             Control::Join { name, groups, inbox, reply } => self.join(name, groups, inbox, reply),
             Control::Leave(module) => {
+                self.take_commands(COMMANDS);
                 self.modules.remove(&module);
                 self.handle(Input::Module { module, event: ModuleEvent::Left });
             }
@@ -273,6 +280,7 @@ impl Driver {
             Control::WhenSettled(reply) => self.settled.push(reply),
             Control::Shutdown(reply) => {
                 self.stopped.push(reply);
+                self.take_commands(COMMANDS);
                 self.handle(Input::Shutdown);
             }
         }
@@ -311,8 +319,12 @@ impl Driver {
             }
         }
         self.hand_to_link();
-        for (module, reply) in self.joining.drain(..) {
-            let _ = reply.try_send(Some(module));
+        for (module, reply) in std::mem::take(&mut self.joining) {
+            if reply.try_send(Some(module)).is_err() {
+                // Nobody waits for it any more, so nobody will ever leave.
+                self.modules.remove(&module);
+                self.handle(Input::Module { module, event: ModuleEvent::Left });
+            }
         }
         if !running {
             self.modules.clear();

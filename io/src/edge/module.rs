@@ -8,12 +8,15 @@ use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, UnixMillis, Violation};
 use serde::Serialize;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Messages that a module's inbox holds before the hub keeps the next ones.
 pub(super) const INBOX: u32 = 256;
+
+/// The hub hears of taken messages at least this often, as long as any are taken.
+const CREDIT_AFTER_MS: u64 = 1000;
 
 /// A message in a module's inbox.
 #[derive(Debug)]
@@ -95,6 +98,9 @@ struct Inner {
     commands: Sender<Command>,
     inbox: Receiver<Delivery>,
     taken: AtomicU32,
+    joined: Instant,
+    /// When credit was last returned for its age, in milliseconds since it joined.
+    told_ms: AtomicU64,
     ids: Mutex<Rng>,
 }
 
@@ -114,6 +120,8 @@ impl Module {
             commands: hub.commands.clone(),
             inbox,
             taken: AtomicU32::new(0),
+            joined: Instant::now(),
+            told_ms: AtomicU64::new(0),
             ids: Mutex::new(Rng::new(fastrand::u64(..))),
         })))
     }
@@ -173,12 +181,26 @@ impl Module {
     /// The next message for this module; `None` once the hub has stopped.
     pub async fn receive(&self) -> Option<Message> {
         let delivery = self.0.inbox.recv().await.ok()?;
-        if !delivery.answer && self.0.taken.fetch_add(1, Ordering::Relaxed) + 1 >= INBOX / 2 {
+        if !delivery.answer && self.0.owes_credit() {
             let credit = self.0.taken.swap(0, Ordering::Relaxed);
             // A stopped hub needs no credit.
             let _ = self.0.control.try_send(Control::Ready { module: self.0.id, credit });
         }
         Some(delivery.message)
+    }
+}
+
+impl Inner {
+    /// Counts a taken message; returns whether the hub should hear of it now: after many, or after a while, so that a
+    /// slow module is not taken for a stalled one.
+    fn owes_credit(&self) -> bool {
+        let taken = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = u64::try_from(self.joined.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let due = now.saturating_sub(self.told_ms.load(Ordering::Relaxed)) >= CREDIT_AFTER_MS;
+        if due {
+            self.told_ms.store(now, Ordering::Relaxed);
+        }
+        due || taken >= INBOX / 2
     }
 }
 

@@ -9,7 +9,7 @@ use smol::net::{Shutdown, TcpStream};
 use smol::{Executor, Task};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tracing::{debug, warn};
@@ -18,16 +18,23 @@ use tracing::{debug, warn};
 pub(super) enum Event {
     /// The handshake is complete.
     Arrived(Arrived),
+    /// It failed.
+    Refused(Handshake),
     /// So many messages have been handed to the operating system.
     Flushed(ConnectionId, usize),
 }
 
+/// An accepted connection before its handshake is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Handshake(pub(super) u64);
+
 /// A connection whose node is known.
 pub(super) struct Arrived {
+    pub(super) handshake: Handshake,
+    /// Rises in the order in which handshakes are completed, as the cloud machine wants it.
     pub(super) id: ConnectionId,
     pub(super) node: String,
     pub(super) project: String,
-    pub(super) writes: Sender<Vec<Write>>,
 }
 
 /// A connection as its driver holds it. Dropping it cuts the connection.
@@ -47,21 +54,29 @@ impl Connection {
     }
 }
 
-/// Serves a connection on the executor. Batches of what it reads go to `reads`, which every connection shares: a slow
-/// server stops reading all of them.
+/// What every connection of a server shares.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) tls: Arc<ServerConfig>,
+    pub(super) handshake_timeout: Duration,
+    pub(super) events: Sender<Event>,
+    /// Batches of what is read: a slow server stops reading all connections.
+    pub(super) reads: Sender<(ConnectionId, Vec<Read>)>,
+    /// Connections that completed their handshake.
+    pub(super) arrived: Arc<AtomicU64>,
+}
+
+/// Serves a connection on the executor.
 pub(super) fn serve(
     executor: &Executor<'_>,
-    id: ConnectionId,
+    handshake: Handshake,
     stream: TcpStream,
-    tls: Arc<ServerConfig>,
-    handshake_timeout: Duration,
-    events: Sender<Event>,
-    reads: Sender<(ConnectionId, Vec<Read>)>,
+    shared: Shared,
 ) -> Connection {
     let (writes, to_write) = async_channel::unbounded();
     let frozen = Arc::new(AtomicBool::new(false));
     let socket = stream.clone();
-    let mut work = Box::pin(run(id, stream, tls, handshake_timeout, events, reads, writes.clone(), to_write));
+    let mut work = Box::pin(run(handshake, stream, shared, to_write));
     let is_frozen = frozen.clone();
     let task = executor.spawn(poll_fn(move |cx| {
         if is_frozen.load(Ordering::Relaxed) { Poll::Pending } else { work.as_mut().poll(cx) }
@@ -69,30 +84,21 @@ pub(super) fn serve(
     Connection { writes, task, frozen, socket }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one connection, named once each")]
-async fn run(
-    id: ConnectionId,
-    stream: TcpStream,
-    tls: Arc<ServerConfig>,
-    handshake_timeout: Duration,
-    events: Sender<Event>,
-    reads: Sender<(ConnectionId, Vec<Read>)>,
-    writes: Sender<Vec<Write>>,
-    to_write: Receiver<Vec<Write>>,
-) {
+async fn run(handshake: Handshake, stream: TcpStream, shared: Shared, to_write: Receiver<Vec<Write>>) {
+    let Shared { tls, handshake_timeout, events, reads, arrived } = shared;
+    // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
+    let tell = |event| drop(events.try_send(event));
     let accepted = match accept(stream, tls, handshake_timeout, MESSAGE_BYTES_MAX).await {
         Ok(accepted) => accepted,
         Err(error) => {
             warn!(%error, "connection refused");
-            // The driver forgets the connection when it reads its end.
-            let _ = reads.send((id, vec![Read::Ended(error.to_string())])).await;
-            return;
+            return tell(Event::Refused(handshake));
         }
     };
     debug!(node = accepted.node, peer = %accepted.peer, "node connected");
+    let id = ConnectionId(arrived.fetch_add(1, Ordering::Relaxed) + 1);
     let (node, project) = (accepted.node, accepted.project);
-    // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
-    let _ = events.try_send(Event::Arrived(Arrived { id, node, project, writes }));
+    tell(Event::Arrived(Arrived { handshake, id, node, project }));
     let (read, batches) = async_channel::bounded(BATCHES);
     let forward = async {
         while let Ok(batch) = batches.recv().await {
@@ -101,7 +107,7 @@ async fn run(
             }
         }
     };
-    let flushed = |messages, _| drop(events.try_send(Event::Flushed(id, messages)));
+    let flushed = |messages, _| tell(Event::Flushed(id, messages));
     smol::future::zip(pump(accepted.stream, to_write, read, flushed), forward).await;
     // A connection that we closed ourselves has read no end.
     let _ = reads.send((id, vec![Read::Ended("closed".into())])).await;

@@ -1,10 +1,10 @@
 //! The one task that owns the cloud machine. It works like the edge's driver: a bounded batch in, one drain out.
 
 use super::ServerOptions;
-use super::connection::{Connection, Event, serve};
+use super::connection::{Connection, Event, Handshake, Shared, serve};
 use crate::clock::Clock;
 use crate::pump::{BATCHES, Read, Write};
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::cloud::{
     CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId,
     Delivery, NodeName,
@@ -13,7 +13,8 @@ use edgehub_core::{Message, Now};
 use smol::future::{self, or};
 use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Task};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::{debug, info, trace, warn};
@@ -21,24 +22,34 @@ use tracing::{debug, info, trace, warn};
 /// Messages to nodes that one turn takes.
 const BATCH: usize = 256;
 
-/// Messages queued for nodes above which no more are taken. The machine drops what exceeds its own, larger bound.
-const PENDING_MAX: u64 = 512;
+/// Unacknowledged messages queued for nodes above which no more are taken. The machine drops what exceeds its own, larger bound.
+const PENDING_MAX: usize = 512;
+
+/// Handshakes under way at one time, before the next connection is accepted.
+const HANDSHAKES_MAX: usize = 1024;
+
+/// Wait after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long all connections together may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What can be asked of a server.
+/// A message to a node.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) node: Box<str>,
+    pub(super) message: Message,
+    pub(super) delivery: Delivery,
+}
+
+/// What else can be asked of a server. Few, and never held back.
 #[derive(Debug)]
 pub(super) enum Command {
-    Send { node: Box<str>, message: Message, delivery: Delivery },
     CutAll,
     FreezeAll,
     Account(Sender<CloudAccount>),
     Shutdown,
 }
-
-/// Both ends of a channel.
-type Channel<T> = (Sender<T>, Receiver<T>);
 
 /// Runs a CloudHub: accepts, reads and writes on one side, the core's machine on the other.
 pub struct ServerDriver {
@@ -47,17 +58,21 @@ pub struct ServerDriver {
     now: Now,
     options: ServerOptions,
     listener: TcpListener,
+    orders: Receiver<Order>,
     commands: Receiver<Command>,
     upstream: Sender<(String, Message)>,
-    events: Channel<Event>,
-    reads: Channel<(ConnectionId, Vec<Read>)>,
+    events: Receiver<Event>,
+    reads: Receiver<(ConnectionId, Vec<Read>)>,
+    shared: Shared,
+    handshakes: BTreeMap<Handshake, Connection>,
     connections: BTreeMap<ConnectionId, Connection>,
     /// Still open, never touched again.
     frozen: Vec<Connection>,
     closing: Vec<Task<()>>,
     writes: BTreeMap<ConnectionId, Vec<Write>>,
-    dispatch: Vec<(String, Message)>,
-    next_connection: u64,
+    /// Messages of nodes that nobody has taken yet; while there are any, nothing more is read.
+    dispatch: VecDeque<(String, Message)>,
+    next_handshake: u64,
     running: bool,
 }
 
@@ -71,6 +86,8 @@ enum Wake {
     Accepted(std::io::Result<(TcpStream, std::net::SocketAddr)>),
     Event(Event),
     Read(ConnectionId, Vec<Read>),
+    Dispatched,
+    Order(Order),
     Command(Command),
     Deadline,
     Abandoned,
@@ -80,26 +97,38 @@ impl ServerDriver {
     pub(super) fn new(
         listener: TcpListener,
         options: ServerOptions,
-        commands: Receiver<Command>,
+        (orders, commands): (Receiver<Order>, Receiver<Command>),
         upstream: Sender<(String, Message)>,
     ) -> ServerDriver {
         let clock = Clock::start();
+        let (event_sender, events) = async_channel::unbounded();
+        let (read_sender, reads) = async_channel::bounded(BATCHES);
+        let shared = Shared {
+            tls: options.tls.clone(),
+            handshake_timeout: options.handshake_timeout,
+            events: event_sender,
+            reads: read_sender,
+            arrived: Arc::default(),
+        };
         ServerDriver {
             hub: CloudHub::new(options.config.clone(), options.seed, clock.now()),
             clock,
             now: clock.now(),
             options,
             listener,
+            orders,
             commands,
             upstream,
-            events: async_channel::unbounded(),
-            reads: async_channel::bounded(BATCHES),
+            events,
+            reads,
+            shared,
+            handshakes: BTreeMap::new(),
             connections: BTreeMap::new(),
             frozen: Vec::new(),
             closing: Vec::new(),
             writes: BTreeMap::new(),
-            dispatch: Vec::new(),
-            next_connection: 0,
+            dispatch: VecDeque::new(),
+            next_handshake: 0,
             running: true,
         }
     }
@@ -116,87 +145,123 @@ impl ServerDriver {
             self.now = self.clock.now();
             self.take(executor, wake);
             self.take_what_is_there();
-            self.carry_out(executor).await;
+            self.carry_out(executor);
             // The connections' tasks share this executor.
             future::yield_now().await;
         }
         let goodbyes = async {
+            for last in self.dispatch.drain(..) {
+                // Nobody listening is not an error.
+                let _ = self.upstream.send(last).await;
+            }
             for closing in self.closing.drain(..) {
                 closing.await;
             }
         };
+        // What is still read must go somewhere, or no connection could end.
+        let discard = async { while self.reads.recv().await.is_ok() {} };
         let give_up = async {
             smol::Timer::after(CLOSE_TIMEOUT).await;
         };
-        or(goodbyes, give_up).await;
+        or(goodbyes, or(discard, give_up)).await;
     }
 
     async fn wait(&self) -> Wake {
-        let accept = async { Wake::Accepted(self.listener.accept().await) };
+        let accept = async {
+            if self.handshakes.len() >= HANDSHAKES_MAX {
+                future::pending::<()>().await;
+            }
+            let accepted = self.listener.accept().await;
+            if accepted.is_err() {
+                // Out of file descriptors, most likely: trying again at once would only burn the processor.
+                smol::Timer::after(ACCEPT_AGAIN).await;
+            }
+            Wake::Accepted(accepted)
+        };
         let event = async {
-            match self.events.1.recv().await {
+            match self.events.recv().await {
                 Ok(event) => Wake::Event(event),
                 Err(_) => future::pending().await,
             }
         };
         let read = async {
-            match self.reads.1.recv().await {
+            if let Some(next) = self.dispatch.front() {
+                // Nobody listening is not an error.
+                let _ = self.upstream.send(next.clone()).await;
+                return Wake::Dispatched;
+            }
+            match self.reads.recv().await {
                 Ok((connection, batch)) => Wake::Read(connection, batch),
                 Err(_) => future::pending().await,
             }
         };
-        let command = async {
+        let order = async {
             if self.is_busy() {
                 future::pending::<()>().await;
             }
-            self.commands.recv().await.map_or(Wake::Abandoned, Wake::Command)
+            match self.orders.recv().await {
+                Ok(order) => Wake::Order(order),
+                Err(_) => future::pending().await,
+            }
         };
+        let command = async { self.commands.recv().await.map_or(Wake::Abandoned, Wake::Command) };
         let deadline = async {
             self.clock.sleep_until(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
-        or(or(event, command), or(or(read, deadline), accept)).await
+        or(or(event, command), or(or(read, order), or(deadline, accept))).await
     }
 
-    /// Whether senders must wait until nodes have taken more.
+    /// Whether senders must wait until connected nodes have taken more.
     fn is_busy(&self) -> bool {
-        self.hub.account().down.pending >= PENDING_MAX
+        self.hub.waiting_unacknowledged() >= PENDING_MAX
     }
 
     fn take(&mut self, executor: &Executor<'_>, wake: Wake) {
         match wake {
             Wake::Accepted(Ok((stream, peer))) => {
                 debug!(%peer, "accepted");
-                self.next_connection += 1;
-                let id = ConnectionId(self.next_connection);
-                let tls = self.options.tls.clone();
-                let (events, reads) = (self.events.0.clone(), self.reads.0.clone());
-                let connection =
-                    serve(executor, id, stream, tls, self.options.handshake_timeout, events, reads);
-                self.connections.insert(id, connection);
+                self.next_handshake += 1;
+                let handshake = Handshake(self.next_handshake);
+                let connection = serve(executor, handshake, stream, self.shared.clone());
+                self.handshakes.insert(handshake, connection);
             }
             Wake::Accepted(Err(error)) => warn!(%error, "cannot accept a connection"),
             Wake::Event(event) => self.take_event(event),
             Wake::Read(connection, batch) => self.take_reads(connection, batch),
+            Wake::Dispatched => drop(self.dispatch.pop_front()),
+            Wake::Order(order) => self.take_order(order),
             Wake::Command(command) => self.take_command(command),
-            Wake::Deadline => self.handle(CloudInput::Tick),
+            Wake::Deadline => {
+                self.take_reads_that_are_there();
+                self.handle(CloudInput::Tick);
+            }
             Wake::Abandoned => self.take_command(Command::Shutdown),
         }
     }
 
     fn take_what_is_there(&mut self) {
-        while let Ok(event) = self.events.1.try_recv() {
+        while let Ok(event) = self.events.try_recv() {
             self.take_event(event);
         }
-        if let Ok((connection, batch)) = self.reads.1.try_recv() {
-            self.take_reads(connection, batch);
-        }
+        self.take_reads_that_are_there();
         for _ in 0..BATCH {
             if self.is_busy() {
                 break;
             }
-            let Ok(command) = self.commands.try_recv() else { break };
-            self.take_command(command);
+            let Ok(order) = self.orders.try_recv() else { break };
+            self.take_order(order);
+        }
+    }
+
+    /// Takes what has been read: before a session ends, what its node was told is read must count.
+    fn take_reads_that_are_there(&mut self) {
+        for _ in 0..BATCHES {
+            if !self.dispatch.is_empty() {
+                return;
+            }
+            let Ok((connection, batch)) = self.reads.try_recv() else { return };
+            self.take_reads(connection, batch);
         }
     }
 
@@ -207,12 +272,13 @@ impl ServerDriver {
     fn take_event(&mut self, event: Event) {
         match event {
             Event::Arrived(arrived) => {
-                if let Some(connection) = self.connections.get_mut(&arrived.id) {
-                    connection.writes = arrived.writes;
+                if let Some(connection) = self.handshakes.remove(&arrived.handshake) {
+                    self.connections.insert(arrived.id, connection);
                 }
                 let node = NodeName::from(arrived.node.as_str());
                 self.handle(CloudInput::Connected { connection: arrived.id, node, project: arrived.project });
             }
+            Event::Refused(handshake) => drop(self.handshakes.remove(&handshake)),
             Event::Flushed(connection, messages) => self.handle(CloudInput::Flushed { connection, messages }),
         }
     }
@@ -232,15 +298,20 @@ impl ServerDriver {
         }
     }
 
+    fn take_order(&mut self, Order { node, message, delivery }: Order) {
+        self.handle(CloudInput::Send { node: NodeName::from(&*node), message, delivery });
+    }
+
     fn take_command(&mut self, command: Command) {
         match command {
-            Command::Send { node, message, delivery } => {
-                self.handle(CloudInput::Send { node: NodeName::from(&*node), message, delivery });
-            }
             Command::Account(reply) => drop(reply.try_send(self.hub.account())),
             Command::CutAll => self.connections.values().for_each(Connection::cut),
             Command::FreezeAll => self.freeze_all(),
             Command::Shutdown => {
+                while let Ok(order) = self.orders.try_recv() {
+                    self.take_order(order);
+                }
+                self.take_reads_that_are_there();
                 self.handle(CloudInput::Shutdown);
                 self.running = false;
             }
@@ -256,14 +327,16 @@ impl ServerDriver {
         }
     }
 
-    async fn carry_out(&mut self, executor: &Executor<'_>) {
+    fn carry_out(&mut self, executor: &Executor<'_>) {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 CloudOutput::Write { connection, message } => {
                     self.writes.entry(connection).or_default().push(Write::Message(message));
                 }
                 CloudOutput::Close { connection, reason } => self.close(executor, connection, reason),
-                CloudOutput::Upstream { node, message } => self.dispatch.push((node.to_string(), message)),
+                CloudOutput::Upstream { node, message } => {
+                    self.dispatch.push_back((node.to_string(), message))
+                }
                 CloudOutput::Acknowledged { node, msg_id } => trace!(%node, msg_id, "acknowledged"),
                 CloudOutput::Note(note) => self.observe(&note),
             }
@@ -274,9 +347,12 @@ impl ServerDriver {
                 let _ = connection.writes.try_send(batch);
             }
         }
-        for (node, message) in self.dispatch.drain(..) {
-            // Waiting here is the backpressure: nothing is read meanwhile. Nobody listening is not an error.
-            let _ = self.upstream.send((node, message)).await;
+        while let Some(next) = self.dispatch.pop_front() {
+            if let Err(TrySendError::Full(next)) = self.upstream.try_send(next) {
+                // Reading stops until somebody has taken it: that is the backpressure.
+                self.dispatch.push_front(next);
+                break;
+            }
         }
     }
 
