@@ -24,11 +24,33 @@ impl Clock {
         }
     }
 
-    /// Resolves at a point of this clock, or never.
-    pub(crate) async fn sleep_until(&self, at: Option<Instant>) {
-        match at.and_then(|at| self.start.checked_add(Duration::from_micros(at.0))) {
-            Some(at) => drop(smol::Timer::at(at).await),
-            None => std::future::pending().await,
+    /// An alarm on this clock.
+    pub(crate) fn alarm(&self) -> Alarm {
+        Alarm { start: self.start, timer: smol::Timer::never(), armed: None }
+    }
+}
+
+/// Rings at a deadline. Arming a timer costs system calls, and a hub's deadline moves with every message: an alarm
+/// that is armed for an earlier moment stays as it is and may ring early, which a hub does not mind.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    start: std::time::Instant,
+    timer: smol::Timer,
+    armed: Option<Instant>,
+}
+
+impl Alarm {
+    /// Resolves at a point of the clock, or a little earlier, or never.
+    pub(crate) async fn ring(&mut self, at: Option<Instant>) {
+        let Some(at) = at else { return std::future::pending().await };
+        if self.armed.is_none_or(|armed| at < armed) {
+            match self.start.checked_add(Duration::from_micros(at.0)) {
+                Some(moment) => self.timer.set_at(moment),
+                None => return std::future::pending().await,
+            }
+            self.armed = Some(at);
         }
+        (&mut self.timer).await;
+        self.armed = None;
     }
 }

@@ -6,7 +6,7 @@
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::{EdgeHub, Options};
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::hub::{Account, LinkEnd};
@@ -128,9 +128,10 @@ impl Driver {
     }
 
     async fn turns(&mut self, executor: &Executor<'_>) {
+        let mut alarm = self.clock.alarm();
         let mut running = self.carry_out(executor).await;
         while running {
-            let wake = self.wait().await;
+            let wake = self.wait(&mut alarm).await;
             self.now = self.clock.now();
             self.take(wake);
             self.take_what_is_there();
@@ -151,7 +152,7 @@ impl Driver {
     }
 
     /// Waits for anything to happen. Control comes before data, and what the hub does not want is not taken.
-    async fn wait(&self) -> Wake {
+    async fn wait(&self, alarm: &mut Alarm) -> Wake {
         let control = async {
             if self.abandoned {
                 future::pending::<()>().await;
@@ -183,7 +184,7 @@ impl Driver {
             }
         };
         let deadline = async {
-            self.clock.sleep_until(self.hub.next_deadline().map(|deadline| deadline.at)).await;
+            alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
         or(or(control, link), or(or(read, command), deadline)).await

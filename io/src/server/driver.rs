@@ -2,7 +2,7 @@
 
 use super::ServerOptions;
 use super::connection::{Connection, Event, Handshake, Shared, serve};
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::pump::{BATCHES, Read, Write};
 use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::cloud::{
@@ -140,8 +140,9 @@ impl ServerDriver {
     }
 
     async fn turns(&mut self, executor: &Executor<'_>) {
+        let mut alarm = self.clock.alarm();
         while self.running {
-            let wake = self.wait().await;
+            let wake = self.wait(&mut alarm).await;
             self.now = self.clock.now();
             self.take(executor, wake);
             self.take_what_is_there();
@@ -166,7 +167,7 @@ impl ServerDriver {
         or(goodbyes, or(discard, give_up)).await;
     }
 
-    async fn wait(&self) -> Wake {
+    async fn wait(&self, alarm: &mut Alarm) -> Wake {
         let accept = async {
             if self.handshakes.len() >= HANDSHAKES_MAX {
                 future::pending::<()>().await;
@@ -206,7 +207,7 @@ impl ServerDriver {
         };
         let command = async { self.commands.recv().await.map_or(Wake::Abandoned, Wake::Command) };
         let deadline = async {
-            self.clock.sleep_until(self.hub.next_deadline().map(|deadline| deadline.at)).await;
+            alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
         or(or(event, command), or(or(read, order), or(deadline, accept))).await
