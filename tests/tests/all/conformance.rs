@@ -107,20 +107,7 @@ fn with_content(message: &Message, content: &str) -> Message {
 }
 
 fn draft<'a>(message: &'a Message, content: &'a RawValue) -> Draft<'a> {
-    Draft {
-        msg_id: message.msg_id(),
-        parent_msg_id: message.parent_msg_id(),
-        timestamp: message.timestamp(),
-        resource_version: message.resource_version(),
-        sync: message.is_sync(),
-        message_type: message.message_type(),
-        source: message.source(),
-        destination: message.destination(),
-        group: message.group(),
-        operation: message.operation(),
-        resource: message.resource(),
-        content: Content::Json(content),
-    }
+    Draft { content: Content::Json(content), ..Draft::from(message) }
 }
 
 /// What one recording says, sorted into what is fed and what is compared.
