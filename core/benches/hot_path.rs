@@ -7,6 +7,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
+    UnixMillis,
 };
 
 const MODULE: ModuleId = ModuleId(1);
@@ -53,6 +54,23 @@ fn hub() -> Hub {
 fn decode_frame(bencher: Bencher<'_, '_>, bytes: usize) {
     let frame = frame(bytes);
     bencher.counter(BytesCount::new(bytes)).bench_local(|| decode(divan::black_box(&frame)));
+}
+
+/// Writing a message: its fields and a text of this size as content.
+#[divan::bench(args = [256, 4096])]
+fn encode_message(bencher: Bencher<'_, '_>, bytes: usize) {
+    let content = "x".repeat(bytes);
+    let draft = Draft {
+        msg_id: "9ba773d2-1c5c-4c9b-9a3c-6a1f6d7f0f5e",
+        timestamp: UnixMillis(1_700_000_000_000),
+        source: "eventbus",
+        group: "resource",
+        operation: "update",
+        resource: "default/podstatus/web",
+        content: Content::Text(&content),
+        ..Draft::default()
+    };
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| divan::black_box(&draft).encode());
 }
 
 /// Frame → message → route → delivery.

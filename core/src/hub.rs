@@ -130,8 +130,9 @@ impl Hub {
     ///
     /// Deadlines that have come are settled first: an answer that arrives at its deadline is late.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.advance(now);
-        self.settle_timers();
+        if self.advance(now) {
+            self.settle_timers();
+        }
         match input {
             Input::Tick => {}
             Input::Link { epoch, event } => self.link_event(epoch, event),
@@ -170,15 +171,18 @@ impl Hub {
         self.sync_keeper.len()
     }
 
-    /// Moves the clocks on. A monotonic clock that goes back is held; the wall clock may do as it likes.
-    fn advance(&mut self, now: Now) {
+    /// Moves the clocks on. A monotonic clock that goes back is held; the wall clock may do as it likes. Returns whether
+    /// time has passed: if not, no deadline can have come, for every deadline lies behind the moment that made it.
+    fn advance(&mut self, now: Now) -> bool {
         if now.mono < self.now.mono {
             let by = self.now.mono.since(now.mono);
             self.note(Note::ClockBack { by });
         }
         // At the very end of time no deadline could be later than now.
         let mono = now.mono.max(self.now.mono).min(END_OF_TIME);
+        let passed = mono > self.now.mono;
         self.now = Now { mono, wall: now.wall };
+        passed
     }
 
     fn module_event(&mut self, module: ModuleId, event: ModuleEvent) {

@@ -149,6 +149,11 @@ impl Message {
         &self.frame
     }
 
+    /// The JSON text, when nothing else of the message is needed any more.
+    pub fn into_frame(self) -> ByteString {
+        self.frame
+    }
+
     /// Length of the JSON text in bytes.
     pub fn bytes(&self) -> usize {
         self.frame.len()

@@ -3,10 +3,15 @@
 //! Reading stops by itself when nobody takes the batches; writing flushes once per drain of its channel.
 
 use async_channel::{Receiver, Sender};
-use async_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
+use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use async_tungstenite::tungstenite::{Bytes, Error, Message as Frame, Utf8Bytes};
 use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
+use bytestring::ByteString;
 use edgehub_core::{Message, Violation};
+use futures_util::future::Either;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use smol::future;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -25,7 +30,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// One thing to write.
 #[derive(Debug)]
 pub(crate) enum Write {
-    Message(Message),
+    /// A message, of which only the frame is left to be written.
+    Frame(ByteString),
     Ping(u64),
     /// The last thing: a close frame with this code and text.
     Close(u16, &'static str),
@@ -55,7 +61,11 @@ pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
             smol::Timer::after(CLOSE_TIMEOUT).await;
         }
     };
-    future::or(read_all(stream, reads), write).await;
+    // Each half is polled when it is woken itself, and not for the other's sake: an idle read costs a system call.
+    let mut halves = FuturesUnordered::new();
+    halves.push(Either::Left(read_all(stream, reads)));
+    halves.push(Either::Right(write));
+    halves.next().await;
 }
 
 async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
@@ -69,10 +79,10 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
         while let Some(batch) = next {
             for write in batch {
                 match write {
-                    Write::Message(message) => {
+                    Write::Frame(frame) => {
                         messages += 1;
-                        bytes += message.bytes();
-                        sink.feed(text_frame(&message)?).await?;
+                        bytes += frame.len();
+                        sink.feed(text_frame(frame)).await?;
                     }
                     Write::Ping(number) => {
                         sink.feed(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
@@ -110,10 +120,9 @@ async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(
     future::or(end, give_up).await
 }
 
-fn text_frame(message: &Message) -> Result<Frame, Error> {
-    let text = Utf8Bytes::try_from(message.frame().as_bytes().clone())
-        .map_err(|error| Error::Utf8(error.to_string()))?;
-    Ok(Frame::Text(text))
+/// A text frame as it goes out: its text is known to be UTF-8 and need not be looked at again.
+fn text_frame(text: ByteString) -> Frame {
+    Frame::Frame(RawFrame::message(text.into_bytes(), OpCode::Data(Data::Text), true))
 }
 
 async fn read_all<S: AsyncRead + AsyncWrite + Unpin>(

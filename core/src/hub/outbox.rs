@@ -86,10 +86,10 @@ impl Outbox {
             .find(|&lane| !self.lanes[lane as usize].is_empty())
     }
 
-    /// How full it is, as a share of its bounds, in 1/256.
-    pub(super) fn fill(&self) -> usize {
-        let share = |used: usize, bound: usize| used.saturating_mul(256) / bound.max(1);
-        share(self.len(), self.bounds.messages).max(share(self.bytes, self.bounds.bytes))
+    /// Whether more than this share (in 1/256) of either bound is used.
+    pub(super) fn is_fuller_than(&self, share: usize) -> bool {
+        let over = |used: usize, bound: usize| used.saturating_mul(256) > bound.saturating_mul(share);
+        over(self.len(), self.bounds.messages) || over(self.bytes, self.bounds.bytes)
     }
 
     /// Queues a message. Returns what has to make room for it: the oldest of its kind that have not left, or the new
@@ -97,7 +97,11 @@ impl Outbox {
     pub(super) fn push(&mut self, entry: Entry) -> VecDeque<Entry> {
         let lane = if entry.lane == Lane::Transient { Lane::Transient } else { Lane::Bulk };
         let Some(leaving) = self.to_make_room(&entry) else { return VecDeque::from([entry]) };
-        let room: VecDeque<Entry> = self.lanes[lane as usize].drain(..leaving).collect();
+        // Most often nothing has to leave, and the hot path should not pay for collecting nothing.
+        let room = match leaving {
+            0 => VecDeque::new(),
+            _ => self.lanes[lane as usize].drain(..leaving).collect::<VecDeque<Entry>>(),
+        };
         self.bytes -= room.iter().map(|entry| entry.message.bytes()).sum::<usize>();
         self.bytes += entry.message.bytes();
         self.lanes[entry.lane as usize].push_back(entry);

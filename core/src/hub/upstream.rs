@@ -10,7 +10,7 @@ use crate::message::{Content, Draft, Message, operation};
 use core::time::Duration;
 
 /// Above this share of the outbox (in 1/256) modules must wait …
-const INTAKE_CLOSES_AT: usize = 192;
+const INTAKE_CLOSES_ABOVE: usize = 192;
 /// … and below this one they may go on.
 const INTAKE_OPENS_AT: usize = 128;
 
@@ -166,10 +166,9 @@ impl Hub {
     /// Makes modules wait while the link is up and does not keep pace. Without a link they need not wait: the oldest
     /// messages make room, and each is reported.
     pub(super) fn adjust_intake(&mut self) {
-        let fill = self.outbox.fill();
         let open = match (self.state, self.intake_open) {
-            (LinkState::Up, true) => fill < INTAKE_CLOSES_AT,
-            (LinkState::Up, false) => fill <= INTAKE_OPENS_AT,
+            (LinkState::Up, true) => !self.outbox.is_fuller_than(INTAKE_CLOSES_ABOVE),
+            (LinkState::Up, false) => !self.outbox.is_fuller_than(INTAKE_OPENS_AT),
             // Nothing follows a stop.
             (LinkState::Stopped, open) => open,
             _ => true,

@@ -7,7 +7,6 @@ use crate::time::UnixMillis;
 use crate::violation::Violation;
 use alloc::string::String;
 use bytestring::ByteString;
-use core::fmt::Write;
 use serde_json::value::RawValue;
 
 /// The content of a message to be written.
@@ -90,33 +89,43 @@ impl<'a> Draft<'a> {
         self.write(&Unknown::default())
     }
 
-    fn write(&self, unknown: &Unknown) -> Result<Message, Violation> {
-        let content_bytes = match self.content {
+    /// The frame's length, if nothing needs an escape.
+    fn estimated_bytes(&self, unknown: &Unknown) -> usize {
+        /// Every name, brace, quote and comma, and the longest timestamp.
+        const FRAMING_BYTES: usize = 224;
+        let content = match self.content {
             Content::Null => 4,
-            Content::Text(text) => text.len() + 2,
+            Content::Text(text) => text.len(),
             Content::Json(raw) => raw.get().len(),
         };
-        let mut frame = Frame::with_capacity(384 + content_bytes);
+        let header = self.msg_id.len() + self.parent_msg_id.len() + self.resource_version.len();
+        let route = self.source.len() + self.destination.len() + self.group.len() + self.operation.len();
+        let rest = self.message_type.len() + self.resource.len();
+        let kept = unknown.top.len() + unknown.header.len() + unknown.route.len();
+        FRAMING_BYTES + header + route + rest + kept + content
+    }
+
+    fn write(&self, unknown: &Unknown) -> Result<Message, Violation> {
+        let mut frame = Frame::with_capacity(self.estimated_bytes(unknown));
         frame.out.push_str("{\"header\":{\"msg_id\":\"");
         frame.value(Field::MsgId, self.msg_id)?;
-        frame.out.push('"');
-        frame.member(Field::ParentMsgId, "parent_msg_id", self.parent_msg_id)?;
+        frame.member(Field::ParentMsgId, ",\"parent_msg_id\":\"", self.parent_msg_id)?;
         frame.index.timestamp_ms = self.timestamp.0;
-        // Writing to a String cannot fail.
-        let _ = write!(frame.out, ",\"timestamp\":{}", self.timestamp.0);
-        frame.member(Field::ResourceVersion, "resourceversion", self.resource_version)?;
+        frame.out.push_str(",\"timestamp\":");
+        frame.out.push_str(itoa::Buffer::new().format(self.timestamp.0));
+        frame.member(Field::ResourceVersion, ",\"resourceversion\":\"", self.resource_version)?;
         if self.sync {
             frame.index.sync = true;
             frame.out.push_str(",\"sync\":true");
         }
-        frame.member(Field::Type, "type", self.message_type)?;
+        frame.member(Field::Type, ",\"type\":\"", self.message_type)?;
         frame.out.push_str(&unknown.header);
         frame.out.push_str("},\"route\":{");
-        frame.member(Field::Source, "source", self.source)?;
-        frame.member(Field::Destination, "destination", self.destination)?;
-        frame.member(Field::Group, "group", self.group)?;
-        frame.member(Field::Operation, "operation", self.operation)?;
-        frame.member(Field::Resource, "resource", self.resource)?;
+        frame.member(Field::Source, ",\"source\":\"", self.source)?;
+        frame.member(Field::Destination, ",\"destination\":\"", self.destination)?;
+        frame.member(Field::Group, ",\"group\":\"", self.group)?;
+        frame.member(Field::Operation, ",\"operation\":\"", self.operation)?;
+        frame.member(Field::Resource, ",\"resource\":\"", self.resource)?;
         frame.append_members(&unknown.route);
         frame.out.push_str("},\"content\":");
         frame.content(self.content);
@@ -168,22 +177,17 @@ impl Frame {
         Frame { out: String::with_capacity(bytes), index: Index::default(), escaped: false }
     }
 
-    /// `"name":"value"`, with a comma where one is due; nothing for an empty value.
-    fn member(&mut self, field: Field, name: &str, value: &str) -> Result<(), Violation> {
+    /// A member of a text value: `start` is everything up to the value, beginning with a comma, which the first one in
+    /// an object does not get. Nothing for an empty value.
+    fn member(&mut self, field: Field, start: &str, value: &str) -> Result<(), Violation> {
         if value.is_empty() {
             return Ok(());
         }
-        if !self.out.ends_with('{') {
-            self.out.push(',');
-        }
-        self.out.push('"');
-        self.out.push_str(name);
-        self.out.push_str("\":\"");
-        self.value(field, value)?;
-        self.out.push('"');
-        Ok(())
+        self.append_members(start);
+        self.value(field, value)
     }
 
+    /// The value of a member, with its closing quote.
     fn value(&mut self, field: Field, value: &str) -> Result<(), Violation> {
         if value.len() > FIELD_BYTES_MAX {
             return Err(Violation::FieldTooLong { field, bytes: value.len() });
@@ -196,14 +200,14 @@ impl Frame {
             self.escaped = true;
             text::escape(value, &mut self.out);
         }
+        self.out.push('"');
         Ok(())
     }
 
     /// Members that each begin with a comma, which the first one in an object must not have.
     fn append_members(&mut self, members: &str) {
-        let members =
-            if self.out.ends_with('{') { members.strip_prefix(',').unwrap_or(members) } else { members };
-        self.out.push_str(members);
+        let is_first = self.out.as_bytes().last() == Some(&b'{');
+        self.out.push_str(if is_first { members.get(1..).unwrap_or_default() } else { members });
     }
 
     fn content(&mut self, content: Content<'_>) {

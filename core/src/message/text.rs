@@ -43,23 +43,56 @@ fn hex(text: &str) -> u32 {
 
 /// The first byte that ends a string literal, begins an escape, or must not stand in one.
 pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
-    // Looking at a whole block without leaving early lets the compiler use vector instructions.
-    const BLOCK: usize = 32;
-    let special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < 0x20);
-    let plain = bytes
-        .chunks_exact(BLOCK)
-        .take_while(|block| !block.iter().fold(false, |any, &byte| any | special(byte)));
-    let start = plain.count() * BLOCK;
-    bytes[start..].iter().position(|&byte| special(byte)).map(|at| start + at)
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let plain = blocks.iter().take_while(|block| !any_special(block));
+    let start = plain.count() * 32;
+    // The block with the special byte in it, or the few bytes behind the last block.
+    let tail = if start < bytes.len() - rest.len() { &bytes[start..] } else { rest };
+    let (words, rest) = tail.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| !holds_special(u64::from_le_bytes(**word))).count() * 8;
+    let tail = if plain < tail.len() - rest.len() { &tail[plain..] } else { rest };
+    tail.iter().position(|&byte| is_special(byte)).map(|at| start + plain + at)
+}
+
+/// Looking at a whole block without leaving early lets the compiler use vector instructions.
+fn any_special(block: &[u8; 32]) -> bool {
+    block.iter().fold(false, |any, &byte| any | is_special(byte))
+}
+
+fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
+/// Whether any of eight bytes is special, all of them looked at together.
+fn holds_special(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHS: u64 = ONES << 7;
+    // A byte's high bit is set where it is below `limit`, and was not set before. A borrow can only reach a byte above
+    // one that is below itself: a false alarm is impossible without a true one.
+    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(ONES * limit) & !bytes & HIGHS;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | is(b'"') | is(b'\\')) != 0
 }
 
 /// Whether a text needs no escapes in a string literal.
 pub(super) fn is_plain(text: &str) -> bool {
-    first_special(text.as_bytes()).is_none()
+    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
+    let special = blocks.iter().fold(false, |any, block| any | any_special(block));
+    if special {
+        return false;
+    }
+    let Some(last) = rest.last_chunk::<8>() else { return !rest.iter().any(|&byte| is_special(byte)) };
+    // The last word may overlap the one before: looking twice costs less than looking byte by byte.
+    let (words, _) = rest.as_chunks::<8>();
+    let any = words.iter().fold(false, |any, word| any | holds_special(u64::from_le_bytes(*word)));
+    !(any | holds_special(u64::from_le_bytes(*last)))
 }
 
 /// Appends a text as the inside of a string literal.
 pub(super) fn escape(text: &str, out: &mut String) {
+    if is_plain(text) {
+        return out.push_str(text);
+    }
     let mut rest = text;
     while let Some(at) = first_special(rest.as_bytes()) {
         out.push_str(&rest[..at]);
@@ -96,6 +129,22 @@ mod tests {
         assert_eq!(unescaped(r"\ud83d\u0041"), "\u{fffd}A");
         assert_eq!(unescaped(r"\ude00"), "\u{fffd}");
         assert_eq!(unescaped(r#"\"\\\/\b\f\n\r\t\u003c"#), "\"\\/\u{8}\u{c}\n\r\t<");
+    }
+
+    #[test]
+    fn each_special_byte_is_found_at_each_place() {
+        for special in (0..=0xff).filter(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
+            for (length, at) in (0..24).flat_map(|length| (0..length).map(move |at| (length, at))) {
+                for filler in [b' ', b'!', b'#', b'[', b']', b'~', 0x7f, 0x80, 0xff] {
+                    let mut bytes = std::vec![filler; length];
+                    assert_eq!(first_special(&bytes), None, "{filler:#x} × {length}");
+                    assert!(str::from_utf8(&bytes).is_ok_and(is_plain) || filler >= 0x80);
+                    bytes[at] = special;
+                    assert_eq!(first_special(&bytes), Some(at), "{special:#x} in {filler:#x} × {length}");
+                    assert!(!str::from_utf8(&bytes).is_ok_and(is_plain));
+                }
+            }
+        }
     }
 
     proptest! {

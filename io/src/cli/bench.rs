@@ -194,9 +194,12 @@ impl Bench {
     }
 
     async fn up(&self, hub: &EdgeHub, module: &Module) -> Result<Seen, Failure> {
+        let mut content = String::new();
         for number in 0..self.messages {
-            let content = payload(number, process::monotonic_ns(), self.size);
-            module.send(module.compose("resource", "update", "default/podstatus/bench", &content)?).await?;
+            payload(&mut content, number, process::monotonic_ns(), self.size);
+            module
+                .send(module.compose_text("resource", "update", "default/podstatus/bench", &content)?)
+                .await?;
         }
         hub.settled().await?;
         Ok(Seen::default())
@@ -217,10 +220,11 @@ impl Bench {
     async fn sync(&self, module: &Module) -> Result<Seen, Failure> {
         let mut times = Histogram::new();
         let mut received = 0;
+        let mut content = String::new();
         for number in 0..self.messages {
             let start = process::monotonic_ns();
-            let content = payload(number, start, self.size);
-            let request = module.compose("resource", "query", "default/configmap/bench", &content)?;
+            payload(&mut content, number, start, self.size);
+            let request = module.compose_text("resource", "query", "default/configmap/bench", &content)?;
             if module.request(&request, None).await.is_ok() {
                 received += 1;
                 times.add(process::monotonic_ns() - start);

@@ -19,10 +19,10 @@ use std::time::Duration;
 use tracing::{debug, info, trace, warn};
 
 /// Messages of modules that one turn takes.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 
 /// Messages that wait for the driver before senders wait themselves.
-const COMMANDS: usize = 512;
+const COMMANDS: usize = 128;
 
 /// Where a request's outcome goes.
 pub(super) type Reply = Sender<Result<Message, RequestError>>;
@@ -32,8 +32,14 @@ pub(super) type Reply = Sender<Result<Message, RequestError>>;
 pub(super) struct Command {
     pub(super) module: ModuleId,
     pub(super) message: Message,
-    /// For a request: how long it waits, and who is told the outcome.
-    pub(super) request: Option<(Option<Duration>, Reply)>,
+    /// For a request: how long it waits, and who is told the outcome. Few messages are requests.
+    pub(super) request: Option<Box<Request>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) timeout: Option<Duration>,
+    pub(super) reply: Reply,
 }
 
 /// What else can be asked of a driver. Few, and never held back.
@@ -239,7 +245,8 @@ impl Driver {
 
     fn take_command(&mut self, Command { module, message, request }: Command) {
         let mut timeout = None;
-        if let Some((wait, reply)) = request {
+        if let Some(request) = request {
+            let Request { timeout: wait, reply } = *request;
             timeout = wait;
             if let Some(inbox) = self.modules.get_mut(&module) {
                 match inbox.requests.entry(message.msg_id().into()) {
@@ -307,7 +314,7 @@ impl Driver {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Open { epoch } => self.open(executor, epoch),
-                Output::Write { message, .. } => self.writes.push(Write::Message(message)),
+                Output::Write { message, .. } => self.writes.push(Write::Frame(message.into_frame())),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
                 Output::Resume { .. } => self.reading = true,

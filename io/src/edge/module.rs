@@ -1,8 +1,8 @@
 //! A module of this process: joined under a name, with a bounded inbox.
 
 use super::EdgeHub;
-use super::driver::{Command, Control};
-use async_channel::{Receiver, Sender};
+use super::driver::{Command, Control, Request};
+use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::message::operation;
 use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, UnixMillis, Violation};
@@ -144,6 +144,18 @@ impl Module {
         self.encode(Draft { content: Content::Json(&content), ..draft }).map_err(ComposeError::Limit)
     }
 
+    /// The same with a text as content, which needs no serialising: only what JSON wants escaped is.
+    pub fn compose_text(
+        &self,
+        group: &str,
+        operation: &str,
+        resource: &str,
+        text: &str,
+    ) -> Result<Message, Violation> {
+        let content = Content::Text(text);
+        self.encode(Draft { source: self.name(), group, operation, resource, content, ..Draft::default() })
+    }
+
     /// The acknowledgement that ends a message's resending: operation `response`, content `"OK"`.
     pub fn acknowledgement(&self, of: &Message) -> Result<Message, Violation> {
         self.encode(Draft { content: Content::Text("OK"), ..Draft::response_to(of, "", UnixMillis(0)) })
@@ -159,7 +171,12 @@ impl Module {
     /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
     pub async fn send(&self, message: Message) -> Result<(), Stopped> {
         let command = Command { module: self.0.id, message, request: None };
-        self.0.commands.send(command).await.map_err(|_| Stopped)
+        // Most often there is room, and waiting for it need not be prepared.
+        match self.0.commands.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(command)) => self.0.commands.send(command).await.map_err(|_| Stopped),
+            Err(TrySendError::Closed(_)) => Err(Stopped),
+        }
     }
 
     /// Sends a request and waits for its one outcome; `None` waits for the configured time.
@@ -172,7 +189,8 @@ impl Module {
     ) -> Result<Message, RequestError> {
         let (reply, answer) = async_channel::bounded(1);
         let message = with_sync(message).map_err(RequestError::Limit)?;
-        let command = Command { module: self.0.id, message, request: Some((timeout, reply)) };
+        let command =
+            Command { module: self.0.id, message, request: Some(Box::new(Request { timeout, reply })) };
         self.0.commands.send(command).await.map_err(|_| RequestError::Stopped)?;
         let answer = answer.recv().await.map_err(|_| RequestError::Stopped)??;
         if answer.operation() == operation::ERROR { Err(RequestError::Failed(answer)) } else { Ok(answer) }

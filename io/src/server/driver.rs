@@ -332,7 +332,7 @@ impl ServerDriver {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 CloudOutput::Write { connection, message } => {
-                    self.writes.entry(connection).or_default().push(Write::Message(message));
+                    self.writes.entry(connection).or_default().push(Write::Frame(message.into_frame()));
                 }
                 CloudOutput::Close { connection, reason } => self.close(executor, connection, reason),
                 CloudOutput::Upstream { node, message } => {

@@ -73,9 +73,9 @@ async fn serve_orders(server: &CloudServer, tally: &Mutex<Tally>) -> Result<(), 
 }
 
 async fn send_down(server: &CloudServer, messages: u64, size: usize) -> Result<(), Failure> {
-    let mut ids = Rng::new(2);
+    let (mut ids, mut content) = (Rng::new(2), String::new());
     for number in (0..messages).chain([LAST]) {
-        let content = payload(number, process::monotonic_ns(), size);
+        payload(&mut content, number, process::monotonic_ns(), size);
         server.send(NODE, downstream(&mut ids, &content)?, Delivery::Unacknowledged).await?;
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! What arrived: which numbers, in which order, how late.
 
 use super::{Histogram, Seen, latency};
-use std::fmt::Write;
 
-/// A content of about `size` bytes: `"NUMBER NANOSECONDS xxx…"`.
-pub(super) fn payload(number: u64, now_ns: u64, size: usize) -> String {
-    let mut text = String::with_capacity(size);
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{number} {now_ns} ");
+/// Writes a content of about `size` bytes into `text`: `"NUMBER NANOSECONDS xxx…"`.
+pub(super) fn payload(text: &mut String, number: u64, now_ns: u64, size: usize) {
+    text.clear();
+    text.push_str(itoa::Buffer::new().format(number));
+    text.push(' ');
+    text.push_str(itoa::Buffer::new().format(now_ns));
+    text.push(' ');
     let quotes = 2;
     let mut missing = size.saturating_sub(text.len() + quotes);
     while missing > 0 {
@@ -15,10 +16,12 @@ pub(super) fn payload(number: u64, now_ns: u64, size: usize) -> String {
         text.push_str(piece);
         missing -= piece.len();
     }
-    text
 }
 
-const PADDING: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+const PADDING: &str = match str::from_utf8(&[b'x'; 1024]) {
+    Ok(padding) => padding,
+    Err(_) => "x",
+};
 
 /// Marks the last message of a stream.
 pub(super) const LAST: u64 = u64::MAX;
@@ -97,13 +100,18 @@ mod tests {
     #[test]
     fn missing_doubled_and_late_messages_are_seen() {
         let mut tally = Tally::new();
+        let content = |number, size| {
+            let mut text = String::new();
+            payload(&mut text, number, 5, size);
+            text
+        };
         for number in [0, 1, 4, 2, 2, 70] {
-            assert!(tally.add(&format!("\"{}\"", payload(number, 5, 256)), 1005));
+            assert!(tally.add(&format!("\"{}\"", content(number, 256)), 1005));
         }
         let seen = tally.seen();
         assert_eq!((seen.received, seen.duplicates, seen.out_of_order), (5, 1, 1));
         assert_eq!(seen.latency_us.max, 1.0);
         assert!(!tally.add("\"cloud_connected\"", 0));
-        assert!(!tally.is_last() && tally.add(&payload(LAST, 0, 0), 0) && tally.is_last());
+        assert!(!tally.is_last() && tally.add(&content(LAST, 0), 0) && tally.is_last());
     }
 }
