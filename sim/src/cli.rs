@@ -2,6 +2,7 @@
 //!
 //! A new subcommand is a file in `cli`, a `mod` line and a line in the list below.
 
+mod exhaustive;
 mod meta;
 mod run;
 mod swarm;
@@ -39,6 +40,7 @@ commands! {
     Swarm = swarm,
     Run = run,
     Meta = meta,
+    Exhaustive = exhaustive,
 }
 
 /// Reads the command line and does what it says.

@@ -22,6 +22,7 @@
 
 pub mod checks;
 mod dice;
+pub mod exhaustive;
 mod faults;
 pub mod fuzz;
 mod log;
