@@ -49,6 +49,7 @@ fn config(other: bool) -> Config {
         ping_misses: 1,
         barrier_messages: 2,
         barrier_after: seconds(1),
+        backoff_base: seconds(8),
         sync_timeout: seconds(3),
         rate: Some(Rate { per_second: 1, burst: 1 }),
         outbox_messages: 3,

@@ -7,7 +7,7 @@ use super::lifecycle::Lifecycle;
 use edgehub_core::hub::LinkState;
 use std::fmt::Write;
 
-const SIZE: (i32, i32) = (1340, 1010);
+const SIZE: (i32, i32) = (1340, 980);
 const LINE: i32 = 15;
 
 /// A state's box: its left upper corner and its size.
@@ -22,11 +22,11 @@ const fn place(state: LinkState, at: (i32, i32), size: (i32, i32)) -> Place {
 }
 
 const PLACES: [Place; 5] = [
-    place(LinkState::Waiting, (20, 130), (300, 440)),
-    place(LinkState::Opening, (500, 130), (300, 440)),
+    place(LinkState::Waiting, (20, 130), (300, 290)),
+    place(LinkState::Opening, (500, 130), (300, 290)),
     place(LinkState::Up, (1020, 130), (300, 420)),
-    place(LinkState::Draining, (1020, 620), (300, 370)),
-    place(LinkState::Stopped, (300, 680), (500, 310)),
+    place(LinkState::Draining, (1020, 620), (300, 340)),
+    place(LinkState::Stopped, (300, 590), (500, 370)),
 ];
 
 /// An arrow: its way as an SVG path, and where its text begins.
@@ -47,10 +47,10 @@ const ARROWS: [Arrow; 9] = [
     arrow(LinkState::Opening, LinkState::Up, "M 800 210 H 1012", (880, 202)),
     arrow(LinkState::Up, LinkState::Waiting, "M 1170 130 V 70 H 170 V 122", (610, 18)),
     arrow(LinkState::Up, LinkState::Draining, "M 1170 550 V 612", (1180, 585)),
-    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 720 H 808", (910, 500)),
+    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 650 H 808", (910, 500)),
     arrow(LinkState::Draining, LinkState::Stopped, "M 1020 860 H 808", (830, 745)),
-    arrow(LinkState::Opening, LinkState::Stopped, "M 650 570 V 672", (660, 625)),
-    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 570 V 800 H 292", (180, 625)),
+    arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 582", (660, 510)),
+    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 760 H 292", (180, 510)),
 ];
 
 const HEAD: &str = "  <style>\n    text { font: 12px sans-serif; fill: #222 }\n    .state { font: bold 15px sans-serif }\n    \
