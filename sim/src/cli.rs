@@ -5,6 +5,7 @@
 mod exhaustive;
 mod meta;
 mod run;
+mod storm;
 mod swarm;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +42,7 @@ commands! {
     Run = run,
     Meta = meta,
     Exhaustive = exhaustive,
+    Storm = storm,
 }
 
 /// Reads the command line and does what it says.

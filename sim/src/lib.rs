@@ -29,6 +29,7 @@ mod log;
 mod plan;
 mod queue;
 mod run;
+pub mod storm;
 mod world;
 
 pub use log::{Log, LogKind};
