@@ -62,6 +62,8 @@ mod tests {
             Event::OldClosed,
             Event::OldAnswer,
             Event::SpuriousTick,
+            // Refused where they come.
+            Event::Join,
             Event::Opened,
             Event::OpenFailed,
             Event::WrongPong,
