@@ -94,3 +94,56 @@ impl fmt::Display for Violation {
 }
 
 impl core::error::Error for Violation {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    fn check(violation: Violation, name: &str, text: &str, link_survives: bool) {
+        assert_eq!(violation.name(), name);
+        assert_eq!(violation.to_string(), text);
+        assert_eq!(violation.link_survives(), link_survives, "{name}");
+    }
+
+    /// Logs and metrics are built on the names: they stay as they are.
+    #[test]
+    fn names_and_texts_are_pinned() {
+        let too_large = Violation::FrameTooLarge { bytes: 33_554_433 };
+        check(too_large, "frame_too_large", "frame of 33554433 bytes; the limit is 33554432", false);
+        check(Violation::Empty, "empty", "frame without a JSON document", true);
+        check(Violation::NotUtf8, "not_utf8", "frame is not UTF-8", true);
+        check(Violation::Truncated, "truncated", "frame ends inside its JSON document", true);
+        check(Violation::NotJson { at: 7 }, "not_json", "not JSON at byte 7", true);
+        check(Violation::NotAnObject, "not_an_object", "the JSON document is not an object", true);
+        let deep = Violation::NestingTooDeep { at: 9 };
+        check(deep, "nesting_too_deep", "nested deeper than 128 levels at byte 9", true);
+        let long = Violation::FieldTooLong { field: Field::MsgId, bytes: 4097 };
+        check(long, "field_too_long", "header.msg_id has 4097 bytes; the limit is 4096", true);
+        check(Violation::Framing, "framing", "the lane's framing is broken", false);
+    }
+
+    #[test]
+    fn a_field_is_called_by_its_path_in_the_frame() {
+        let paths = [
+            (Field::MsgId, "header.msg_id"),
+            (Field::ParentMsgId, "header.parent_msg_id"),
+            (Field::ResourceVersion, "header.resourceversion"),
+            (Field::Type, "header.type"),
+            (Field::Source, "route.source"),
+            (Field::Destination, "route.destination"),
+            (Field::Group, "route.group"),
+            (Field::Operation, "route.operation"),
+            (Field::Resource, "route.resource"),
+            (Field::Content, "content"),
+            (Field::Timestamp, "header.timestamp"),
+            (Field::Sync, "header.sync"),
+            (Field::Header, "header"),
+            (Field::Route, "route"),
+        ];
+        for (field, path) in paths {
+            let text = std::format!("{path} has the wrong JSON type");
+            check(Violation::WrongType { field }, "wrong_type", &text, true);
+        }
+    }
+}

@@ -17,17 +17,21 @@
 //! | `faults`, `faults/*` | what can go wrong, one file each |
 //! | `checks`, `checks/*` | what must hold, one file each |
 //! | `log` | what is remembered of a run |
+//! | `exhaustive` | every short history of one hub, and the picture of the link's life |
+//! | `storm` | one restart of a cloud, seen by all its nodes |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
 pub mod checks;
 mod dice;
+pub mod exhaustive;
 mod faults;
 pub mod fuzz;
 mod log;
 mod plan;
 mod queue;
 mod run;
+pub mod storm;
 mod world;
 
 pub use log::{Log, LogKind};

@@ -36,9 +36,9 @@ pub enum LinkChange {
     WaitOver,
     /// The handshake is complete.
     Opened,
-    /// The handshake failed, or took too long.
+    /// The handshake failed, or took too long, or the link ended before it was complete.
     OpenFailed,
-    /// The link ended, or was found dead.
+    /// The open link ended, or was found dead.
     Lost,
     /// The operator wants to stop.
     Shutdown,
@@ -58,7 +58,7 @@ impl LinkState {
         Some(match (self, change) {
             (S::Waiting, C::WaitOver) => S::Opening,
             (S::Opening, C::Opened) => S::Up,
-            (S::Opening, C::OpenFailed | C::Lost) => S::Waiting,
+            (S::Opening, C::OpenFailed) => S::Waiting,
             (S::Up, C::Lost) => S::Waiting,
             (S::Up, C::Shutdown) => S::Draining,
             (S::Waiting | S::Opening, C::Shutdown) => S::Stopped,
@@ -108,7 +108,6 @@ mod tests {
              Waiting + Shutdown = Stopped\n\
              Opening + Opened = Up\n\
              Opening + OpenFailed = Waiting\n\
-             Opening + Lost = Waiting\n\
              Opening + Shutdown = Stopped\n\
              Up + Lost = Waiting\n\
              Up + Shutdown = Draining\n\

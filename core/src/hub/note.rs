@@ -200,3 +200,18 @@ pub enum Note {
         by: Duration,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::string::ToString;
+
+    /// A module reads the reason in the error that ends its request: it must tell one from another.
+    #[test]
+    fn every_reason_has_words_of_its_own() {
+        let texts: BTreeSet<_> = DropReason::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), DropReason::ALL.len());
+        assert!(texts.iter().all(|text| !text.is_empty() && !text.contains('\n')), "{texts:?}");
+    }
+}

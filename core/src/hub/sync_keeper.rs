@@ -109,3 +109,71 @@ fn without_content(request: &Message) -> Message {
     // A message is within its limits, and so is the same message with less content.
     Draft { content: Content::Null, ..Draft::from(request) }.encode().unwrap_or_else(|_| request.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+    use std::string::ToString;
+
+    fn request(id: &str) -> Message {
+        Draft { msg_id: id, sync: true, content: Content::Text("a secret"), ..Draft::default() }
+            .encode()
+            .unwrap()
+    }
+
+    fn begin(keeper: &mut SyncKeeper, module: u32, id: &str, deadline: u64) -> Result<WaitId, DropReason> {
+        keeper.begin(ModuleId(module), &request(id), Instant(deadline))
+    }
+
+    #[test]
+    fn so_many_may_wait_and_no_more() {
+        let mut keeper = SyncKeeper::default();
+        for number in 0..SYNC_PENDING_MAX {
+            assert!(begin(&mut keeper, 1, &number.to_string(), 5).is_ok());
+        }
+        assert_eq!(begin(&mut keeper, 1, "one more", 5), Err(DropReason::TooManyRequests));
+        assert_eq!(keeper.len(), SYNC_PENDING_MAX);
+        assert!(keeper.end("7").is_some());
+        assert!(begin(&mut keeper, 1, "one more", 5).is_ok());
+    }
+
+    #[test]
+    fn an_id_waits_once_and_must_be_there() {
+        let mut keeper = SyncKeeper::default();
+        assert_eq!(begin(&mut keeper, 1, "", 5), Err(DropReason::RequestIdTaken));
+        let first = begin(&mut keeper, 1, "a", 5).unwrap();
+        assert_eq!(begin(&mut keeper, 2, "a", 9), Err(DropReason::RequestIdTaken));
+        assert!(keeper.goes_on("a", first));
+        keeper.end("a");
+        let second = begin(&mut keeper, 2, "a", 9).unwrap();
+        assert!(!keeper.goes_on("a", first) && keeper.goes_on("a", second));
+        assert!(keeper.end_wait("a", first).is_none(), "the first wait is over and cannot end the second");
+        assert_eq!(keeper.end_wait("a", second).map(|waiter| waiter.module), Some(ModuleId(2)));
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline_and_not_before() {
+        let mut keeper = SyncKeeper::default();
+        assert!(keeper.pop_expired(Instant(u64::MAX)).is_none());
+        begin(&mut keeper, 1, "late", 9).unwrap();
+        begin(&mut keeper, 1, "soon", 5).unwrap();
+        assert!(keeper.pop_expired(Instant(5) - Duration::from_micros(1)).is_none());
+        let ended = keeper.pop_expired(Instant(5)).unwrap();
+        assert_eq!((ended.request.msg_id(), ended.request.content()), ("soon", "null"));
+        assert!(keeper.pop_expired(Instant(5)).is_none());
+        assert_eq!(keeper.next_deadline(), Some(Instant(9)));
+    }
+
+    #[test]
+    fn a_modules_waits_end_together_and_the_others_go_on() {
+        let mut keeper = SyncKeeper::default();
+        for (module, id, deadline) in [(1, "b", 9), (2, "c", 1), (1, "a", 5)] {
+            begin(&mut keeper, module, id, deadline).unwrap();
+        }
+        let ended = keeper.end_all(Some(ModuleId(1)));
+        assert_eq!(ended.iter().map(|waiter| waiter.request.msg_id()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(keeper.end_all(None).len(), 1);
+        assert_eq!((keeper.len(), keeper.next_deadline()), (0, None));
+    }
+}

@@ -266,7 +266,31 @@ mod tests {
         check(r#"{"header":{"sync":"yes"}}"#, Err(Violation::WrongType { field: Field::Sync }));
         check("{'a':1}", Err(Violation::NotJson { at: 1 }));
         check("{\"a\":1,}", Err(Violation::NotJson { at: 7 }));
+        check(r#"{"header":{"sync":fals}}"#, Err(Violation::NotJson { at: 22 }));
         assert_eq!(Message::decode_bytes(bytes::Bytes::from_static(b"\xff")), Err(Violation::NotUtf8));
+    }
+
+    /// Every way in which a frame can end too early, or a member be broken, at every level.
+    #[test]
+    fn a_frame_cut_anywhere_is_truncated() {
+        let frame = r#"{"header":{"msg_id":"\u0031\n","timestamp":-12,"sync":false,"new":[{"a":1.5e-3}]},"route":{"group":"g","x":null},"content":{"k":true}}"#;
+        assert!(!Message::decode(frame).unwrap().is_sync());
+        for end in 1..frame.len() {
+            check(&frame[..end], Err(Violation::Truncated));
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_named_where_it_begins() {
+        check(r#"{"content":"\x"}"#, Err(Violation::NotJson { at: 13 }));
+        check(r#"{"content":"\u00g0"}"#, Err(Violation::NotJson { at: 16 }));
+        check("{\"content\":\"\u{1}\"}", Err(Violation::NotJson { at: 12 }));
+        check(r#"{"content":-}"#, Err(Violation::NotJson { at: 12 }));
+        check(r#"{"header" 1}"#, Err(Violation::NotJson { at: 10 }));
+        check(r#"{"header":{"msg_id" 1}}"#, Err(Violation::NotJson { at: 20 }));
+        check(r#"{"header":{"msg_id":"1" "type":"2"}}"#, Err(Violation::NotJson { at: 24 }));
+        check(r#"{"new":[1 2]}"#, Err(Violation::NotJson { at: 10 }));
+        check(r#"{"new":{"a":1 "b":2}}"#, Err(Violation::NotJson { at: 14 }));
     }
 
     #[test]

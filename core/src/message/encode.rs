@@ -264,6 +264,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn limits_are_exact() {
+        let long = "x".repeat(FIELD_BYTES_MAX + 1);
+        let with_resource = |resource| Draft { resource, ..Draft::default() }.encode();
+        assert_eq!(with_resource(&long[1..]).unwrap().resource(), &long[1..]);
+        let refused = Violation::FieldTooLong { field: Field::Resource, bytes: FIELD_BYTES_MAX + 1 };
+        assert_eq!(with_resource(&long).unwrap_err(), refused);
+
+        let empty = Draft { content: Content::Text(""), ..Draft::default() }.encode().unwrap().bytes();
+        let content = "x".repeat(FRAME_BYTES_MAX + 1 - empty);
+        let sized = |text| Draft { content: Content::Text(text), ..Draft::default() }.encode();
+        assert_eq!(sized(&content[1..]).unwrap().bytes(), FRAME_BYTES_MAX);
+        assert_eq!(sized(&content).unwrap_err(), Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 });
+    }
+
     proptest! {
         /// The index made while writing equals the one made by reading.
         #[test]

@@ -178,3 +178,33 @@ fn upstream_destinations() {
         assert_eq!(dropped, u64::from(!leaves), "{destination:?}");
     }
 }
+
+/// The table names a module or a group that nobody is in: whoever asked gets the answer all the same, and nothing is
+/// dropped; what nobody asked for is.
+#[test]
+fn an_answer_reaches_its_waiter_where_the_table_names_nobody() {
+    for (group, waits) in [("taskmanager", true), ("twin", true), ("taskmanager", false), ("twin", false)] {
+        let mut script = Script::up(Config::default());
+        script.join(WAITER, "asker", &[], 1);
+        if waits {
+            script.send(WAITER, request("asked"));
+        }
+        script.seen();
+        script.notes();
+        script.receive(arriving(group, "edgecontroller", "asked", "response"));
+        let to_waiter: &[&str] = if waits { &["deliver arriving to 9"] } else { &[] };
+        script.expect(to_waiter);
+        let no_receiver = |note: &Note| matches!(note, Note::Dropped { reason: DropReason::NoReceiver, .. });
+        assert_eq!(script.notes().iter().any(no_receiver), !waits, "{group}");
+    }
+}
+
+/// A module that asks for what the table gives it anyway gets one copy, as its answer.
+#[test]
+fn an_answer_to_the_very_module_that_the_table_names_comes_once() {
+    let mut script = Script::up(Config::default());
+    script.join(6, "taskmanager", &["taskmanager"], 0).send(6, request("asked"));
+    script.seen();
+    script.receive(arriving("taskmanager", "edgecontroller", "asked", "response"));
+    script.expect(&["deliver arriving to 6"]);
+}

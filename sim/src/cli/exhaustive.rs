@@ -1,0 +1,38 @@
+//! `exhaustive`: every short history of a hub.
+
+use super::CommandOutcome;
+use edgehub_sim::exhaustive::{Exploration, explore};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Plays every sequence of so many events, with all checks on
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// How many events
+    #[arg(long, default_value_t = 4)]
+    depth: u32,
+    /// Where to draw the life of the link, as an SVG picture
+    #[arg(long)]
+    svg: Option<PathBuf>,
+}
+
+pub(super) fn run(Arguments { depth, svg }: Arguments) -> CommandOutcome {
+    let started = Instant::now();
+    let told = |length: u32, seen: &Exploration| {
+        println!(
+            "{length} events: {} interleavings hold; {} states, {} steps, {:.1} s",
+            seen.interleavings,
+            seen.states,
+            seen.steps,
+            started.elapsed().as_secs_f64(),
+        );
+    };
+    let seen = explore(depth, told).map_err(|counterexample| counterexample.to_string())?;
+    match seen.lifecycle.unseen().as_slice() {
+        [] => println!("every line of the link's table was reached, and every refusal of what has none"),
+        unseen => println!("not reached: {}", unseen.join(", ")),
+    }
+    let Some(file) = svg else { return Ok(()) };
+    let drawn = std::fs::write(&file, seen.lifecycle.svg()?);
+    drawn.map_err(|error| format!("{} cannot be written: {error}", file.display()))
+}

@@ -1,0 +1,126 @@
+//! The life of the link as an SVG picture: what was seen, in boxes and arrows.
+//!
+//! Where a box stands and how an arrow runs is fixed here; what is written on them is what the exploration saw. An arrow
+//! that was seen and has no place here is an error, so the picture cannot hide one.
+
+use super::lifecycle::Lifecycle;
+use edgehub_core::hub::LinkState;
+use std::fmt::Write;
+
+const SIZE: (i32, i32) = (1340, 980);
+const LINE: i32 = 15;
+
+/// A state's box: its left upper corner and its size.
+struct Place {
+    state: LinkState,
+    at: (i32, i32),
+    size: (i32, i32),
+}
+
+const fn place(state: LinkState, at: (i32, i32), size: (i32, i32)) -> Place {
+    Place { state, at, size }
+}
+
+const PLACES: [Place; 5] = [
+    place(LinkState::Waiting, (20, 130), (300, 290)),
+    place(LinkState::Opening, (500, 130), (300, 290)),
+    place(LinkState::Up, (1020, 130), (300, 420)),
+    place(LinkState::Draining, (1020, 620), (300, 340)),
+    place(LinkState::Stopped, (300, 590), (500, 370)),
+];
+
+/// An arrow: its way as an SVG path, and where its text begins.
+struct Arrow {
+    from: LinkState,
+    to: LinkState,
+    way: &'static str,
+    text: (i32, i32),
+}
+
+const fn arrow(from: LinkState, to: LinkState, way: &'static str, text: (i32, i32)) -> Arrow {
+    Arrow { from, to, way, text }
+}
+
+const ARROWS: [Arrow; 9] = [
+    arrow(LinkState::Waiting, LinkState::Opening, "M 320 210 H 492", (340, 187)),
+    arrow(LinkState::Opening, LinkState::Waiting, "M 500 310 H 328", (340, 258)),
+    arrow(LinkState::Opening, LinkState::Up, "M 800 210 H 1012", (880, 202)),
+    arrow(LinkState::Up, LinkState::Waiting, "M 1170 130 V 70 H 170 V 122", (610, 18)),
+    arrow(LinkState::Up, LinkState::Draining, "M 1170 550 V 612", (1180, 585)),
+    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 650 H 808", (910, 500)),
+    arrow(LinkState::Draining, LinkState::Stopped, "M 1020 860 H 808", (830, 745)),
+    arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 582", (660, 510)),
+    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 760 H 292", (180, 510)),
+];
+
+const HEAD: &str = "  <style>\n    text { font: 12px sans-serif; fill: #222 }\n    .state { font: bold 15px sans-serif }\n    \
+    .part { font-weight: bold; fill: #555 }\n    .refused { fill: #a33 }\n    .cause { fill: #124 }\n    \
+    rect.box { fill: #f6f8fb; stroke: #345; stroke-width: 1.5 }\n    path.way { fill: none; stroke: #345; stroke-width: 1.5 }\n  \
+    </style>\n  <defs><marker id=\"tip\" viewBox=\"0 0 10 10\" refX=\"2\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" \
+    orient=\"auto\"><path d=\"M 0 0 L 10 5 L 0 10 z\" fill=\"#345\"/></marker></defs>\n";
+
+impl Lifecycle {
+    /// Draws what was seen. The error names an arrow for which there is no place.
+    pub fn svg(&self) -> Result<String, String> {
+        let (width, height) = SIZE;
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
+             {HEAD}  <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
+        );
+        for (from, to) in self.arrows() {
+            let (from, to) = (LinkState::ALL[from], LinkState::ALL[to]);
+            let arrow = ARROWS.iter().find(|arrow| arrow.from == from && arrow.to == to);
+            let arrow = arrow.ok_or_else(|| format!("the picture has no arrow from {from:?} to {to:?}"))?;
+            self.draw_arrow(&mut svg, arrow);
+        }
+        for place in &PLACES {
+            self.draw_box(&mut svg, place);
+        }
+        svg += "</svg>\n";
+        Ok(svg)
+    }
+
+    fn draw_arrow(&self, svg: &mut String, arrow: &Arrow) {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(svg, "  <path class=\"way\" d=\"{}\" marker-end=\"url(#tip)\"/>", arrow.way);
+        let (x, mut y) = arrow.text;
+        for cause in self.causes(arrow.from, arrow.to) {
+            y = line(svg, "cause", x, y, cause);
+        }
+    }
+
+    fn draw_box(&self, svg: &mut String, Place { state, at: (x, y), size: (width, height) }: &Place) {
+        let _ = writeln!(
+            svg,
+            "  <rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
+        );
+        line(svg, "state", x + 12, y + 22, &format!("{state:?}"));
+        let (taken, refused) = self.inside(*state);
+        let columns = [("stays", "taken", taken, 12), ("refused", "refused", refused, width / 2 + 2)];
+        for (title, class, causes, left) in columns {
+            let mut below = line(svg, "part", x + left, y + 44, title);
+            for cause in causes {
+                below = line(svg, class, x + left, below, cause);
+            }
+        }
+    }
+}
+
+/// Writes a line and says where the next one goes.
+fn line(svg: &mut String, class: &str, x: i32, y: i32, text: &str) -> i32 {
+    let _ = writeln!(svg, "  <text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>");
+    y + LINE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the exploration could not see stays visible as missing, and what it saw too much is not swallowed.
+    #[test]
+    fn an_empty_exploration_draws_boxes_and_no_arrows() {
+        let svg = Lifecycle::default().svg().unwrap();
+        assert_eq!(svg.matches("class=\"box\"").count(), LinkState::ALL.len());
+        assert_eq!(svg.matches("class=\"way\"").count(), 0);
+    }
+}

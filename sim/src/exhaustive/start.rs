@@ -1,0 +1,44 @@
+//! Where the exploration begins: states that a short sequence alone would not get beyond.
+
+use super::event::Event;
+
+/// A hub's first events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing has happened yet.
+    Fresh,
+    /// The link is up and a module has joined.
+    Serving,
+    /// A request and data wait for their answers, with the rate limit used up.
+    Busy,
+    /// A request waits for its answer and a message for its module, and the link is gone.
+    Cut,
+    /// A shutdown waits for the cloud to confirm what was sent, and for the rate limit to let a request go.
+    Draining,
+}
+
+impl Start {
+    /// All of them.
+    pub const ALL: [Start; 5] = [Start::Fresh, Start::Serving, Start::Busy, Start::Cut, Start::Draining];
+
+    /// As it is called in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Fresh => "fresh",
+            Start::Serving => "serving",
+            Start::Busy => "busy",
+            Start::Cut => "cut",
+            Start::Draining => "draining",
+        }
+    }
+
+    pub(super) fn events(self) -> &'static [Event] {
+        match self {
+            Start::Fresh => &[],
+            Start::Serving => &[Event::Join, Event::Opened],
+            Start::Busy => &[Event::Join, Event::Opened, Event::Request, Event::Send],
+            Start::Cut => &[Event::Join, Event::Opened, Event::Request, Event::Message, Event::Closed],
+            Start::Draining => &[Event::Join, Event::Opened, Event::Send, Event::Request, Event::Shutdown],
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Configurations worth a run.
+
+use edgehub_core::Config;
+use edgehub_core::config::{Profile, Rate};
+use std::time::Duration;
+
+/// Configurations worth a run: KubeEdge's own, a small and hasty one, one that allows almost nothing, one of zeros.
+pub(crate) fn config(which: usize) -> Config {
+    let ms = Duration::from_millis;
+    match which % 5 {
+        0 => Config::default(),
+        1 => Config::classic(),
+        2 => Config {
+            heartbeat: ms(40),
+            ping_interval: ms(10),
+            ping_misses: 1,
+            barrier_messages: 3,
+            barrier_after: ms(2),
+            backoff_base: ms(200),
+            sync_timeout: ms(30),
+            stall_limit: ms(50),
+            rate: Some(Rate { per_second: 100, burst: 5 }),
+            outbox_messages: 20,
+            outbox_bytes: 4000,
+            ..Config::default()
+        },
+        3 => Config { rate: None, outbox_messages: 600, outbox_bytes: 200_000, ..Config::default() },
+        _ => Config {
+            profile: Profile::Classic,
+            heartbeat: Duration::ZERO,
+            ping_interval: Duration::ZERO,
+            ping_misses: 0,
+            barrier_messages: 0,
+            barrier_after: Duration::ZERO,
+            open_timeout: Duration::ZERO,
+            backoff_base: Duration::ZERO,
+            backoff_max: Duration::ZERO,
+            stable_after: Duration::ZERO,
+            sync_timeout: Duration::ZERO,
+            rate: Some(Rate { per_second: 0, burst: 0 }),
+            outbox_messages: 0,
+            outbox_bytes: 0,
+            stall_limit: Duration::ZERO,
+            shutdown_grace: Duration::ZERO,
+        },
+    }
+}
