@@ -17,9 +17,11 @@
 //! | `faults`, `faults/*` | what can go wrong, one file each |
 //! | `checks`, `checks/*` | what must hold, one file each |
 //! | `log` | what is remembered of a run |
+//! | `canary` | bugs on purpose, which the checks must find |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
+pub mod canary;
 pub mod checks;
 mod dice;
 mod faults;
