@@ -6,7 +6,7 @@ use edgehub_sim::{LogKind, canary, run};
 use std::panic;
 
 /// Each bug must be found by one of so many seeds, from 0 on …
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 100;
 /// … of so many minutes each.
 const MINUTES: u64 = 2;
 
