@@ -18,6 +18,7 @@
 //! | `checks`, `checks/*` | what must hold, one file each |
 //! | `log` | what is remembered of a run |
 //! | `canary` | bugs on purpose, which the checks must find |
+//! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
@@ -27,6 +28,7 @@ mod dice;
 mod faults;
 pub mod fuzz;
 mod log;
+pub mod museum;
 mod plan;
 mod queue;
 mod run;

@@ -1,5 +1,8 @@
 //! The simulator's command line.
 
+#[path = "cli/museum.rs"]
+mod museum;
+
 use clap::{Parser, Subcommand};
 use edgehub_sim::{Failure, LogKind, Report, run, twice};
 use std::process::ExitCode;
@@ -35,6 +38,8 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         minutes: u64,
     },
+    /// Plays the known defects of the original hub, with a model of it and with ours
+    Museum(museum::Arguments),
     /// Runs one seed twice and compares the two runs byte for byte
     Meta {
         /// Which seed
@@ -48,6 +53,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Museum(arguments) => return museum(&arguments),
         Command::Swarm { seeds, minutes, first_seed } => swarm(first_seed, seeds, minutes),
         Command::Run { seed, minutes } => {
             let (outcome, log) = run(seed, minutes, LogKind::Transitions);
@@ -61,6 +67,20 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             println!("FAILED {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn museum(arguments: &museum::Arguments) -> ExitCode {
+    match museum::run(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            println!("FAILED a scene does not show its defect, or ours has it");
+            ExitCode::FAILURE
+        }
+        Err(what) => {
+            println!("FAILED {what}");
             ExitCode::FAILURE
         }
     }
