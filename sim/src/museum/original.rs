@@ -54,7 +54,7 @@ enum Writer {
     /// It waits for a message.
     Idle,
     /// It has one, and waits for the rate limit.
-    Limited(Message),
+    Limited { message: Message, module: usize },
     /// It has written a request, and is about to remember who asked.
     Written { msg_id: String, module: usize },
 }

@@ -10,7 +10,7 @@ const MAY_USE: [(&str, &[&str]); 5] = [
     ("edgehub-core", &[]),
     ("edgehub", &["edgehub-core"]),
     ("edgehub-sim", &["edgehub-core"]),
-    ("edgehub-fuzz", &["edgehub-core", "edgehub-sim"]),
+    ("edgehub-fuzz", &["edgehub-core", "edgehub-sim", "edgehub"]),
     ("edgehub-tests", &["edgehub-core", "edgehub", "edgehub-sim"]),
 ];
 

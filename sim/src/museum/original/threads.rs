@@ -24,7 +24,7 @@ impl Original {
 
     /// When something will happen by itself.
     pub(super) fn next_moment(&self) -> Option<Instant> {
-        let limited = self.links.iter().any(|link| matches!(link.writer, Some(Writer::Limited(_))));
+        let limited = self.links.iter().any(|link| matches!(link.writer, Some(Writer::Limited { .. })));
         let token = TOKEN.saturating_sub(self.tokens).div_ceil(RATE);
         let token_at = limited.then(|| self.tokens_at + Duration::from_micros(token));
         let beats = self.links.iter().filter_map(|link| link.keepalive_at);
@@ -110,9 +110,9 @@ impl Original {
                     false
                 }
             },
-            Some(Writer::Limited(message)) => {
+            Some(Writer::Limited { message, module }) => {
                 let before = self.refill();
-                self.limit(at, META, message);
+                self.limit(at, module, message);
                 before >= TOKEN
             }
             Some(Writer::Written { msg_id, module }) => {
@@ -134,7 +134,7 @@ impl Original {
     /// A writer has a message: it waits for a token, and everything behind it waits with it.
     fn limit(&mut self, at: usize, module: usize, message: Message) {
         if self.refill() < TOKEN {
-            self.links[at].writer = Some(Writer::Limited(message));
+            self.links[at].writer = Some(Writer::Limited { message, module });
             return;
         }
         self.tokens -= TOKEN;
