@@ -97,7 +97,7 @@ fn node_name(controller: &Section<'_>, in_url: Option<String>) -> Option<String>
 }
 
 fn check_addresses(section: &Section<'_>, lane: Lane, used: &LaneConfig, project: &str, node: Option<&str>) {
-    if used.addresses.is_empty() && section.is_blank("url") {
+    if used.addresses.is_empty() && (section.is_blank("url") || section.is_empty_list("url")) {
         let form = match lane {
             Lane::WebSocket => "wss://HOST:PORT/PROJECT/NODE/events",
             Lane::Quic => "HOST:PORT",
