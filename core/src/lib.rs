@@ -28,6 +28,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg_attr(not(feature = "canaries"), doc(hidden))]
+pub mod canary;
 pub mod cloud;
 pub mod config;
 pub mod hub;

@@ -25,10 +25,13 @@ use serde_json::Value;
 mod classic;
 mod edgecore;
 mod extension;
+mod fuzz;
 mod problem;
 mod reader;
 
 pub use extension::HubConfig;
+#[doc(hidden)]
+pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};
 
 use crate::tls::ClientFiles;

@@ -3,14 +3,18 @@
 //! A check sees what the hub was told and what it answered, keeps a small model of its own, and says what is wrong.
 //! The checks know nothing of the world: the fuzz targets use the same ones.
 
+mod answers;
+mod backoff;
 mod books;
 mod cloud;
 mod confirmation;
 mod deadline;
 mod heartbeat;
 mod link;
+mod rate;
 mod reading;
 mod requests;
+mod told;
 
 pub use cloud::CloudChecks;
 
@@ -74,6 +78,10 @@ impl EdgeChecks {
                 Box::new(heartbeat::Heartbeat::new(config)),
                 Box::new(reading::Reading::default()),
                 Box::new(requests::Requests::new(config)),
+                Box::new(answers::Answers::new(config)),
+                Box::new(backoff::Backoff::new(config)),
+                Box::new(rate::RateLimit::new(config)),
+                Box::new(told::Told::default()),
             ],
             confirmation: Confirmation::default(),
         }

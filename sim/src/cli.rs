@@ -4,6 +4,7 @@
 
 mod exhaustive;
 mod meta;
+mod museum;
 mod run;
 mod storm;
 mod swarm;
@@ -43,6 +44,7 @@ commands! {
     Meta = meta,
     Exhaustive = exhaustive,
     Storm = storm,
+    Museum = museum,
 }
 
 /// Reads the command line and does what it says.

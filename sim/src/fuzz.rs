@@ -3,10 +3,14 @@
 
 mod cloud_session;
 mod frame;
+mod json;
+mod scenario;
 mod session;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
+pub use json::json;
+pub use scenario::scenario;
 pub use session::session;
 
 #[cfg(test)]
@@ -30,6 +34,16 @@ mod tests {
     #[test]
     fn the_corpus_of_frame_holds() {
         check("frame", super::frame);
+    }
+
+    #[test]
+    fn the_corpus_of_json_holds() {
+        check("json", super::json);
+    }
+
+    #[test]
+    fn the_corpus_of_scenario_holds() {
+        check("scenario", super::scenario);
     }
 
     #[test]

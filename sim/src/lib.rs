@@ -19,15 +19,19 @@
 //! | `log` | what is remembered of a run |
 //! | `exhaustive` | every short history of one hub, and the picture of the link's life |
 //! | `storm` | one restart of a cloud, seen by all its nodes |
+//! | `canary` | bugs on purpose, which the checks must find |
+//! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
+pub mod canary;
 pub mod checks;
 mod dice;
 pub mod exhaustive;
 mod faults;
 pub mod fuzz;
 mod log;
+pub mod museum;
 mod plan;
 mod queue;
 mod run;

@@ -3,6 +3,7 @@
 //! A fixed wait lets every node of a restarted cloud come back in the same second (defect D5); a wait drawn evenly
 //! from the whole range spreads them over it.
 
+use crate::canary::{Canary, Planted};
 use crate::config::Config;
 use crate::limits::BACKOFF_FLOOR;
 use crate::rng::Rng;
@@ -19,13 +20,22 @@ impl Backoff {
     ///
     /// A link that lives shorter than the configured stable time counts as a failed attempt: CloudHub lets a node in
     /// and drops it at once when it is overloaded.
-    pub(super) fn after(&mut self, lived: Option<Duration>, config: &Config, rng: &mut Rng) -> Duration {
-        if lived.is_some_and(|lived| lived >= config.stable_after) {
+    pub(super) fn after(
+        &mut self,
+        lived: Option<Duration>,
+        config: &Config,
+        rng: &mut Rng,
+        planted: Planted,
+    ) -> Duration {
+        let held = lived.is_some_and(|lived| lived >= config.stable_after);
+        if held && !planted.is(Canary::BackoffNeverResets) {
             self.failures = 0;
         }
         let range = config.backoff_base.saturating_mul(1 << self.failures.min(20)).min(config.backoff_max);
         self.failures = self.failures.saturating_add(1);
-        rng.between(BACKOFF_FLOOR, range.max(BACKOFF_FLOOR))
+        let floor = if planted.is(Canary::BackoffFloorIgnored) { Duration::ZERO } else { BACKOFF_FLOOR };
+        let longest = range.max(BACKOFF_FLOOR);
+        rng.between(if planted.is(Canary::JitterMissing) { longest } else { floor }, longest)
     }
 }
 
@@ -36,8 +46,9 @@ mod tests {
     /// The longest and the shortest of many waits after so many failures in a row.
     fn check(failures: u32, longest: Duration) {
         let (config, mut rng) = (Config::default(), Rng::new(1));
-        let waits: std::vec::Vec<_> =
-            (0..2000).map(|_| Backoff { failures }.after(None, &config, &mut rng)).collect();
+        let waits: std::vec::Vec<_> = (0..2000)
+            .map(|_| Backoff { failures }.after(None, &config, &mut rng, Planted::default()))
+            .collect();
         assert!(waits.iter().all(|wait| (BACKOFF_FLOOR..=longest).contains(wait)));
         assert!(*waits.iter().max().unwrap() > longest.mul_f64(0.99), "the whole range is used");
         assert!(*waits.iter().min().unwrap() < BACKOFF_FLOOR + longest.mul_f64(0.01));
@@ -55,10 +66,12 @@ mod tests {
     #[test]
     fn only_a_stable_link_resets() {
         let (config, mut rng) = (Config::default(), Rng::new(1));
-        let mut backoff = Backoff { failures: 5 };
-        backoff.after(Some(config.stable_after - Duration::from_micros(1)), &config, &mut rng);
-        assert_eq!(backoff.failures, 6);
-        backoff.after(Some(config.stable_after), &config, &mut rng);
-        assert_eq!(backoff.failures, 1);
+        let mut failures_after = |lived| {
+            let mut backoff = Backoff { failures: 5 };
+            backoff.after(Some(lived), &config, &mut rng, Planted::default());
+            backoff.failures
+        };
+        assert_eq!(failures_after(config.stable_after - Duration::from_micros(1)), 6);
+        assert_eq!(failures_after(config.stable_after), 1);
     }
 }

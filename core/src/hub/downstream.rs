@@ -5,6 +5,7 @@ use super::modules::Delivery;
 use super::route::{Decision, Receiver, decide};
 use super::sync_keeper::Waiter;
 use super::{Direction, DropReason, Hub, LinkEnd, Note, Output, SyncOutcome};
+use crate::canary::Canary;
 use crate::message::{Content, Draft, Message, operation};
 use crate::violation::Violation;
 use alloc::format;
@@ -16,8 +17,9 @@ impl Hub {
         if message.is_link_control() {
             return self.answer_link_control(&message);
         }
-        let answered =
-            if message.is_response() { self.sync_keeper.end(message.parent_msg_id()) } else { None };
+        let too_fast = self.planted.is(Canary::WaiterLate) && self.in_flight.messages > 0;
+        let answers = message.is_response() && !too_fast;
+        let answered = if answers { self.sync_keeper.end(message.parent_msg_id()) } else { None };
         if let Some(waiter) = &answered {
             self.note(Note::SyncEnded {
                 msg_id: waiter.request.msg_id().into(),
@@ -31,7 +33,10 @@ impl Hub {
         let Decision { waiter_first, receiver } =
             decide(profile, message.group(), message.source(), message.is_response());
         match answered {
-            Some(waiter) if waiter_first => self.deliver_answer(waiter.module, message),
+            Some(waiter) if waiter_first => {
+                let stranger = self.modules.first().filter(|_| self.planted.is(Canary::AnswerToStranger));
+                self.deliver_answer(stranger.unwrap_or(waiter.module), message);
+            }
             waiter => self.deliver_by_table(receiver, message, waiter.map(|waiter| waiter.module)),
         }
     }
@@ -108,6 +113,9 @@ impl Hub {
 
     pub(super) fn dropped_down(&mut self, message: &Message, reason: DropReason) {
         self.account.down.drop_one(reason);
+        if self.planted.is(Canary::DropUntold) {
+            return;
+        }
         self.note(Note::Dropped { direction: Direction::Down, msg_id: message.msg_id().into(), reason });
     }
 
@@ -138,6 +146,9 @@ impl Hub {
     /// Tells a requester that no answer will come.
     pub(super) fn sync_ended(&mut self, waiter: Waiter, outcome: SyncOutcome) {
         self.note(Note::SyncEnded { msg_id: waiter.request.msg_id().into(), outcome });
+        if self.planted.is(Canary::TimeoutUntold) && outcome == SyncOutcome::Timeout {
+            return;
+        }
         let why = match outcome {
             SyncOutcome::Rejected(reason) => format!("rejected: {reason}"),
             _ => "timeout: the cloud did not answer in time".into(),

@@ -6,6 +6,7 @@ use super::link::{LinkChange, LinkState};
 use super::outbox::Bounds;
 use super::route::CONNECT_INFO_GROUPS;
 use super::{DropReason, Hub, LinkEnd, LinkEvent, Note, Output, SyncOutcome};
+use crate::canary::Canary;
 use crate::message::{Content, Draft, operation};
 
 impl Hub {
@@ -28,7 +29,8 @@ impl Hub {
     /// An event of a link. One that is not the current link changes nothing.
     pub(super) fn link_event(&mut self, epoch: LinkEpoch, event: LinkEvent) {
         let current = matches!(self.state, LinkState::Opening | LinkState::Up | LinkState::Draining);
-        if epoch != self.epoch || !current {
+        let stale = epoch != self.epoch && !self.planted.is(Canary::EpochUnchecked);
+        if stale || !current {
             return self.note(Note::StaleLinkEvent { epoch });
         }
         match (event, self.state.is_open()) {
@@ -56,6 +58,9 @@ impl Hub {
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
         self.send_keepalive();
         self.publish_connect_info("cloud_connected");
+        if self.planted.is(Canary::ConnectInfoTwice) {
+            self.publish_connect_info("cloud_connected");
+        }
     }
 
     /// The link could not be opened, or not in time.
@@ -89,6 +94,12 @@ impl Hub {
 
     /// Puts back what belonged to the link; returns how much was unconfirmed.
     fn link_ended(&mut self) -> usize {
+        if self.planted.is(Canary::WriteAfterClose)
+            && let Some(lane) = self.outbox.next_lane()
+            && let Some(entry) = self.outbox.pop(lane)
+        {
+            self.write(entry);
+        }
         let unconfirmed = self.outbox.unconfirmed();
         self.paused = None;
         self.barrier_at = None;
@@ -101,7 +112,7 @@ impl Hub {
 
     fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
         let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
-        let wait = self.backoff.after(lived, &self.config, &mut self.rng);
+        let wait = self.backoff.after(lived, &self.config, &mut self.rng, self.planted);
         self.state_ends = Some(self.now.mono + wait);
         self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });
     }

@@ -60,6 +60,11 @@ impl Modules {
         self.names.get(name).copied()
     }
 
+    /// The module with the lowest number.
+    pub(super) fn first(&self) -> Option<ModuleId> {
+        self.joined.keys().next().copied()
+    }
+
     /// The `at`-th module of a group, in the order in which they joined.
     pub(super) fn member(&self, group: &str, at: usize) -> Option<ModuleId> {
         self.groups.get(group)?.get(at).copied()

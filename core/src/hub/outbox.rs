@@ -6,6 +6,7 @@
 //! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
 
 use super::sync_keeper::WaitId;
+use crate::canary::{Canary, Planted};
 use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
@@ -47,6 +48,7 @@ pub(super) struct Outbox {
     pings: VecDeque<(u64, u64)>,
     bytes: usize,
     bounds: Bounds,
+    planted: Planted,
 }
 
 impl Outbox {
@@ -58,7 +60,13 @@ impl Outbox {
             pings: VecDeque::new(),
             bytes: 0,
             bounds,
+            planted: Planted::default(),
         }
+    }
+
+    #[cfg(feature = "canaries")]
+    pub(super) fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
     }
 
     pub(super) fn set_bounds(&mut self, bounds: Bounds) {
@@ -163,12 +171,15 @@ impl Outbox {
     /// leave pongs out. Returns how many messages it confirmed, or `None` when no ping up to this one is on its way.
     pub(super) fn confirm(&mut self, number: u64) -> Option<u64> {
         let at = self.pings.partition_point(|&(ping, _)| ping <= number).checked_sub(1)?;
-        let (_, written) = self.pings[at];
+        let (_, before) = self.pings[at];
+        let written = if self.planted.is(Canary::PongConfirmsAll) { self.written } else { before };
         self.pings.drain(..=at);
         let first = self.written - self.unconfirmed.len() as u64;
         let confirmed = written.saturating_sub(first);
         for entry in self.unconfirmed.drain(..confirmed as usize) {
-            self.bytes -= entry.message.bytes();
+            if !self.planted.is(Canary::BytesForgotten) {
+                self.bytes -= entry.message.bytes();
+            }
         }
         Some(confirmed)
     }
@@ -177,6 +188,9 @@ impl Outbox {
     /// another link.
     pub(super) fn link_lost(&mut self) -> VecDeque<Entry> {
         self.pings.clear();
+        if self.planted.is(Canary::OrderSwapped) {
+            self.unconfirmed.make_contiguous().reverse();
+        }
         while let Some(entry) = self.unconfirmed.pop_back() {
             self.lanes[entry.lane as usize].push_front(entry);
         }

@@ -3,6 +3,7 @@
 use super::link::LinkState;
 use super::outbox::Lane;
 use super::{Hub, LinkEnd, Note, SyncOutcome};
+use crate::canary::Canary;
 use crate::time::Instant;
 
 /// What a deadline is for.
@@ -71,7 +72,8 @@ impl Hub {
             return None;
         }
         // While reading is paused, nobody can hear the peer: silence proves nothing.
-        let lost = if self.paused.is_some() { None } else { self.keepalive.lost_at(&self.config) };
+        let unread = self.paused.is_some() && !self.planted.is(Canary::PausedCalledSilent);
+        let lost = if unread { None } else { self.keepalive.lost_at(&self.config) };
         [
             lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
             Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),

@@ -5,6 +5,7 @@ use super::link::LinkState;
 use super::outbox::{Entry, Lane};
 use super::route::is_for_the_cloud;
 use super::{Direction, DropReason, Hub, Note, Output, SyncOutcome};
+use crate::canary::Canary;
 use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use crate::message::{Content, Draft, Message, operation};
 use core::time::Duration;
@@ -57,6 +58,9 @@ impl Hub {
 
     fn enqueue(&mut self, entry: Entry) {
         for room in self.outbox.push(entry) {
+            if self.planted.is(Canary::OldestUnbooked) {
+                continue;
+            }
             self.dropped_up(&room.message, DropReason::OutboxFull);
             if let Some(wait) = room.wait
                 && let Some(waiter) = self.sync_keeper.end_wait(room.message.msg_id(), wait)
@@ -86,7 +90,7 @@ impl Hub {
                 self.dropped_up(&expired.message, DropReason::RequestExpired);
                 continue;
             }
-            if lane == Lane::Bulk && !self.throttle.take(self.now.mono) {
+            if self.is_throttled(lane) && !self.throttle.take(self.now.mono) {
                 break;
             }
             let Some(entry) = self.outbox.pop(lane) else { break };
@@ -94,11 +98,21 @@ impl Hub {
         }
     }
 
-    fn write(&mut self, entry: Entry) {
+    /// Acknowledgements and keepalives are exempt (defect D8).
+    fn is_throttled(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Transient => false,
+            Lane::Control => self.planted.is(Canary::AcknowledgementsThrottled),
+            Lane::Bulk => !self.planted.is(Canary::BulkExempt),
+        }
+    }
+
+    /// Puts a message on the link.
+    pub(super) fn write(&mut self, entry: Entry) {
         self.in_flight.messages += 1;
         self.in_flight.bytes += entry.message.bytes();
         self.outputs.push_back(Output::Write { epoch: self.epoch, message: entry.message.clone() });
-        if entry.lane == Lane::Transient {
+        if entry.lane == Lane::Transient || self.planted.is(Canary::WrittenIsForgotten) {
             self.account.up.settled += 1;
         } else {
             self.outbox.written(entry);
@@ -142,8 +156,9 @@ impl Hub {
 
     /// The keepalive message that CloudHub waits for.
     pub(super) fn send_keepalive(&mut self) {
-        self.keepalive.beat(self.now.mono, &self.config);
-        if self.outbox.holds_keepalive() {
+        let burst = self.planted.is(Canary::HeartbeatBurst);
+        self.keepalive.beat(if burst { self.keepalive.heartbeat_at() } else { self.now.mono }, &self.config);
+        if self.outbox.holds_keepalive() && !self.planted.is(Canary::HeartbeatBurst) {
             // The link is stuck: one keepalive says as much as many.
             return;
         }

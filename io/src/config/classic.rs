@@ -90,14 +90,14 @@ fn node_name(controller: &Section<'_>, in_url: Option<String>) -> Option<String>
         controller.warn_at("node-id", format!("{node:?}, but the url names the node {other:?}"));
     }
     let name = configured.or(in_url);
-    if name.is_none() && !controller.has_any(&["node-id"]) {
+    if name.is_none() && controller.is_blank("node-id") {
         controller.problem_at("node-id", "expected the node's name, found nothing");
     }
     name
 }
 
 fn check_addresses(section: &Section<'_>, lane: Lane, used: &LaneConfig, project: &str, node: Option<&str>) {
-    if used.addresses.is_empty() && !section.has_any(&["url"]) {
+    if used.addresses.is_empty() && (section.is_blank("url") || section.is_empty_list("url")) {
         let form = match lane {
             Lane::WebSocket => "wss://HOST:PORT/PROJECT/NODE/events",
             Lane::Quic => "HOST:PORT",

@@ -82,6 +82,20 @@ impl<'a> Section<'a> {
         keys.iter().any(|key| self.value(key).is_some())
     }
 
+    /// Whether a key says nothing: it is absent, or a text without anything in it.
+    pub(super) fn is_blank(&self, key: &'static str) -> bool {
+        match self.value(key) {
+            None => true,
+            Some(Value::String(text)) => text.split(',').all(|part| part.trim().is_empty()),
+            Some(_) => false,
+        }
+    }
+
+    /// Whether a key is a list of nothing.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        matches!(self.value(key), Some(Value::Array(items)) if items.is_empty())
+    }
+
     /// A section within this one; an absent one reads as all defaults.
     pub(super) fn section(&self, key: &'static str) -> Section<'a> {
         Section::new(self.path_of(key), self.value(key), self.report)

@@ -425,3 +425,17 @@ proptest! {
         prop_assert_eq!(config.websocket.addresses, vec![format!("wss://192.0.2.1:{port}")]);
     }
 }
+
+/// A key that is there and says nothing is as good as one that is not there.
+#[test]
+fn blank_keys_of_the_classic_dialect_are_told() {
+    let file = |url: &str, node: &str| {
+        format!("edgehub: {{websocket: {{url: {url}}}, controller: {{node-id: {node}}}}}")
+    };
+    let no_url = "edgehub.websocket.url: expected wss://HOST:PORT/PROJECT/NODE/events, found nothing";
+    for url in ["''", "','", "[]", "!"] {
+        check_bad(&file(url, "edge-1"), &[no_url]);
+    }
+    let no_node = "edgehub.controller.node-id: expected the node's name, found nothing";
+    check_bad(&file("wss://192.0.2.1:10000", "' '"), &[no_node]);
+}

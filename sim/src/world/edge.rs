@@ -3,6 +3,7 @@
 use super::module::Module;
 use super::network::{Frame, LinkId, Side, Way};
 use super::{Event, World, wall};
+use crate::canary;
 use crate::checks::{EdgeChecks, Outcome};
 use crate::dice::Dice;
 use crate::plan::Plan;
@@ -31,7 +32,7 @@ impl Edge {
     pub(super) fn new(node: usize, plan: &Plan, dice: &mut Dice) -> Edge {
         Edge {
             name: NodeName::from(&*format!("edge-{node}")),
-            hub: Hub::new(plan.edge.clone(), dice.seed(), wall(Instant(0), 0)),
+            hub: canary::hub(plan.edge.clone(), dice.seed(), wall(Instant(0), 0)),
             modules: Module::all(),
             link: None,
             asleep_until: Instant(0),

@@ -10,7 +10,7 @@ const MAY_USE: [(&str, &[&str]); 5] = [
     ("edgehub-core", &[]),
     ("edgehub", &["edgehub-core"]),
     ("edgehub-sim", &["edgehub-core"]),
-    ("edgehub-fuzz", &["edgehub-core", "edgehub-sim"]),
+    ("edgehub-fuzz", &["edgehub-core", "edgehub-sim", "edgehub"]),
     ("edgehub-tests", &["edgehub-core", "edgehub", "edgehub-sim"]),
 ];
 
@@ -20,8 +20,7 @@ const CORE_MAY_USE: [&str; 5] = ["bytes", "bytestring", "serde", "serde_json", "
 /// Nobody here depends on these: there is one runtime, one TLS and one WebSocket library.
 const NOBODY_USES: [&str; 6] = ["tokio", "async-std", "native-tls", "openssl", "tokio-tungstenite", "hyper"];
 
-/// The dependencies of each package: name, and whether it is for tests only.
-fn dependencies(manifest: &Path) -> BTreeMap<String, BTreeSet<(String, bool)>> {
+fn packages(manifest: &Path) -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--manifest-path"])
         .arg(manifest)
@@ -29,9 +28,13 @@ fn dependencies(manifest: &Path) -> BTreeMap<String, BTreeSet<(String, bool)>> {
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// The dependencies of each package: name, and whether it is for tests only.
+fn dependencies(manifest: &Path) -> BTreeMap<String, BTreeSet<(String, bool)>> {
     let text = |value: &Value| value.as_str().unwrap().to_string();
-    packages
+    packages(manifest)
         .iter()
         .map(|package| {
             let dependencies = package["dependencies"].as_array().unwrap();
@@ -70,6 +73,19 @@ fn the_core_touches_nothing() {
     let packages = every_package();
     for (used, only_in_tests) in &packages["edgehub-core"] {
         assert!(*only_in_tests || CORE_MAY_USE.contains(&used.as_str()), "the core must not use {used}");
+    }
+}
+
+/// Bugs on purpose are for one test, which asks for them by name: no package asks for them by itself.
+#[test]
+fn nobody_has_bugs_on_purpose() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let is_bugs = |feature: &Value| feature.as_str().is_some_and(|feature| feature.contains("canaries"));
+    let asks = |list: &Value| list.as_array().is_some_and(|list| list.iter().any(is_bugs));
+    for package in packages(&root.join("Cargo.toml")).iter().chain(&packages(&root.join("fuzz/Cargo.toml"))) {
+        let mut dependencies = package["dependencies"].as_array().unwrap().iter();
+        assert!(!asks(&package["features"]["default"]), "{} has bugs by default", package["name"]);
+        assert!(!dependencies.any(|used| asks(&used["features"])), "{} asks for bugs", package["name"]);
     }
 }
 

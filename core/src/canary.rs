@@ -1,0 +1,107 @@
+//! Bugs on purpose: a simulator that cannot find these proves nothing.
+//!
+//! Each variant is a mistake that a hub of this kind can make, planted at its place in the code as one `if`. They exist
+//! with the cargo feature `canaries` only, one at a time, in a hub that was told so with `Hub::with_canary`. Without
+//! the feature there is nothing to switch on: the question is a constant `false`, and nothing of it is compiled.
+
+/// One planted bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Canary {
+    /// The waiter is registered once its request is flushed: a faster answer finds nobody (defect D1).
+    WaiterLate,
+    /// An event is taken for one of the present link, whatever link it is of (defect D6).
+    EpochUnchecked,
+    /// What arrives counts before the deadlines that have come: an answer at its deadline is in time.
+    AnswerAtDeadline,
+    /// What makes room in a full outbox is thrown away without a word in the books (defect D3).
+    OldestUnbooked,
+    /// What is dropped on the way down is booked, and nobody is told.
+    DropUntold,
+    /// A pong confirms everything written so far, not what was written before its ping.
+    PongConfirmsAll,
+    /// What a lost link leaves unconfirmed is sent again back to front.
+    OrderSwapped,
+    /// Modules hear twice that the link is up.
+    ConnectInfoTwice,
+    /// The wait between two attempts may be nothing at all.
+    BackoffFloorIgnored,
+    /// A link that held does not put the backoff back to its base.
+    BackoffNeverResets,
+    /// The wait is always the whole range: all nodes come back at once (defect D5).
+    JitterMissing,
+    /// Bulk is exempt from the rate limit as acknowledgements are.
+    BulkExempt,
+    /// Acknowledgements wait for the rate limit as bulk does (defect D8).
+    AcknowledgementsThrottled,
+    /// After a long sleep every keepalive that was missed is made up for.
+    HeartbeatBurst,
+    /// A link that nobody reads is called silent (defect D11).
+    PausedCalledSilent,
+    /// Confirmed messages go on taking room in the outbox.
+    BytesForgotten,
+    /// An answer goes to the first module there is, not to the one that asked (defect D7).
+    AnswerToStranger,
+    /// A request's time is over, and its module is not told.
+    TimeoutUntold,
+    /// The first message that is queued when a link ends is still written to it.
+    WriteAfterClose,
+    /// What is written is taken for confirmed: a lost link loses it (defect D2).
+    WrittenIsForgotten,
+}
+
+impl Canary {
+    /// All of them.
+    pub const ALL: [Canary; 20] = [
+        Canary::WaiterLate,
+        Canary::EpochUnchecked,
+        Canary::AnswerAtDeadline,
+        Canary::OldestUnbooked,
+        Canary::DropUntold,
+        Canary::PongConfirmsAll,
+        Canary::OrderSwapped,
+        Canary::ConnectInfoTwice,
+        Canary::BackoffFloorIgnored,
+        Canary::BackoffNeverResets,
+        Canary::JitterMissing,
+        Canary::BulkExempt,
+        Canary::AcknowledgementsThrottled,
+        Canary::HeartbeatBurst,
+        Canary::PausedCalledSilent,
+        Canary::BytesForgotten,
+        Canary::AnswerToStranger,
+        Canary::TimeoutUntold,
+        Canary::WriteAfterClose,
+        Canary::WrittenIsForgotten,
+    ];
+}
+
+/// The bug that a hub was given, if any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Planted {
+    #[cfg(feature = "canaries")]
+    canary: Option<Canary>,
+}
+
+impl Planted {
+    /// Whether this bug is there.
+    #[cfg(not(feature = "canaries"))]
+    #[inline(always)]
+    pub(crate) const fn is(self, _: Canary) -> bool {
+        false
+    }
+
+    /// Whether this bug is there.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn is(self, canary: Canary) -> bool {
+        self.canary == Some(canary)
+    }
+}
+
+#[cfg(feature = "canaries")]
+impl crate::Hub {
+    /// The same hub with a bug.
+    pub fn with_canary(mut self, canary: Canary) -> crate::Hub {
+        self.plant(Planted { canary: Some(canary) });
+        self
+    }
+}

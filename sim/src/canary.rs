@@ -1,0 +1,51 @@
+//! Bugs on purpose: every hub of the world is made here, sound, or with the bug that a test has planted.
+//!
+//! With the cargo feature `canaries`, and only then, [`with`] gives every hub of a run one
+//! [`Canary`](edgehub_core::canary::Canary). The bug belongs to the thread, so that nothing of the world has to carry
+//! it about.
+
+use edgehub_core::{Config, Hub, Now};
+
+/// A hub; see [`Hub::new`].
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn hub(config: Config, seed: u64, now: Now) -> Hub {
+    Hub::new(config, seed, now)
+}
+
+/// A hub, with the planted bug if there is one.
+#[cfg(feature = "canaries")]
+pub(crate) fn hub(config: Config, seed: u64, now: Now) -> Hub {
+    let hub = Hub::new(config, seed, now);
+    match planted::PLANTED.get() {
+        Some(canary) => hub.with_canary(canary),
+        None => hub,
+    }
+}
+
+#[cfg(feature = "canaries")]
+pub use planted::with;
+
+#[cfg(feature = "canaries")]
+mod planted {
+    use edgehub_core::canary::Canary;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static PLANTED: Cell<Option<Canary>> = const { Cell::new(None) };
+    }
+
+    /// Every hub that `body` makes on this thread has the bug.
+    pub fn with<T>(canary: Canary, body: impl FnOnce() -> T) -> T {
+        let _uproot = Uproot(PLANTED.replace(Some(canary)));
+        body()
+    }
+
+    /// Puts back what was planted before, also when the body panics.
+    struct Uproot(Option<Canary>);
+
+    impl Drop for Uproot {
+        fn drop(&mut self) {
+            PLANTED.set(self.0);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What modules send leaves no faster than the rate limit allows in any stretch of time; answers and acknowledgements
+//! never wait for it (defect D8).
+
+use super::{Check, Outcome, Step};
+use edgehub_core::config::Rate;
+use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
+use edgehub_core::message::operation;
+use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
+use std::collections::BTreeSet;
+
+/// Parts of a token.
+const TOKEN: u128 = 1_000_000;
+
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    rate: Option<Rate>,
+    level: u128,
+    at: Instant,
+    /// Control messages that were sent and not written.
+    control: BTreeSet<String>,
+    messages: usize,
+    bytes: usize,
+}
+
+impl RateLimit {
+    pub(super) fn new(config: &Config) -> RateLimit {
+        RateLimit {
+            rate: of(config),
+            level: full(of(config)),
+            at: Instant(0),
+            control: BTreeSet::new(),
+            messages: 0,
+            bytes: 0,
+        }
+    }
+
+    fn input(&mut self, step: &Step<'_>) {
+        match step.input {
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if is_control(message) => {
+                self.control.insert(message.msg_id().to_string());
+            }
+            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
+                if *epoch == step.hub.epoch() =>
+            {
+                self.messages = self.messages.saturating_sub(*messages);
+                self.bytes = self.bytes.saturating_sub(*bytes);
+            }
+            Input::Reconfigure(config) if of(config) != self.rate => {
+                (self.rate, self.level) = (of(config), full(of(config)));
+            }
+            _ => {}
+        }
+    }
+
+    fn written(&mut self, message: &Message) -> Outcome {
+        self.messages += 1;
+        self.bytes += message.bytes();
+        if is_control(message) {
+            self.control.remove(message.msg_id());
+            return Ok(());
+        }
+        if self.rate.is_none() {
+            return Ok(());
+        }
+        match self.level.checked_sub(TOKEN) {
+            Some(level) => self.level = level,
+            None => return Err(format!("{} leaves without a token", message.msg_id())),
+        }
+        Ok(())
+    }
+}
+
+/// The rate as the hub takes it: nothing per second is no limit.
+fn of(config: &Config) -> Option<Rate> {
+    config.rate.filter(|rate| rate.per_second > 0)
+}
+
+fn full(rate: Option<Rate>) -> u128 {
+    rate.map_or(0, |rate| u128::from(rate.burst.max(1)) * TOKEN)
+}
+
+fn is_control(message: &Message) -> bool {
+    message.is_response() || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE)
+}
+
+impl Check for RateLimit {
+    fn name(&self) -> &'static str {
+        "rate limit"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let now = step.now.mono.max(self.at);
+        if let Some(rate) = self.rate {
+            let refill = now.since(self.at).as_micros() * u128::from(rate.per_second);
+            self.level = (self.level + refill).min(full(self.rate));
+        }
+        self.at = now;
+        self.input(step);
+        for output in step.outputs {
+            match output {
+                Output::Write { message, .. } => self.written(message)?,
+                Output::Note(Note::Dropped { msg_id, .. }) => {
+                    self.control.remove(&**msg_id);
+                }
+                Output::Note(Note::LinkUp { .. }) => (self.messages, self.bytes) = (0, 0),
+                _ => {}
+            }
+        }
+        let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
+        match self.control.first() {
+            Some(id) if open && step.hub.link_state().is_open() => {
+                Err(format!("{id} is an answer, waits, and could leave"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

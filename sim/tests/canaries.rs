@@ -1,0 +1,50 @@
+//! Bugs on purpose in the core: the simulator must find each of them. Run it with
+//! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
+
+use edgehub_core::canary::Canary;
+use edgehub_sim::{LogKind, canary, run};
+use std::panic;
+
+/// Each bug must be found by one of so many seeds, from 0 on …
+const SEEDS: u64 = 100;
+/// … of so many minutes each.
+const MINUTES: u64 = 2;
+
+/// What is wrong in a run with this bug; a panic of the core counts.
+fn found(bug: Canary, seed: u64) -> Option<String> {
+    let outcome = panic::catch_unwind(|| canary::with(bug, || run(seed, MINUTES, LogKind::Nothing).0));
+    match outcome {
+        Ok(outcome) => outcome.err().map(|failure| failure.to_string()),
+        Err(panicked) => Some(match panicked.downcast_ref::<String>() {
+            Some(message) => format!("panic: {message}"),
+            None => String::from("panic"),
+        }),
+    }
+}
+
+#[test]
+fn canaries_are_found() {
+    let mut missed = Vec::new();
+    for bug in Canary::ALL {
+        match (0..SEEDS).find_map(|seed| Some((seed, found(bug, seed)?))) {
+            Some((seed, what)) => {
+                let what = what.lines().next().unwrap_or_default();
+                println!("{bug:?}: seed {seed} of {SEEDS}: {what}");
+            }
+            None => {
+                println!("{bug:?}: not found");
+                missed.push(bug);
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{SEEDS} seeds of {MINUTES} minutes do not find {missed:?}");
+}
+
+/// The feature alone changes nothing: without a bug the same seeds hold.
+#[test]
+fn nothing_is_found_where_nothing_is_planted() {
+    for seed in 0..SEEDS {
+        let outcome = run(seed, MINUTES, LogKind::Nothing).0;
+        assert!(outcome.is_ok(), "{outcome:?}");
+    }
+}
