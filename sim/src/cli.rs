@@ -2,7 +2,6 @@
 //!
 //! A new subcommand is a file in `cli`, a `mod` line and a line in the list below.
 
-mod meta;
 mod run;
 mod swarm;
 
@@ -38,7 +37,6 @@ macro_rules! commands {
 commands! {
     Swarm = swarm,
     Run = run,
-    Meta = meta,
 }
 
 /// Reads the command line and does what it says.

@@ -22,7 +22,14 @@ pub(super) fn run(Arguments { seeds, minutes, first_seed }: Arguments) -> Comman
     let started = Instant::now();
     let mut sum = Report::default();
     for seed in first_seed..first_seed.saturating_add(seeds) {
-        sum.add(&edgehub_sim::run(seed, minutes, LogKind::Nothing).0.map_err(|failure| failure.to_string())?);
+        sum.add(
+            &edgehub_sim::run(
+                &edgehub_sim::generate(seed, std::time::Duration::from_secs(60 * minutes)),
+                LogKind::Nothing,
+            )
+            .0
+            .map_err(|failure| failure.to_string())?,
+        );
     }
     let wall = started.elapsed().as_secs_f64();
     println!("{seeds} seeds: {:.0} hub-seconds per second; {sum:?}", sum.hub_time.as_secs_f64() / wall);
