@@ -18,7 +18,6 @@ pub(crate) enum For {
     Taking,
     Answer,
     Clock,
-    Text,
     Driver,
 }
 

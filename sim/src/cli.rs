@@ -2,7 +2,10 @@
 //!
 //! A new subcommand is a file in `cli`, a `mod` line and a line in the list below.
 
+mod bench;
+mod meta;
 mod run;
+mod shrink;
 mod swarm;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +40,9 @@ macro_rules! commands {
 commands! {
     Swarm = swarm,
     Run = run,
+    Shrink = shrink,
+    Meta = meta,
+    Bench = bench,
 }
 
 /// Reads the command line and does what it says.

@@ -40,6 +40,8 @@ mod log;
 mod queue;
 mod run;
 pub mod scenario;
+mod shrink;
+mod swarm;
 mod traffic;
 mod world;
 
@@ -47,3 +49,5 @@ pub use generate::generate;
 pub use log::{Log, LogKind};
 pub use run::{Failure, Report, run};
 pub use scenario::Scenario;
+pub use shrink::{Shrunk, shrink};
+pub use swarm::{Failed, Swarm, swarm};

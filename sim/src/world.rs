@@ -189,7 +189,6 @@ impl World {
             Event::Arrives { link, way } => self.arrives(link, way),
             Event::Flushed { link, way, messages, bytes } => self.flushed(link, way, messages, bytes),
             Event::Severed { link, end } => self.severed(link, end),
-            Event::Injected { node, epoch, event } => self.inject(node, epoch, *event),
             Event::ModuleTook { node, module, credit, message } => {
                 self.module_took(node, module, credit, message)
             }

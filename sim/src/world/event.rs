@@ -1,7 +1,7 @@
 //! What can happen in the world.
 
 use super::network::{End, LinkId, Network, Way};
-use edgehub_core::{LinkEpoch, LinkEvent, Message, ModuleId};
+use edgehub_core::{LinkEpoch, Message, ModuleId};
 
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -21,8 +21,6 @@ pub(crate) enum Event {
     Flushed { link: LinkId, way: Way, messages: usize, bytes: usize },
     /// One end learns that the link is cut.
     Severed { link: LinkId, end: End },
-    /// Something is said about a link that is none of the world's.
-    Injected { node: usize, epoch: LinkEpoch, event: Box<LinkEvent> },
     /// A module is done with a message, and answers it if it is given here.
     ModuleTook { node: usize, module: ModuleId, credit: u32, message: Option<Box<Message>> },
     /// A module that left comes back.
@@ -50,7 +48,6 @@ impl Event {
             Event::Tick { node, .. }
             | Event::Drains { node }
             | Event::DialFailed { node, .. }
-            | Event::Injected { node, .. }
             | Event::ModuleTook { node, .. }
             | Event::EdgeStarts { node }
             | Event::ModuleRejoins { node, .. } => Some(node),
