@@ -3,14 +3,18 @@
 //! A check sees what the hub was told and what it answered, keeps a small model of its own, and says what is wrong.
 //! The checks know nothing of the world: the fuzz targets use the same ones.
 
+mod backoff;
 mod books;
 mod cloud;
 mod confirmation;
 mod deadline;
 mod heartbeat;
 mod link;
+mod model;
 mod reading;
 mod requests;
+mod secret;
+mod throttle;
 
 pub use cloud::CloudChecks;
 
@@ -75,6 +79,10 @@ impl EdgeChecks {
                 Box::new(heartbeat::Heartbeat::new(config)),
                 Box::new(reading::Reading::default()),
                 Box::new(requests::Requests::new(config)),
+                Box::new(backoff::Backoff::new(config)),
+                Box::new(throttle::Throttle::new(config)),
+                Box::new(secret::Secret),
+                Box::new(model::Model::new(config)),
             ],
             confirmation: Confirmation::default(),
             latest: Instant(0),

@@ -1,6 +1,6 @@
 //! The rules for a CloudHub.
 
-use super::Outcome;
+use super::{Outcome, secret};
 use crate::key;
 use edgehub_core::Now;
 use edgehub_core::cloud::{
@@ -66,6 +66,11 @@ impl CloudChecks {
 
     fn observe(&mut self, output: &CloudOutput) -> Outcome {
         match output {
+            CloudOutput::Note(note)
+                if !matches!(note, CloudNote::KeptAlive { .. }) && secret::shows(note) =>
+            {
+                return Err(format!("a note shows a content: {note:?}"));
+            }
             CloudOutput::Note(CloudNote::Connected { connection, node, .. }) => {
                 self.sessions.insert(*connection, node.clone());
             }
