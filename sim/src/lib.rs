@@ -38,6 +38,8 @@ mod generate;
 mod key;
 mod log;
 mod queue;
+#[cfg(test)]
+mod regress;
 mod run;
 pub mod scenario;
 mod shrink;

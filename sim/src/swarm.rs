@@ -72,8 +72,7 @@ mod tests {
 
     #[test]
     fn the_sum_does_not_depend_on_the_number_of_threads() {
-        let swarm =
-            |jobs| super::swarm(&Swarm { seeds: 0..12, duration: Duration::from_secs(30), jobs }, &|| {});
-        assert_eq!(swarm(1), swarm(3));
+        let of = |jobs| swarm(&Swarm { seeds: 0..12, duration: Duration::from_secs(30), jobs }, &|| {});
+        assert_eq!(of(1), of(3));
     }
 }

@@ -86,7 +86,12 @@ impl World {
             longest = longest.max((found_out + *open_timeout + *backoff_max) * 3 + *stall_limit + drained);
         }
         let commands = self.cloud.hub.account().down.pending as u32;
-        let delivered = (self.latency * 2 + Duration::from_millis(1_100)) * commands;
+        // Where an acknowledgement finds no room, the next one is asked for by a resend.
+        let tight = |config: &Config| config.outbox_messages < 256 || config.outbox_bytes < 256 * 1024;
+        let again = u32::from(self.edges.iter().any(|edge| tight(&edge.config)));
+        let each =
+            self.latency * 2 + Duration::from_millis(1_100) + self.cloud_config.resend_interval * again;
+        let delivered = each * commands;
         let resent = self.cloud_config.resend_interval * self.cloud_config.sends_max;
         longest + self.longest_wait + delivered + resent + scenario.longest_absence() + SPARE
     }
