@@ -87,23 +87,24 @@ mod tests {
         Failure { check: check.to_string(), what: String::new(), at: Instant(u64::MAX / 4) }
     }
 
-    /// Fails when some node has two "cut"s upwards, of which one lets more than 99 bytes pass.
-    fn two_cuts(scenario: &Scenario) -> Option<Failure> {
-        let cuts = |node| {
+    /// Fails when some node is evicted twice and somebody asks with at least 100 bytes.
+    fn asked_and_evicted(scenario: &Scenario) -> Option<Failure> {
+        let evictions = |node| {
             let of_node = move |action: &&crate::scenario::Action| action.node == node;
             scenario.actions.iter().filter(of_node).filter(|action| action.verb.name == "evict").count()
         };
         let asks = scenario.actions.iter().any(|action| action.verb.name == "ask" && action.values[1] > 99);
-        ((0..scenario.nodes).any(|node| cuts(node) >= 2) && asks).then(|| failure("two cuts"))
+        ((0..scenario.nodes).any(|node| evictions(node) >= 2) && asks).then(|| failure("evicted twice"))
     }
 
     #[test]
     fn what_does_not_matter_goes() {
-        let seed = (0..2_000).find(|&seed| two_cuts(&generate(seed, Duration::from_secs(300))).is_some());
+        let seed =
+            (0..2_000).find(|&seed| asked_and_evicted(&generate(seed, Duration::from_secs(300))).is_some());
         let scenario = generate(seed.unwrap(), Duration::from_secs(300));
-        let shrunk = shrink_by(&scenario, 10_000, &two_cuts).unwrap().scenario;
+        let shrunk = shrink_by(&scenario, 10_000, &asked_and_evicted).unwrap().scenario;
         assert_eq!(shrunk.actions.len(), 3, "{shrunk}");
-        assert_eq!(shrunk.nodes, 1, "{shrunk}");
+        assert!(shrunk.nodes <= 2, "nobody needs a third node: {shrunk}");
         assert_eq!(shrunk.edge, edgehub_core::Config::default(), "{shrunk}");
         let ask = shrunk.actions.iter().find(|action| action.verb.name == "ask").unwrap();
         assert_eq!(ask.values[1], 100, "{shrunk}");

@@ -33,9 +33,9 @@ pub(super) fn add(dice: &mut Dice, scenario: &mut Scenario) {
         };
         let density = Density {
             pause: Duration::from_millis(pause),
-            asks: dice.magnitude(0, 500),
+            asks: dice.number(0, 500),
             odd,
-            bytes: dice.magnitude(16, 4_000),
+            bytes: dice.magnitude(200, 4_000),
             bursts: dice.magnitude(0, 60),
         };
         upstream(dice, scenario, node, &density);

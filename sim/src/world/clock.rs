@@ -74,6 +74,12 @@ impl Clock {
         Now::new(mono, wall)
     }
 
+    /// Reads both for a process that knows of no earlier reading.
+    pub(super) fn read_anew(&mut self, salt: Salt, now: Instant) -> Now {
+        self.highest = 0;
+        self.read(salt, now)
+    }
+
     /// What the hub takes the time for: it holds a clock that goes back.
     pub(super) fn held(&self) -> Instant {
         Instant(self.highest)

@@ -8,6 +8,9 @@ use crate::checks::Outcome;
 use edgehub_core::{Input, Instant, Note, Output};
 use std::time::Duration;
 
+/// A timer that fired too early, by a clock that trembles, is looked at again after this.
+const RELOOK: Duration = Duration::from_millis(1);
+
 impl World {
     /// Does what the hub says, now or, if the driver is behind, later, in the same order.
     pub(super) fn do_or_put_off(&mut self, node: usize, outputs: Vec<Output>) -> Outcome {
@@ -97,8 +100,8 @@ impl World {
         let Some(deadline) = edge.hub.next_deadline().filter(|_| !edge.down) else { return };
         let mut at = edge.clock.shows(deadline.at).max(now);
         if at == now && edge.clock.held() < deadline.at {
-            // The clock shows less than it will: no two looks in one moment.
-            at = now + Duration::from_micros(1);
+            // The clock shows less than it will: one looks again a little later.
+            at = now + RELOOK;
         }
         let fault = edge.driver.ticks.filter(|(.., until)| now < *until);
         let mut sure = false;

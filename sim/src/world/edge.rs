@@ -9,7 +9,7 @@ use super::{Event, World};
 use crate::chance::{For, Salt};
 use crate::checks::{EdgeChecks, Outcome};
 use edgehub_core::cloud::NodeName;
-use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Output};
+use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ pub(crate) struct Edge {
     pub(crate) config: Config,
     /// How often its process has started, less one.
     pub(crate) incarnation: u64,
+    /// What its clocks showed then.
+    began: Now,
     /// Its process does not run.
     pub(crate) down: bool,
     /// It will crash.
@@ -97,6 +99,7 @@ impl Edge {
             hub: Hub::new(config.clone(), salt.draw(For::HubSeed, [node as u64, 0, 0]), now),
             config: config.clone(),
             incarnation: 0,
+            began: now,
             down: false,
             crash: None,
             clock,
@@ -129,7 +132,7 @@ impl World {
     /// The process is there: its first outputs, and its modules join.
     pub(super) fn begin_edge(&mut self, node: usize) -> Outcome {
         self.edges[node].usual.latency = (self.latency / 4, self.latency);
-        let now = self.edges[node].clock.read(self.salt, self.now);
+        let now = self.edges[node].began;
         let edge = &mut self.edges[node];
         let outputs = edge.checks.begin(&mut edge.hub, now)?;
         self.do_or_put_off(node, outputs)?;
@@ -192,14 +195,15 @@ impl World {
 
     /// The process starts again, with nothing that it held.
     pub(super) fn edge_starts(&mut self, node: usize) -> Outcome {
-        let now = self.edges[node].clock.read(self.salt, self.now);
         let salt = self.salt;
+        let now = self.edges[node].clock.read_anew(salt, self.now);
         let config = self.edge_config.clone();
         let edge = &mut self.edges[node];
         if !edge.down || edge.stopped {
             return Ok(());
         }
         edge.incarnation += 1;
+        edge.began = now;
         edge.down = false;
         edge.intake = true;
         edge.hub = Hub::new(config.clone(), salt.draw(For::HubSeed, [node as u64, edge.incarnation, 0]), now);
