@@ -115,7 +115,9 @@ mod tests {
         for seed in 0..50 {
             match run(&generate(seed, TWO_MINUTES), LogKind::Nothing).0 {
                 Ok(report) => sum.add(&report),
-                Err(failure) => panic!("seed {seed}: {failure}"),
+                Err(failure) => panic!(
+                    "{failure}\nreproduce: cargo run --release -p edgehub-sim -- run --seed {seed} --minutes 2"
+                ),
             }
         }
         // A world in which nothing happens keeps every rule.

@@ -88,7 +88,7 @@ impl World {
             && let Some(link) = edge.link
         {
             at = (exact - Duration::from_millis(700)).max(self.now);
-            self.network.link_mut(link).down.exact = Some((key::of(&id), exact));
+            self.network.link_mut(link).down.exact.push((key::of(&id), exact));
         }
         for again in 0..if word == "twice" { 2 } else { 1 } {
             let message = Box::new(answer.clone());

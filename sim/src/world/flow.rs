@@ -22,9 +22,6 @@ impl World {
         let conduct = if edge.conduct_until > *now { &edge.conduct } else { &edge.usual };
         let slow = if way == Way::Up && cloud.slow_until > *now { cloud.slow_by } else { Duration::ZERO };
         let stream = link.stream(way);
-        if stream.stuck_until > *now {
-            return;
-        }
         let ids = [node as u64, incarnation << 32 | epoch, way as u64];
         let (low, high) = conduct.latency;
         let latency =

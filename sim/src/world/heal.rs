@@ -64,7 +64,7 @@ impl World {
             for stream in [&mut link.up, &mut link.down] {
                 stream.dies_after = None;
                 stream.damage.clear();
-                stream.exact = None;
+                stream.exact.clear();
                 stream.stuck_until = stream.stuck_until.min(now);
             }
         }

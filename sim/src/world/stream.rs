@@ -3,6 +3,7 @@
 //! What is written arrives in order, later, or the whole link ends. What the driver writes is `unsent` until there is
 //! room; then it is under way, and counts as flushed.
 
+use crate::key;
 use bytes::Bytes;
 use edgehub_core::{Instant, Message};
 use std::collections::VecDeque;
@@ -84,13 +85,14 @@ pub(crate) struct Stream {
     pub(crate) held: bool,
     /// An arrival is planned.
     planned: bool,
-    /// The sender's operating system takes nothing, or only so many messages at a time, until then.
+    /// Until then the sender's operating system takes nothing more than so many frames.
     pub(crate) stuck_until: Instant,
+    pub(crate) takes: u64,
     /// So many bytes still pass before the link dies.
     pub(crate) dies_after: Option<u64>,
     pub(crate) damage: VecDeque<Damage>,
-    /// The next message arrives at this moment, if nothing before it is later.
-    pub(crate) exact: Option<(u64, Instant)>,
+    /// Messages, by the numbers of their ids, that arrive at a certain moment, if nothing before them is later.
+    pub(crate) exact: Vec<(u64, Instant)>,
 }
 
 impl Stream {
@@ -108,8 +110,10 @@ impl Stream {
     ) -> Sent {
         let mut sent = Sent::default();
         while self.bytes < conduct.room
+            && (self.stuck_until <= now || self.takes > 0)
             && let Some(mut frame) = self.unsent.pop_front()
         {
+            self.takes = self.takes.saturating_sub(1);
             let bytes = frame.bytes();
             if let Some(left) = &mut self.dies_after {
                 if *left < bytes as u64 {
@@ -122,11 +126,10 @@ impl Stream {
             if let Frame::Message(message) = &frame {
                 sent.messages += 1;
                 sent.bytes += message.bytes();
-                if let Some((key, at)) = self.exact
-                    && crate::key::of(message.msg_id()) == key
-                {
-                    exact = Some(at);
-                    self.exact = None;
+                if !self.exact.is_empty() {
+                    let key = key::of(message.msg_id());
+                    let place = self.exact.iter().position(|(wanted, _)| *wanted == key);
+                    exact = place.map(|place| self.exact.swap_remove(place).1);
                 }
                 if let Some(damage) = self.damage.front_mut() {
                     if damage.skip == 0 {
