@@ -16,8 +16,7 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn new(config: &Config) -> Books {
-        let own = 2 * CONTROL_QUEUE_MAX + WRITE_WINDOW_MESSAGES;
-        Books { up_max: (config.outbox_messages + own) as u64, unflushed: 0, stopped: false }
+        Books { up_max: up_max(config), unflushed: 0, stopped: false }
     }
 
     fn window(&mut self, step: &Step<'_>) -> Outcome {
@@ -40,12 +39,21 @@ impl Books {
     }
 }
 
+/// What the outbox holds, with the hub's own messages.
+fn up_max(config: &Config) -> u64 {
+    (config.outbox_messages.max(1) + 2 * CONTROL_QUEUE_MAX + WRITE_WINDOW_MESSAGES) as u64
+}
+
 impl Check for Books {
     fn name(&self) -> &'static str {
         "books and bounds"
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
+        if let Input::Reconfigure(config) = step.input {
+            // A smaller outbox empties as messages leave.
+            self.up_max = self.up_max.max(up_max(config));
+        }
         let account = step.hub.account();
         if !account.balanced() {
             return Err(format!("accepted ≠ settled + pending + dropped: {account:?}"));

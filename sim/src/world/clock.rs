@@ -27,7 +27,6 @@ pub(crate) struct Clock {
     pub(crate) wall_skew_ms: i64,
     pub(crate) wave: Option<Swing>,
     pub(crate) noise: Option<Swing>,
-    readings: u64,
     /// The latest time that was read.
     highest: u64,
 }
@@ -42,7 +41,6 @@ impl Clock {
             wall_skew_ms: 0,
             wave: None,
             noise: None,
-            readings: 0,
             highest: 0,
         }
     }
@@ -55,11 +53,9 @@ impl Clock {
 
     /// Reads both.
     pub(super) fn read(&mut self, salt: Salt, now: Instant) -> Now {
-        self.readings += 1;
         let mut mono = self.exact(now);
         if let Some(noise) = self.noise.filter(|noise| now < noise.until) {
-            let wrong =
-                salt.between(Duration::ZERO, noise.amplitude, For::Clock, [self.node, self.readings, 0]);
+            let wrong = salt.between(Duration::ZERO, noise.amplitude, For::Clock, [self.node, now.0, 0]);
             mono = mono.saturating_sub(wrong.as_micros() as u64);
         }
         self.highest = self.highest.max(mono);

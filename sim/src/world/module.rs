@@ -29,7 +29,6 @@ pub(crate) struct Module {
     pub(crate) slow_until: Instant,
     /// Takes what comes and says nothing to it until then.
     pub(crate) silent_until: Instant,
-    taken: u64,
     /// The id of the latest request.
     asked: String,
 }
@@ -46,7 +45,6 @@ impl Module {
                 latest: [0; 2],
                 slow_until: Instant(0),
                 silent_until: Instant(0),
-                taken: 0,
                 asked: String::new(),
             })
             .collect()
@@ -141,9 +139,8 @@ impl World {
     pub(super) fn deliver(&mut self, node: usize, module: ModuleId, message: Message, answer: bool) {
         let (salt, now) = (self.salt, self.now);
         let Some(place) = self.edges[node].place(module) else { return };
-        let module_place = &mut self.edges[node].modules[place];
-        module_place.taken += 1;
-        let ids = [node as u64 * 8 + place as u64, key::of(message.msg_id()), module_place.taken];
+        let module_place = &self.edges[node].modules[place];
+        let ids = [node as u64 * 8 + place as u64, key::of(message.msg_id()), now.0];
         if now < module_place.silent_until {
             // It is heard of again when its silence ends.
             let credit = u32::from(!answer);
