@@ -15,6 +15,8 @@ pub struct CloudChecks {
     sessions: BTreeMap<ConnectionId, NodeName>,
     acknowledged: BTreeSet<(NodeName, u64)>,
     in_flight: BTreeMap<NodeName, u64>,
+    /// Sent to be acknowledged, and neither acknowledged nor dropped.
+    waiting: BTreeMap<NodeName, BTreeSet<u64>>,
 }
 
 impl CloudChecks {
@@ -54,10 +56,22 @@ impl CloudChecks {
         self.sessions.keys().copied().collect()
     }
 
+    /// Messages of a node that CloudHub still has to deliver.
+    pub(crate) fn waiting(&self, node: &NodeName) -> usize {
+        self.waiting.get(node).map_or(0, BTreeSet::len)
+    }
+
+    fn settled(&mut self, node: &NodeName, msg_id: &str) {
+        if let Some(waiting) = self.waiting.get_mut(node) {
+            waiting.remove(&key::of(msg_id));
+        }
+    }
+
     fn before(&mut self, input: &CloudInput) {
         match input {
             CloudInput::Closed { connection } => self.end(*connection),
             CloudInput::Send { node, message, delivery: Delivery::Acknowledged } => {
+                self.waiting.entry(node.clone()).or_default().insert(key::of(message.msg_id()));
                 self.acknowledged.insert((node.clone(), key::of(message.msg_id())));
             }
             _ => {}
@@ -98,7 +112,9 @@ impl CloudChecks {
                     return Err(format!("{node} acknowledged {msg_id}, which nobody sent"));
                 }
                 self.landed(node, msg_id);
+                self.settled(node, msg_id);
             }
+            CloudOutput::Note(CloudNote::Dropped { node, msg_id, .. }) => self.settled(node, msg_id),
             CloudOutput::Note(CloudNote::Requeued { node, msg_id }) => self.landed(node, msg_id),
             _ => {}
         }

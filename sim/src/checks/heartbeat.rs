@@ -27,6 +27,7 @@ impl Heartbeat {
     }
 
     fn observe(&mut self, step: &Step<'_>) {
+        let before = self.heartbeat;
         match step.input {
             Input::Reconfigure(config) => {
                 self.heartbeat = config.heartbeat.max(Duration::from_millis(1));
@@ -52,7 +53,9 @@ impl Heartbeat {
                     self.bytes += message.bytes();
                     if message.operation() == operation::KEEPALIVE && message.source() == "websocket" {
                         self.last = step.now.mono;
-                        self.running = self.heartbeat;
+                        // One that was due when the configuration changed went out, and on, by the old one.
+                        let reconfigured = matches!(step.input, Input::Reconfigure(_));
+                        self.running = if reconfigured { before.max(self.heartbeat) } else { self.heartbeat };
                         self.count += 1;
                     }
                 }

@@ -27,7 +27,7 @@ pub(crate) struct Cloud {
     replica: Option<(CloudHub, CloudChecks)>,
     /// The replica takes over when CloudHub is there again.
     fails_over: bool,
-    checks: CloudChecks,
+    pub(super) checks: CloudChecks,
     starts: u64,
     connections: u64,
     timer: Option<Instant>,

@@ -59,6 +59,8 @@ impl World {
         self.flapping = false;
         self.cloud.slow_until = now;
         for link in &mut self.network.links {
+            // A session that has yet to begin will be a real one.
+            link.zombie &= link.cloud != Side::Opening;
             link.nat_idle = None;
             link.pongs_left_out = 0;
             for stream in [&mut link.up, &mut link.down] {
@@ -128,6 +130,11 @@ impl World {
                 return Some(format!(
                     "{name} holds {up} messages up and {down} down, waiting for {deadline:?}"
                 ));
+            }
+            let waiting = self.cloud.checks.waiting(&edge.name);
+            if waiting > 0 {
+                let deadline = self.cloud.hub.next_deadline();
+                return Some(format!("CloudHub has {waiting} messages for {name}, waiting for {deadline:?}"));
             }
             if !edge.intake {
                 return Some(format!("{name} takes nothing from its modules, waiting for {deadline:?}"));
