@@ -7,45 +7,17 @@
 mod traffic;
 
 use crate::catalogue;
+use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
 use crate::scenario::{Action, Kind, Parameter, Scenario, Subject, Verb};
 use edgehub_core::Instant;
-use edgehub_core::rng::Rng;
 use std::time::Duration;
-
-/// The choices of a generator.
-#[derive(Debug)]
-struct Dice(Rng);
-
-impl Dice {
-    /// True this many times in a thousand.
-    fn chance(&mut self, per_mille: u64) -> bool {
-        self.0.below(1000) < per_mille
-    }
-
-    /// A number from `low` to `high`, both included.
-    fn number(&mut self, low: u64, high: u64) -> u64 {
-        low + self.0.below(high.saturating_sub(low) + 1)
-    }
-
-    /// A number from `low` to `high`, small ones as likely as large ones.
-    fn magnitude(&mut self, low: u64, high: u64) -> u64 {
-        let span = high.saturating_sub(low);
-        let bits = self.number(0, u64::from(64 - span.leading_zeros()));
-        low + self.0.below(1u64.checked_shl(bits as u32).unwrap_or(u64::MAX)).min(span)
-    }
-
-    /// A moment of the run, other than its very start.
-    fn moment(&mut self, duration: Duration) -> Instant {
-        Instant(self.number(1_000, (duration.as_micros() as u64).max(1_001)))
-    }
-}
 
 /// The scenario of a seed, with trouble for so long.
 pub fn generate(seed: u64, duration: Duration) -> Scenario {
-    let mut dice = Dice(Rng::new(seed));
+    let mut dice = Dice::new(seed);
     let mut scenario = Scenario::quiet(&format!("seed {seed}"), duration);
-    scenario.salt = dice.0.next_u64();
+    scenario.salt = dice.seed();
     scenario.nodes = [1, 1, 1, 2, 2, 3][dice.number(0, 5) as usize];
     scenario.latency = Duration::from_micros(dice.magnitude(1_000, 150_000));
     scenario.ends_unhealed = dice.chance(150);
@@ -99,11 +71,16 @@ fn strike(dice: &mut Dice, scenario: &mut Scenario, verb: &'static Verb, ranges:
         Subject::Node => dice.number(0, scenario.nodes as u64 - 1) as usize,
         Subject::Cloud => 0,
     };
-    let mut action = Action::simplest(dice.moment(scenario.duration), node, verb);
+    let mut action = Action::simplest(moment(dice, scenario.duration), node, verb);
     for (place, range) in ranges.iter().enumerate() {
         action.values[place] = value(dice, range);
     }
     scenario.actions.push(action);
+}
+
+/// A moment of the run, other than its very start.
+fn moment(dice: &mut Dice, duration: Duration) -> Instant {
+    Instant(dice.number(1_000, (duration.as_micros() as u64).max(1_001)))
 }
 
 /// A part of a parameter's range.

@@ -14,7 +14,7 @@
 //! | `scenario`, `scenario/*` | everything that happens, written out; its text form, both ways |
 //! | `catalogue` | everything that an action can be |
 //! | `faults/*`, `traffic` | what goes wrong, one family per file; what is sent anyway |
-//! | `generate`, `generate/*` | a scenario from a seed |
+//! | `generate`, `generate/*`, `dice` | a scenario from a seed |
 //! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
 //! | `swarm` | many seeds on many threads |
 //! | `run` | one scenario from start to end |
@@ -32,6 +32,7 @@
 pub mod catalogue;
 mod chance;
 pub mod checks;
+mod dice;
 mod faults;
 pub mod fuzz;
 mod generate;

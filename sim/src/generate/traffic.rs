@@ -1,7 +1,7 @@
 //! What modules and the cloud send in a scenario: from hardly anything to more than the link carries.
 
-use super::Dice;
 use crate::catalogue;
+use crate::dice::Dice;
 use crate::scenario::{Action, Scenario, Subject};
 use crate::world::{AskPlan, COMMAND_WORDS, MODULES};
 use edgehub_core::Instant;
