@@ -38,7 +38,7 @@ impl fmt::Display for Failure {
 pub struct Report {
     /// Scenarios.
     pub scenarios: u64,
-    /// Virtual time of all hubs together.
+    /// Virtual time of all hubs together, without the time that they slept.
     pub hub_time: Duration,
     /// Events of the world.
     pub events: u64,

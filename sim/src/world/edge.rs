@@ -216,6 +216,7 @@ impl World {
     pub(crate) fn put_to_sleep(&mut self, node: usize, length: Duration) {
         let until = self.now + length;
         let edge = &mut self.edges[node];
+        self.slept += until.since(edge.asleep_until.max(self.now));
         edge.asleep_until = edge.asleep_until.max(until);
         self.queue.plan(until, Event::Tick { node, sure: true });
     }
