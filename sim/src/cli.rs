@@ -2,10 +2,12 @@
 //!
 //! A new subcommand is a file in `cli`, a `mod` line and a line in the list below.
 
+mod bench;
 mod exhaustive;
 mod meta;
 mod museum;
 mod run;
+mod shrink;
 mod storm;
 mod swarm;
 
@@ -41,10 +43,12 @@ macro_rules! commands {
 commands! {
     Swarm = swarm,
     Run = run,
+    Shrink = shrink,
     Meta = meta,
     Exhaustive = exhaustive,
     Storm = storm,
     Museum = museum,
+    Bench = bench,
 }
 
 /// Reads the command line and does what it says.

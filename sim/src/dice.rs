@@ -1,9 +1,8 @@
-//! Every choice of the world, from one seed.
+//! The choices of whoever makes a scenario up, from one seed.
 
 use edgehub_core::rng::Rng;
-use std::time::Duration;
 
-/// A generator with the few questions that the world asks.
+/// A generator with the few questions that are asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(Rng);
 
@@ -18,7 +17,7 @@ impl Dice {
 
     /// True this many times in a thousand.
     pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
-        per_mille > 0 && self.0.below(1000) < per_mille
+        self.0.below(1000) < per_mille
     }
 
     /// A number from `low` to `high`, both included.
@@ -26,16 +25,10 @@ impl Dice {
         low + self.0.below(high.saturating_sub(low) + 1)
     }
 
-    /// An index into something of this length.
-    pub(crate) fn index(&mut self, len: usize) -> usize {
-        self.0.below(len as u64) as usize
-    }
-
-    pub(crate) fn millis(&mut self, low: u64, high: u64) -> Duration {
-        self.0.between(Duration::from_millis(low), Duration::from_millis(high))
-    }
-
-    pub(crate) fn between(&mut self, range: (Duration, Duration)) -> Duration {
-        self.0.between(range.0, range.1)
+    /// A number from `low` to `high`, small ones as likely as large ones.
+    pub(crate) fn magnitude(&mut self, low: u64, high: u64) -> u64 {
+        let span = high.saturating_sub(low);
+        let bits = self.number(0, u64::from(64 - span.leading_zeros()));
+        low + self.0.below(1u64.checked_shl(bits as u32).unwrap_or(u64::MAX)).min(span)
     }
 }

@@ -1,35 +1,29 @@
-//! What can go wrong at a moment of its own, one file each. What can go wrong with something that happens anyway (a
-//! dial, a frame, a tick) is a chance in the plan.
+//! What can go wrong, one family per file. A family is data: the verbs that a scenario may use, their parameters, and
+//! what each does to the world. A new family is a file here and a line in the catalogue.
 
-mod clock;
-mod clog;
-mod cut;
-mod flood;
-mod module;
-mod restart;
-mod silence;
-mod sleep;
+pub(crate) mod clock;
+pub(crate) mod closing;
+pub(crate) mod cloud;
+pub(crate) mod control;
+pub(crate) mod delay;
+pub(crate) mod driver;
+pub(crate) mod edge;
+pub(crate) mod epochs;
+pub(crate) mod framing;
+pub(crate) mod hostile;
+pub(crate) mod modules;
+pub(crate) mod opening;
+pub(crate) mod pressure;
+pub(crate) mod silence;
 
-use crate::checks::Outcome;
-use crate::world::World;
+use crate::scenario::Parameter;
+use crate::scenario::verb::word;
 
-/// One fault.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fault {
-    pub(crate) name: &'static str,
-    pub(crate) strike: fn(&mut World) -> Outcome,
-}
+/// `both`, `up` or `down`.
+const WAYS: Parameter = word("way", &["both", "up", "down"]);
 
-/// Every fault. A new one goes to the end: the order is part of what a seed means.
-pub(crate) const ALL: [Fault; 10] = [
-    cut::CUT,
-    silence::BOTH_WAYS,
-    silence::ONE_WAY,
-    clog::CLOG,
-    restart::RESTART,
-    sleep::SLEEP,
-    clock::WALL_JUMP,
-    module::SLOW,
-    module::LEAVES,
-    flood::FLOOD,
-];
+/// `up` or `down`.
+const WAY: Parameter = word("way", &["up", "down"]);
+
+/// Where a module stands among the node's.
+const MODULE: Parameter = word("module", &crate::world::MODULES);

@@ -1,4 +1,4 @@
-//! A deterministic world for the edge hub's core: virtual time, links, modules, a CloudHub and faults, from one seed.
+//! A deterministic world for the edge hub's core: virtual time, links, modules, a CloudHub and faults, from a scenario.
 //!
 //! The world drives the real [`Hub`](edgehub_core::Hub) and the real
 //! [`CloudHub`](edgehub_core::cloud::CloudHub) as a driver does, only that nothing in it is real: time jumps from event
@@ -6,16 +6,25 @@
 //! [`checks`] hold after every single event (safety). Then the faults stop, and within a bound everything must be up,
 //! delivered and answered (liveness).
 //!
+//! What happens in a run is a [`Scenario`]: a list of explicit actions that can be read, edited and shrunk. A seed is
+//! one way to come by a scenario, and the world knows nothing of seeds.
+//!
 //! | file | its one job |
 //! |---|---|
-//! | `run` | one seed from start to end, many seeds, one seed twice |
+//! | `scenario`, `scenario/*` | everything that happens, written out; its text form, both ways |
+//! | `catalogue` | everything that an action can be |
+//! | `faults/*`, `traffic` | what goes wrong, one family per file; what is sent anyway |
+//! | `generate`, `generate/*`, `dice` | a scenario from a seed |
+//! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
+//! | `swarm` | many seeds on many threads |
+//! | `run` | one scenario from start to end |
 //! | `world` | the event loop, and who is in the world |
-//! | `world/edge`, `world/cloud` | a node with its driver and modules; CloudHub with its own |
-//! | `world/network` | links: two streams with latency, room and an end on each side |
-//! | `world/heal` | what must be true once the faults have stopped |
-//! | `plan` | what a seed decides: sizes, settings, which faults |
-//! | `faults`, `faults/*` | what can go wrong, one file each |
-//! | `checks`, `checks/*` | what must hold, one file each |
+//! | `world/edge`, `driver`, `module`, `clock` | a node with its driver, modules and clocks |
+//! | `world/cloud`, `cloud_modules`, `arrivals` | CloudHub with its driver, what is behind it, what has come there |
+//! | `world/network`, `stream`, `dial`, `flow`, `harm` | links: two streams, how they begin, flow, end and are damaged |
+//! | `world/heal`, `idle` | what must be true once the faults have stopped |
+//! | `checks`, `checks/*` | what must hold after every event, one file each |
+//! | `chance`, `key` | what a scenario leaves open; an id as a number |
 //! | `log` | what is remembered of a run |
 //! | `exhaustive` | every short history of one hub, and the picture of the link's life |
 //! | `storm` | one restart of a cloud, seen by all its nodes |
@@ -25,18 +34,31 @@
 #![forbid(unsafe_code)]
 
 pub mod canary;
+pub mod catalogue;
+mod chance;
 pub mod checks;
 mod dice;
 pub mod exhaustive;
 mod faults;
 pub mod fuzz;
+mod generate;
+mod key;
 mod log;
 pub mod museum;
-mod plan;
 mod queue;
+#[cfg(test)]
+mod regress;
 mod run;
+pub mod scenario;
+mod shrink;
 pub mod storm;
+mod swarm;
+mod traffic;
 mod world;
 
+pub use generate::generate;
 pub use log::{Log, LogKind};
-pub use run::{Failure, Report, run, twice};
+pub use run::{Failure, Report, run};
+pub use scenario::Scenario;
+pub use shrink::{Shrunk, shrink};
+pub use swarm::{Failed, Swarm, swarm};

@@ -1,68 +1,97 @@
 //! The event loop, and who is in the world.
 
+mod arrivals;
+mod clock;
 mod cloud;
+mod cloud_modules;
 mod dial;
+mod driver;
 mod edge;
 mod event;
+mod flow;
+mod harm;
 mod heal;
+mod idle;
 mod module;
 mod network;
+mod stream;
 
+pub(crate) use clock::Swing;
+pub(crate) use cloud_modules::{AskPlan, COMMAND_WORDS};
+pub(crate) use dial::DialPlan;
+pub(crate) use edge::{Crash, TickFault};
 pub(crate) use event::Event;
+pub(crate) use harm::DAMAGES;
+pub(crate) use module::{MODULES, Speech};
+pub(crate) use network::{End, LinkId, Side, Way};
+pub(crate) use stream::{Conduct, Damage};
 
+use crate::chance::Salt;
 use crate::checks::Outcome;
-use crate::dice::Dice;
 use crate::log::{Log, LogKind};
-use crate::plan::Plan;
 use crate::queue::Queue;
 use crate::run::Report;
+use crate::scenario::{Action, Scenario};
+use clock::START_WALL_MS;
 use cloud::Cloud;
 use edge::Edge;
-use edgehub_core::{Instant, Now};
+use edgehub_core::cloud::CloudConfig;
+use edgehub_core::{Config, Instant, Now};
 use network::Network;
 use std::time::Duration;
 
-/// Unix time at the start of every run, in milliseconds.
-const START_WALL_MS: i64 = 1_700_000_000_000;
+/// Every content begins with this; no note may show it.
+pub(crate) const SECRET: &str = "s3cret-content-";
+
+/// The longest content.
+pub(crate) const CONTENT_MAX: usize = 100_000;
 
 /// Everything there is.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) dice: Dice,
-    pub(crate) plan: Plan,
+    pub(crate) salt: Salt,
+    pub(crate) edge_config: Config,
+    pub(crate) cloud_config: CloudConfig,
+    pub(crate) latency: Duration,
     pub(crate) now: Instant,
     pub(crate) queue: Queue<Event>,
     pub(crate) network: Network,
     pub(crate) edges: Vec<Edge>,
     pub(crate) cloud: Cloud,
-    /// Modules, on both sides, still have something to say.
-    pub(crate) busy: bool,
     pub(crate) log: Log,
+    /// What contents are cut from.
+    text: String,
+    /// Links that come and go still do.
+    pub(super) flapping: bool,
+    /// The longest wait of any request so far.
+    longest_wait: Duration,
+    /// The time that machines slept: nobody counts that as simulated.
+    slept: Duration,
     report: Report,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, kind: LogKind) -> World {
-        let mut dice = Dice::new(seed);
-        let plan = Plan::new(&mut dice);
-        let now = Instant(0);
-        let edges = (0..plan.nodes).map(|node| Edge::new(node, &plan, &mut dice)).collect();
-        let cloud = Cloud::new(&plan, &mut dice, wall(now, 0));
-        let mut world = World {
-            dice,
-            plan,
-            now,
+    pub(crate) fn new(scenario: &Scenario, kind: LogKind) -> World {
+        let salt = Salt(scenario.salt);
+        let mut text = SECRET.repeat(CONTENT_MAX / SECRET.len() + 1);
+        text.truncate(CONTENT_MAX);
+        World {
+            salt,
+            edge_config: scenario.edge.clone(),
+            cloud_config: scenario.cloud.clone(),
+            latency: scenario.latency,
+            now: Instant(0),
             queue: Queue::new(),
             network: Network::default(),
-            edges,
-            cloud,
-            busy: true,
+            edges: (0..scenario.nodes).map(|node| Edge::new(node, &scenario.edge, salt)).collect(),
+            cloud: Cloud::new(&scenario.cloud, salt),
             log: Log::new(kind),
+            text,
+            flapping: true,
+            longest_wait: scenario.edge.sync_timeout,
+            slept: Duration::ZERO,
             report: Report::default(),
-        };
-        let World { plan, log, .. } = &mut world;
-        log.transition(now, "plan", || format!("{plan:?}"));
-        world
+        }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -73,19 +102,30 @@ impl World {
         self.log
     }
 
-    /// Trouble for so long, then the healing, then the shutdown.
-    pub(crate) fn run(&mut self, trouble: Duration) -> Outcome {
-        self.begin()?;
-        self.until(Instant(0) + trouble)?;
-        if !self.plan.stops_unhealed {
-            self.heal()?;
+    /// The trouble, then the healing and an idle time, then the shutdown.
+    pub(crate) fn run(&mut self, scenario: &Scenario) -> Outcome {
+        let end = Instant(0) + scenario.duration;
+        self.cloud_snapshots(scenario);
+        for node in 0..self.edges.len() {
+            self.begin_edge(node)?;
         }
-        self.shut_down()
+        for action in scenario.actions.iter().take_while(|action| action.at <= end) {
+            self.until(action.at)?;
+            self.act(action)?;
+        }
+        self.until(end)?;
+        if !scenario.ends_unhealed {
+            self.heal(scenario)?;
+            self.idle()?;
+        }
+        self.shut_down(scenario)
     }
 
     pub(crate) fn report(&self) -> Report {
         let mut report = self.report;
-        report.hub_time = self.now.since(Instant(0)) * self.edges.len() as u32;
+        report.scenarios = 1;
+        let all = self.now.since(Instant(0)) * self.edges.len() as u32;
+        report.hub_time = all.saturating_sub(self.slept);
         for edge in &self.edges {
             let account = edge.hub.account();
             report.links += account.links;
@@ -96,32 +136,41 @@ impl World {
         report
     }
 
-    /// What a clock with this error shows.
-    pub(crate) fn clock(&self, skew_ms: i64) -> Now {
-        wall(self.now, skew_ms)
-    }
-
     pub(crate) fn plan_in(&mut self, delay: Duration, event: Event) {
         self.queue.plan(self.now + delay, event);
     }
 
-    fn begin(&mut self) -> Outcome {
-        for node in 0..self.edges.len() {
-            self.begin_edge(node)?;
+    /// What the cloud's clock shows; nobody makes that one wrong.
+    pub(super) fn cloud_now(&self) -> Now {
+        Now::new(self.now.0, START_WALL_MS + (self.now.0 / 1000) as i64)
+    }
+
+    /// A content of about this length.
+    pub(crate) fn content(&self, bytes: u64) -> &str {
+        let bytes = (bytes as usize).clamp(SECRET.len(), CONTENT_MAX);
+        self.text.get(..bytes).unwrap_or_default()
+    }
+
+    fn act(&mut self, action: &Action) -> Outcome {
+        if !crate::traffic::is_traffic(action.verb) {
+            self.report.faults += 1;
+            self.log.transition(self.now, "action", || action);
+        } else {
+            self.log.detail(self.now, "action", || action);
         }
-        self.plan_in(Duration::ZERO, Event::CloudActs);
-        self.plan_fault();
-        Ok(())
+        action.act(self)
     }
 
     /// Lets time pass.
     pub(crate) fn until(&mut self, end: Instant) -> Outcome {
-        while let Some((at, event)) = self.queue.pop(end) {
+        while self.queue.next_at().is_some_and(|at| at <= end)
+            && let Some((at, event)) = self.queue.pop()
+        {
             self.now = at.max(self.now);
             self.report.events += 1;
             self.happen(event)?;
         }
-        self.now = end;
+        self.now = end.max(self.now);
         Ok(())
     }
 
@@ -134,44 +183,29 @@ impl World {
             return Ok(());
         }
         match event {
-            Event::Tick { node, number } => self.tick(node, number),
-            Event::Spurious { node } => self.spurious_tick(node),
+            Event::Tick { node, sure } => self.tick(node, sure),
+            Event::Drains { node } => self.drains(node),
             Event::Dialled { link } => self.dialled(link),
-            Event::DialFailed { node, epoch } => self.dial_failed(node, epoch),
+            Event::DialFailed { node, incarnation, epoch, closed } => {
+                self.dial_failed(node, incarnation, epoch, closed)
+            }
             Event::Accepted { link } => self.accepted(link),
             Event::Arrives { link, way } => self.arrives(link, way),
             Event::Flushed { link, way, messages, bytes } => self.flushed(link, way, messages, bytes),
             Event::Severed { link, end } => self.severed(link, end),
-            Event::ModuleActs { node, module } => self.module_acts(node, module),
             Event::ModuleTook { node, module, credit, message } => {
                 self.module_took(node, module, credit, message)
             }
             Event::ModuleRejoins { node, module } => self.join(node, module),
-            Event::CloudTick { number } => self.cloud_tick(number),
-            Event::CloudActs => self.cloud_acts(),
-            Event::CloudAnswers { node, message } => self.cloud_answers(node, message),
-            Event::CloudRestarts => self.cloud_restarts(),
-            Event::Fault => self.fault(),
+            Event::EdgeStarts { node } => self.edge_starts(node),
+            Event::Flaps { node, times, silent_us, heard_us } => self.flap(node, times, silent_us, heard_us),
+            Event::NatLooks { link } => self.nat_looks(link),
+            Event::CloudTick => self.cloud_tick(),
+            Event::CloudAnswers { node, message, acknowledged } => {
+                self.cloud_sends(node, *message, acknowledged)
+            }
+            Event::CloudStarts => self.cloud_starts(),
+            Event::Snapshot => self.snapshot(),
         }
     }
-
-    fn plan_fault(&mut self) {
-        let pause = self.dice.between(self.plan.fault_pause);
-        self.plan_in(pause, Event::Fault);
-    }
-
-    fn fault(&mut self) -> Outcome {
-        if self.plan.faults.is_empty() {
-            return Ok(());
-        }
-        self.plan_fault();
-        let fault = self.plan.faults[self.dice.index(self.plan.faults.len())];
-        self.log.transition(self.now, "fault", || fault.name);
-        self.report.faults += 1;
-        (fault.strike)(self)
-    }
-}
-
-fn wall(now: Instant, skew_ms: i64) -> Now {
-    Now::new(now.0, START_WALL_MS + (now.0 / 1000) as i64 + skew_ms)
 }

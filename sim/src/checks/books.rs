@@ -39,8 +39,9 @@ impl Books {
     }
 }
 
+/// What the outbox holds, with the hub's own messages.
 fn up_max(config: &Config) -> u64 {
-    (config.outbox_messages + 2 * CONTROL_QUEUE_MAX + WRITE_WINDOW_MESSAGES) as u64
+    (config.outbox_messages.max(1) + 2 * CONTROL_QUEUE_MAX + WRITE_WINDOW_MESSAGES) as u64
 }
 
 impl Check for Books {

@@ -1,6 +1,7 @@
 //! The rules for a CloudHub.
 
-use super::Outcome;
+use super::{Outcome, secret};
+use crate::key;
 use edgehub_core::Now;
 use edgehub_core::cloud::{
     CloseReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId, Delivery, NodeName,
@@ -9,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules for one CloudHub: the books balance, one session per node, nothing is written to a closed connection, one
 /// acknowledged message per node is in flight, and ticks move the deadline on.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct CloudChecks {
     sessions: BTreeMap<ConnectionId, NodeName>,
-    acknowledged: BTreeSet<(NodeName, String)>,
-    in_flight: BTreeMap<NodeName, String>,
+    acknowledged: BTreeSet<(NodeName, u64)>,
+    in_flight: BTreeMap<NodeName, u64>,
+    /// Sent to be acknowledged, and neither acknowledged nor dropped.
+    waiting: BTreeMap<NodeName, BTreeSet<u64>>,
 }
 
 impl CloudChecks {
@@ -48,11 +51,28 @@ impl CloudChecks {
         Ok(outputs)
     }
 
+    /// The connections that have a session.
+    pub(crate) fn connections(&self) -> Vec<ConnectionId> {
+        self.sessions.keys().copied().collect()
+    }
+
+    /// Messages of a node that CloudHub still has to deliver.
+    pub(crate) fn waiting(&self, node: &NodeName) -> usize {
+        self.waiting.get(node).map_or(0, BTreeSet::len)
+    }
+
+    fn settled(&mut self, node: &NodeName, msg_id: &str) {
+        if let Some(waiting) = self.waiting.get_mut(node) {
+            waiting.remove(&key::of(msg_id));
+        }
+    }
+
     fn before(&mut self, input: &CloudInput) {
         match input {
             CloudInput::Closed { connection } => self.end(*connection),
             CloudInput::Send { node, message, delivery: Delivery::Acknowledged } => {
-                self.acknowledged.insert((node.clone(), message.msg_id().to_string()));
+                self.waiting.entry(node.clone()).or_default().insert(key::of(message.msg_id()));
+                self.acknowledged.insert((node.clone(), key::of(message.msg_id())));
             }
             _ => {}
         }
@@ -60,6 +80,11 @@ impl CloudChecks {
 
     fn observe(&mut self, output: &CloudOutput) -> Outcome {
         match output {
+            CloudOutput::Note(note)
+                if !matches!(note, CloudNote::KeptAlive { .. }) && secret::shows(note) =>
+            {
+                return Err(format!("a note shows a content: {note:?}"));
+            }
             CloudOutput::Note(CloudNote::Connected { connection, node, .. }) => {
                 self.sessions.insert(*connection, node.clone());
             }
@@ -74,20 +99,22 @@ impl CloudChecks {
                 let Some(node) = self.sessions.get(connection) else {
                     return Err(format!("{connection:?} has no session and is written to"));
                 };
-                let id = message.msg_id().to_string();
-                if self.acknowledged.contains(&(node.clone(), id.clone())) {
-                    let other = self.in_flight.insert(node.clone(), id.clone());
+                let id = key::of(message.msg_id());
+                if self.acknowledged.contains(&(node.clone(), id)) {
+                    let other = self.in_flight.insert(node.clone(), id);
                     if other.as_ref().is_some_and(|other| *other != id) {
-                        return Err(format!("{node} has two messages in flight, {other:?} and {id}"));
+                        return Err(format!("{node} has two messages in flight, {other:x?} and {id:x}"));
                     }
                 }
             }
             CloudOutput::Acknowledged { node, msg_id } => {
-                if !self.acknowledged.contains(&(node.clone(), msg_id.to_string())) {
+                if !self.acknowledged.contains(&(node.clone(), key::of(msg_id))) {
                     return Err(format!("{node} acknowledged {msg_id}, which nobody sent"));
                 }
                 self.landed(node, msg_id);
+                self.settled(node, msg_id);
             }
+            CloudOutput::Note(CloudNote::Dropped { node, msg_id, .. }) => self.settled(node, msg_id),
             CloudOutput::Note(CloudNote::Requeued { node, msg_id }) => self.landed(node, msg_id),
             _ => {}
         }
@@ -95,7 +122,7 @@ impl CloudChecks {
     }
 
     fn landed(&mut self, node: &NodeName, msg_id: &str) {
-        if self.in_flight.get(node).is_some_and(|id| id == msg_id) {
+        if self.in_flight.get(node).is_some_and(|id| *id == key::of(msg_id)) {
             self.in_flight.remove(node);
         }
     }

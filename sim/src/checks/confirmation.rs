@@ -2,6 +2,7 @@
 //! account is settled with the writing.
 
 use super::{Check, Outcome, Step};
+use crate::key;
 use edgehub_core::limits::PINGS_MAX;
 use edgehub_core::{Input, LinkEvent, ModuleEvent, Note, Output};
 use std::collections::{BTreeSet, VecDeque};
@@ -9,22 +10,22 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Debug, Default)]
 pub(super) struct Confirmation {
     /// Ids of everything that modules have sent.
-    sent: BTreeSet<String>,
+    sent: BTreeSet<u64>,
     /// Written on this link: messages, and the pings between them.
     written: VecDeque<Written>,
     pings: usize,
-    confirmed: Vec<String>,
+    confirmed: Vec<u64>,
     settled: u64,
 }
 
 #[derive(Debug)]
 enum Written {
-    Message(String),
+    Message(u64),
     Ping(u64),
 }
 
 impl Confirmation {
-    pub(super) fn confirmed(&self) -> &[String] {
+    pub(super) fn confirmed(&self) -> &[u64] {
         &self.confirmed
     }
 
@@ -56,8 +57,8 @@ impl Confirmation {
         let mut own = 0;
         for output in outputs {
             match output {
-                Output::Write { message, .. } if self.sent.contains(message.msg_id()) => {
-                    self.written.push_back(Written::Message(message.msg_id().to_string()));
+                Output::Write { message, .. } if self.sent.contains(&key::of(message.msg_id())) => {
+                    self.written.push_back(Written::Message(key::of(message.msg_id())));
                 }
                 Output::Write { .. } => own += 1,
                 Output::Ping { number, .. } => self.ping(*number),
@@ -80,7 +81,7 @@ impl Check for Confirmation {
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
-            self.sent.insert(message.msg_id().to_string());
+            self.sent.insert(key::of(message.msg_id()));
         }
         let settled = step.hub.account().up.settled;
         let newly = settled - std::mem::replace(&mut self.settled, settled);

@@ -10,6 +10,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     heartbeat: Duration,
+    /// A timer that ran when the configuration changed keeps its length once.
+    running: Duration,
+    /// The shortest heartbeat of this link.
+    shortest: Duration,
     opened: Option<Instant>,
     last: Instant,
     count: u64,
@@ -19,13 +23,17 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     pub(super) fn new(config: &Config) -> Heartbeat {
-        let (last, count) = (Instant(0), 0);
-        Heartbeat { heartbeat: config.heartbeat, opened: None, last, count, messages: 0, bytes: 0 }
+        Heartbeat::zero(config.heartbeat)
     }
 
     fn observe(&mut self, step: &Step<'_>) {
+        let before = self.heartbeat;
         match step.input {
-            Input::Reconfigure(config) => self.heartbeat = config.heartbeat,
+            Input::Reconfigure(config) => {
+                self.heartbeat = config.heartbeat.max(Duration::from_millis(1));
+                self.running = self.running.max(self.heartbeat);
+                self.shortest = self.shortest.min(self.heartbeat);
+            }
             Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
                 if *epoch == step.hub.epoch() =>
             {
@@ -45,6 +53,9 @@ impl Heartbeat {
                     self.bytes += message.bytes();
                     if message.operation() == operation::KEEPALIVE && message.source() == "websocket" {
                         self.last = step.now.mono;
+                        // One that was due when the configuration changed went out, and on, by the old one.
+                        let reconfigured = matches!(step.input, Input::Reconfigure(_));
+                        self.running = if reconfigured { before.max(self.heartbeat) } else { self.heartbeat };
                         self.count += 1;
                     }
                 }
@@ -54,7 +65,16 @@ impl Heartbeat {
     }
 
     fn zero(heartbeat: Duration) -> Heartbeat {
-        Heartbeat { heartbeat, opened: None, last: Instant(0), count: 0, messages: 0, bytes: 0 }
+        Heartbeat {
+            heartbeat,
+            running: heartbeat,
+            shortest: heartbeat,
+            opened: None,
+            last: Instant(0),
+            count: 0,
+            messages: 0,
+            bytes: 0,
+        }
     }
 }
 
@@ -68,7 +88,7 @@ impl Check for Heartbeat {
         self.observe(step);
         let Some(opened) = self.opened else { return Ok(()) };
         let now = step.now.mono;
-        let allowed = 1 + (now.since(opened).as_micros() / self.heartbeat.as_micros().max(1)) as u64;
+        let allowed = 1 + (now.since(opened).as_micros() / self.shortest.as_micros().max(1)) as u64;
         if self.count > allowed {
             return Err(format!("{} keepalives in {:?}", self.count, now.since(opened)));
         }
@@ -76,10 +96,10 @@ impl Check for Heartbeat {
             return Err(format!("{} keepalives at once", self.count - before));
         }
         let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
-        if open && now.since(self.last) >= self.heartbeat {
+        if open && now.since(self.last) >= self.running {
             return Err(format!("the last keepalive is {:?} old", now.since(self.last)));
         }
-        if open && step.hub.next_deadline().is_none_or(|deadline| deadline.at > self.last + self.heartbeat) {
+        if open && step.hub.next_deadline().is_none_or(|deadline| deadline.at > self.last + self.running) {
             return Err(String::from("no deadline in time for the next keepalive"));
         }
         Ok(())

@@ -1,21 +1,49 @@
-//! `run`: one seed, with its log.
+//! `run`: one scenario, with its log.
 
 use super::CommandOutcome;
-use edgehub_sim::LogKind;
+use edgehub_sim::{LogKind, Scenario, generate};
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// Runs one seed and prints a line for every transition
+/// Runs one scenario and prints a line for every transition
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Which seed
+    /// The scenario's file
+    #[arg(required_unless_present = "seed", conflicts_with = "seed")]
+    file: Option<PathBuf>,
+    /// The scenario of this seed instead
     #[arg(long)]
-    seed: u64,
-    /// Virtual minutes of trouble
-    #[arg(long, default_value_t = 5)]
+    seed: Option<u64>,
+    /// Virtual minutes of trouble, with --seed
+    #[arg(long, default_value_t = 5, requires = "seed")]
     minutes: u64,
+    /// Print every input and output
+    #[arg(long)]
+    everything: bool,
+    /// Print the scenario, and do not run it
+    #[arg(long)]
+    print: bool,
 }
 
-pub(super) fn run(Arguments { seed, minutes }: Arguments) -> CommandOutcome {
-    let (outcome, log) = edgehub_sim::run(seed, minutes, LogKind::Transitions);
+/// Reads a scenario's file.
+pub(super) fn read(file: &PathBuf) -> Result<Scenario, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", file.display()))
+}
+
+pub(super) fn run(Arguments { file, seed, minutes, everything, print }: Arguments) -> CommandOutcome {
+    let scenario = match (file, seed) {
+        (Some(file), _) => read(&file)?,
+        (None, seed) => generate(seed.unwrap_or_default(), Duration::from_secs(60 * minutes)),
+    };
+    if print {
+        print!("{scenario}");
+        return Ok(());
+    }
+    let kind = if everything { LogKind::Everything } else { LogKind::Transitions };
+    let (outcome, log) = edgehub_sim::run(&scenario, kind);
     print!("{}", log.text());
-    outcome.map(|report| println!("seed {seed} holds: {report:?}")).map_err(|failure| failure.to_string())
+    let report = outcome.map_err(|failure| failure.to_string())?;
+    println!("holds: {report}");
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! `swarm`: many seeds.
 
 use super::CommandOutcome;
-use edgehub_sim::{LogKind, Report};
-use std::time::Instant;
+use edgehub_sim::{Failed, Swarm, generate, shrink, swarm};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Runs many seeds and stops at the first that fails
+/// Runs many seeds; the lowest that fails is shrunk and saved
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// How many seeds
@@ -16,15 +19,61 @@ pub(super) struct Arguments {
     /// The first of them
     #[arg(long, default_value_t = 0)]
     first_seed: u64,
+    /// Threads; as many as there are cores, if not given
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Where a failing scenario is saved
+    #[arg(long, default_value = "target/scenarios")]
+    save: PathBuf,
+    /// The most runs that shrinking may take
+    #[arg(long, default_value_t = 3_000)]
+    shrink_runs: u64,
 }
 
-pub(super) fn run(Arguments { seeds, minutes, first_seed }: Arguments) -> CommandOutcome {
+pub(super) fn run(arguments: Arguments) -> CommandOutcome {
+    let Arguments { seeds, minutes, first_seed, jobs, save, shrink_runs } = arguments;
+    let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let end = first_seed.saturating_add(seeds);
+    let plan = Swarm { seeds: first_seed..end, duration: Duration::from_secs(60 * minutes), jobs };
     let started = Instant::now();
-    let mut sum = Report::default();
-    for seed in first_seed..first_seed.saturating_add(seeds) {
-        sum.add(&edgehub_sim::run(seed, minutes, LogKind::Nothing).0.map_err(|failure| failure.to_string())?);
-    }
+    let bar = bar(seeds);
+    let outcome = swarm(&plan, &|| bar.inc(1));
+    bar.finish_and_clear();
     let wall = started.elapsed().as_secs_f64();
-    println!("{seeds} seeds: {:.0} hub-seconds per second; {sum:?}", sum.hub_time.as_secs_f64() / wall);
-    Ok(())
+    match outcome {
+        Ok(report) => {
+            let speed = report.hub_time.as_secs_f64() / wall;
+            println!("{report}; {wall:.1} s on {jobs} threads, {speed:.0} hub-seconds per second");
+            Ok(())
+        }
+        Err(failed) => Err(explain(&failed, plan.duration, &save, shrink_runs)),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(super) fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len}, {eta} left");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Saves the failing scenario and the smallest one like it.
+fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> String {
+    let Failed { seed, failure } = failed;
+    let scenario = generate(*seed, duration);
+    let minutes = duration.as_secs() / 60;
+    let by_seed = format!("edgehub-sim run --seed {seed} --minutes {minutes}");
+    let text = format!("# {failure}\n{scenario}");
+    let whole = match super::shrink::save(folder, &format!("seed-{seed}.scn"), &text) {
+        Ok(file) => format!("edgehub-sim run {}", file.display()),
+        Err(error) => format!("{by_seed} (not saved: {error})"),
+    };
+    println!("seed {seed} failed: {failure}\nreproduce: {whole}\nshrinking …");
+    let Some(shrunk) = shrink(&scenario, runs) else {
+        return format!("seed {seed}: {failure}\nreproduce: {by_seed}");
+    };
+    let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
+    match super::shrink::save(folder, &format!("seed-{seed}.small.scn"), &text) {
+        Ok(file) => format!("seed {seed}: {}\nreproduce: edgehub-sim run {}", shrunk.failure, file.display()),
+        Err(error) => format!("seed {seed}: {failure}\nreproduce: {by_seed} (not saved: {error})"),
+    }
 }

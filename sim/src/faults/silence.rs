@@ -1,22 +1,46 @@
-//! A link goes silent: what is written is never received, and nobody is told. Half-open links are of this kind
-//! (defect D4).
+//! Nothing is heard any more, and nobody is told: half-open links (defect D4), forgotten translations, links that come
+//! and go.
 
-use super::Fault;
+use super::WAYS;
+use crate::catalogue::Family;
 use crate::checks::Outcome;
-use crate::world::World;
+use crate::scenario::verb::{Call, count, time};
+use crate::scenario::{Subject, Verb};
+use crate::world::{Event, Way, World};
 
-pub(super) const BOTH_WAYS: Fault = Fault { name: "silence both ways", strike: |world| strike(world, true) };
-pub(super) const ONE_WAY: Fault = Fault { name: "silence one way", strike: |world| strike(world, false) };
+pub(crate) const FAMILY: Family = Family { name: "silence", verbs: &[SILENCE, NAT, FLAP] };
 
-fn strike(world: &mut World, both: bool) -> Outcome {
-    let live = world.network.live();
-    if live.is_empty() {
-        return Ok(());
+const SILENCE: Verb = Verb { name: "silence", subject: Subject::Node, parameters: &[WAYS], act: silence };
+
+const NAT: Verb =
+    Verb { name: "nat", subject: Subject::Node, parameters: &[time("idle", 100, 60_000)], act: nat };
+
+const FLAP: Verb = Verb {
+    name: "flap",
+    subject: Subject::Node,
+    parameters: &[count("times", 1, 20), time("silent", 100, 30_000), time("heard", 1, 30_000)],
+    act: flap,
+};
+
+fn silence(world: &mut World, call: &Call) -> Outcome {
+    let Some(link) = world.edges[call.node].link else { return Ok(()) };
+    for &way in Way::of(call.values[0]) {
+        world.network.link_mut(link).stream(way).silent = true;
     }
-    let link = live[world.dice.index(live.len())];
-    let up = world.dice.chance(500);
-    let link = world.network.link_mut(link);
-    link.up.silent |= both || up;
-    link.down.silent |= both || !up;
+    Ok(())
+}
+
+/// A translator on the way forgets the node's link when nothing crosses it for so long.
+fn nat(world: &mut World, call: &Call) -> Outcome {
+    let Some(link) = world.edges[call.node].link else { return Ok(()) };
+    world.network.link_mut(link).nat_idle = Some(call.time(0));
+    world.nat_looks(link)
+}
+
+/// Nothing crosses, then everything does, again and again.
+fn flap(world: &mut World, call: &Call) -> Outcome {
+    let [times, silent_us, heard_us, ..] = call.values;
+    let event = Event::Flaps { node: call.node, times, silent_us, heard_us };
+    world.queue.plan(world.now, event);
     Ok(())
 }

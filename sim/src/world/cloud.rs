@@ -1,36 +1,54 @@
-//! CloudHub, the driver around it, and the cloud modules behind it.
+//! CloudHub, and the driver around it.
 
-use super::network::{Frame, LinkId, Side, Way};
+use super::arrivals::Arrivals;
+use super::cloud_modules::AskPlan;
+use super::network::{LinkId, Side, Way};
+use super::stream::Frame;
 use super::{Event, World};
+use crate::chance::{For, Salt};
 use crate::checks::{CloudChecks, Outcome};
-use crate::dice::Dice;
-use crate::plan::Plan;
-use edgehub_core::cloud::{CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId, Delivery, NodeName};
-use edgehub_core::message::operation;
-use edgehub_core::{Content, Draft, Message, Now};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::scenario::Scenario;
+use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId};
+use edgehub_core::{Instant, Now};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) hub: CloudHub,
     pub(crate) up: bool,
     pub(crate) arrivals: Arrivals,
-    checks: CloudChecks,
+    /// What comes of the requests that were sent, by node and id.
+    pub(super) asks: BTreeMap<(usize, u64), AskPlan>,
+    /// Reads so much later, until then.
+    pub(crate) slow_by: Duration,
+    pub(crate) slow_until: Instant,
+    /// A copy of an earlier state, for a replica that is behind.
+    replica: Option<(CloudHub, CloudChecks)>,
+    /// The replica takes over when CloudHub is there again.
+    fails_over: bool,
+    pub(super) checks: CloudChecks,
+    starts: u64,
     connections: u64,
-    sent: u64,
-    timer: u64,
+    timer: Option<Instant>,
 }
 
 impl Cloud {
-    pub(super) fn new(plan: &Plan, dice: &mut Dice, now: Now) -> Cloud {
+    pub(super) fn new(config: &CloudConfig, salt: Salt) -> Cloud {
+        let now = Now::new(0, super::START_WALL_MS);
         Cloud {
-            hub: CloudHub::new(plan.cloud.clone(), dice.seed(), now),
+            hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0; 3]), now),
             up: true,
             arrivals: Arrivals::default(),
+            asks: BTreeMap::new(),
+            slow_by: Duration::ZERO,
+            slow_until: Instant(0),
+            replica: None,
+            fails_over: false,
             checks: CloudChecks::default(),
+            starts: 0,
             connections: 0,
-            sent: 0,
-            timer: 0,
+            timer: None,
         }
     }
 
@@ -40,56 +58,28 @@ impl Cloud {
     }
 }
 
-/// What has reached the cloud, by node and id, and in which order for the first time. It outlives a CloudHub.
-#[derive(Debug, Default)]
-pub(crate) struct Arrivals {
-    seen: BTreeSet<(usize, String)>,
-    latest: BTreeMap<(usize, String), u64>,
-}
-
-impl Arrivals {
-    pub(super) fn contains(&self, node: usize, id: &str) -> bool {
-        self.seen.contains(&(node, id.to_string()))
-    }
-
-    fn arrived(&mut self, node: usize, message: &Message) -> Outcome {
-        let id = message.msg_id();
-        if !self.seen.insert((node, id.to_string())) {
-            return Ok(());
-        }
-        let Some((source, number)) = id.rsplit_once('/') else { return Ok(()) };
-        let number: u64 = number.parse().unwrap_or_default();
-        match self.latest.insert((node, source.to_string()), number) {
-            Some(before) if before >= number => {
-                Err(format!("order: {id} of node {node} came after number {before}"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl World {
-    pub(super) fn cloud_handle(&mut self, input: CloudInput) -> Outcome {
-        let now = self.clock(0);
+    pub(crate) fn cloud_handle(&mut self, input: CloudInput) -> Outcome {
+        let now = self.cloud_now();
         let described = self.log.keeps_everything().then(|| format!("{input:?}"));
         let outputs = self.cloud.checks.handle(&mut self.cloud.hub, now, input)?;
         if let Some(input) = described {
             self.log.detail(self.now, "cloud", || format!("{input} → {outputs:?}"));
         }
-        let mut touched = BTreeSet::new();
+        let mut touched: Vec<LinkId> = Vec::new();
         for output in outputs {
             match output {
                 CloudOutput::Write { connection, message } => {
                     if let Some(link) = self.network.of(connection) {
                         self.network.link_mut(link).down.write(Frame::Message(message));
-                        touched.insert(link);
+                        touched.push(link);
                     }
                 }
                 CloudOutput::Close { connection, reason } => {
                     self.log.transition(self.now, "cloud", || format!("closes {connection:?}: {reason:?}"));
-                    if let Some(link) = self.network.of(connection) {
-                        self.close_from_cloud(link);
-                        touched.insert(link);
+                    if let Some(id) = self.network.of(connection) {
+                        self.close_from_cloud(id);
+                        touched.push(id);
                     }
                 }
                 CloudOutput::Upstream { node, message } => self.dispatch(&node, &message),
@@ -97,6 +87,7 @@ impl World {
                 CloudOutput::Note(note) => self.log.transition(self.now, "cloud", || format!("{note:?}")),
             }
         }
+        touched.dedup();
         for link in touched {
             self.send(link, Way::Down);
         }
@@ -104,15 +95,47 @@ impl World {
         Ok(())
     }
 
-    fn set_cloud_timer(&mut self) {
-        let Some(deadline) = self.cloud.hub.next_deadline() else { return };
-        self.cloud.timer += 1;
-        let number = self.cloud.timer;
-        self.queue.plan(deadline.at.max(self.now), Event::CloudTick { number });
+    /// CloudHub wants the link closed: no close frame of the lane's own, just the end.
+    pub(super) fn close_from_cloud(&mut self, id: LinkId) {
+        let link = self.network.link_mut(id);
+        link.cloud = Side::Closed;
+        link.down.write(Frame::Close);
     }
 
-    pub(super) fn cloud_tick(&mut self, number: u64) -> Outcome {
-        if number == self.cloud.timer && self.cloud.up { self.cloud_handle(CloudInput::Tick) } else { Ok(()) }
+    /// The cloud ends a link that nothing is wrong with.
+    pub(crate) fn evict(&mut self, id: LinkId) -> Outcome {
+        let link = self.network.link(id);
+        if link.cloud != Side::Open {
+            return Ok(());
+        }
+        let connection = link.connection;
+        self.close_from_cloud(id);
+        self.send(id, Way::Down);
+        match connection {
+            Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
+            None => Ok(()),
+        }
+    }
+
+    fn set_cloud_timer(&mut self) {
+        let Some(deadline) = self.cloud.hub.next_deadline() else { return };
+        let at = deadline.at.max(self.now);
+        if self.cloud.timer.is_none_or(|timer| timer > at) {
+            self.cloud.timer = Some(at);
+            self.queue.plan(at, Event::CloudTick);
+        }
+    }
+
+    pub(super) fn cloud_tick(&mut self) -> Outcome {
+        if self.cloud.timer.is_none_or(|timer| timer > self.now) || !self.cloud.up {
+            return Ok(());
+        }
+        self.cloud.timer = None;
+        if self.cloud.hub.next_deadline().is_some_and(|deadline| deadline.at <= self.now) {
+            return self.cloud_handle(CloudInput::Tick);
+        }
+        self.set_cloud_timer();
+        Ok(())
     }
 
     pub(super) fn arrives_at_cloud(&mut self, id: LinkId, frame: Frame) -> Outcome {
@@ -121,142 +144,89 @@ impl World {
             return Ok(());
         }
         let (node, connection) = (link.node, link.connection);
-        match frame {
-            Frame::Message(message) => {
-                self.cloud.arrivals.arrived(node, &message)?;
-                self.cloud_handle(CloudInput::Received { connection, message })?;
-                if self.dice.chance(self.plan.chances.malformed / 4)
-                    && self.network.link(id).cloud == Side::Open
-                {
-                    let violation = self.some_violation();
-                    self.cloud_handle(CloudInput::Malformed { connection, violation })?;
-                }
-                Ok(())
-            }
+        let message = match frame {
             // Answered by the reader, after everything before it was handed on.
             Frame::Ping(number) => {
-                if !self.dice.chance(self.plan.chances.pong_left_out) {
-                    self.network.link_mut(id).down.write(Frame::Pong(number));
-                    self.send(id, Way::Down);
+                if link.pongs_left_out > 0 {
+                    link.pongs_left_out -= 1;
+                    return Ok(());
                 }
-                Ok(())
+                link.down.write(Frame::Pong(number));
+                self.send(id, Way::Down);
+                return Ok(());
             }
-            Frame::Pong(_) => Ok(()),
+            Frame::Pong(_) => return Ok(()),
             Frame::Close => {
                 link.cloud = Side::Closed;
-                self.cloud_handle(CloudInput::Closed { connection })
+                return match connection {
+                    Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
+                    None => Ok(()),
+                };
             }
-        }
-    }
-
-    /// A cloud module gets a node's message; it answers questions, or forgets to.
-    fn dispatch(&mut self, node: &NodeName, message: &Message) {
-        let unanswered = self.dice.chance(self.plan.chances.unanswered);
-        let Some(node) = self.edges.iter().position(|edge| edge.name == *node) else { return };
-        if message.operation() != operation::QUERY || unanswered {
-            return;
-        }
-        self.cloud.sent += 1;
-        let id = format!("cloud/answer/{}", self.cloud.sent);
-        let failed = self.dice.chance(100);
-        let draft = Draft::response_to(message, &id, self.clock(0).wall);
-        let draft = if failed { Draft { operation: operation::ERROR, ..draft } } else { draft };
-        let delay =
-            if self.dice.chance(100) { self.dice.millis(0, 40_000) } else { self.dice.millis(0, 100) };
-        if let Ok(message) = draft.encode() {
-            self.plan_in(delay, Event::CloudAnswers { node, message });
-        }
-    }
-
-    pub(super) fn cloud_answers(&mut self, node: usize, message: Message) -> Outcome {
-        self.cloud_sends(node, message, Delivery::Unacknowledged)
-    }
-
-    fn cloud_sends(&mut self, node: usize, message: Message, delivery: Delivery) -> Outcome {
-        if !self.cloud.up {
-            return Ok(());
-        }
-        let node = self.edges[node].name.clone();
-        self.cloud_handle(CloudInput::Send { node, message, delivery })
-    }
-
-    pub(super) fn cloud_acts(&mut self) -> Outcome {
-        if !self.busy {
-            return Ok(());
-        }
-        let pause = self.dice.between(self.plan.cloud_pause);
-        self.plan_in(pause, Event::CloudActs);
-        for _ in 0..if self.dice.chance(30) { 40 } else { 1 } {
-            let node = self.dice.index(self.edges.len());
-            let (message, delivery) = self.some_command()?;
-            self.cloud_sends(node, message, delivery)?;
-        }
-        Ok(())
-    }
-
-    /// One command for the module `twin` of a node, without acknowledgement.
-    pub(crate) fn twin_command(&mut self, node: usize) -> Outcome {
-        self.cloud.sent += 1;
-        let id = format!("cloud/twin/{}", self.cloud.sent);
-        let timestamp = self.clock(0).wall;
-        let draft = Draft { msg_id: &id, timestamp, group: "twin", operation: "update", ..Draft::default() };
-        let message = draft.encode().map_err(|violation| violation.to_string())?;
-        self.cloud_sends(node, message, Delivery::Unacknowledged)
-    }
-
-    /// Acknowledged delivery is for modules that answer: a message that nobody takes would be sent for ever.
-    fn some_command(&mut self) -> Result<(Message, Delivery), String> {
-        const ROUTES: [(&str, &str, bool); 6] = [
-            ("resource", "edgecontroller", true),
-            ("twin", "devicecontroller", true),
-            ("user", "router_eventbus", true),
-            ("taskmanager", "taskmanager", true),
-            ("user", "nobody", false),
-            ("unheard-of", "edgecontroller", false),
-        ];
-        let (group, source, taken) = ROUTES[self.dice.index(ROUTES.len())];
-        let acknowledged = taken && self.dice.chance(600);
-        self.cloud.sent += 1;
-        let text = "y".repeat(self.dice.number(0, 2_000) as usize);
-        let message = Draft {
-            msg_id: &format!("cloud/command/{}", self.cloud.sent),
-            timestamp: self.clock(0).wall,
-            source,
-            group,
-            operation: if self.dice.chance(20) { "ping" } else { "update" },
-            resource: "default/pod/p",
-            content: Content::Text(&text),
-            ..Draft::default()
+            frame => super::harm::read(frame),
         };
-        // The hub answers link control itself.
-        let delivery = if acknowledged && message.operation != "ping" {
-            Delivery::Acknowledged
-        } else {
-            Delivery::Unacknowledged
-        };
-        Ok((message.encode().map_err(|violation| violation.to_string())?, delivery))
+        if let Ok(message) = &message {
+            self.cloud.arrivals.arrived(node, message)?;
+        }
+        match (message, connection) {
+            (Ok(message), Some(connection)) => {
+                self.cloud_handle(CloudInput::Received { connection, message })
+            }
+            (Err(violation), Some(connection)) => {
+                self.cloud_handle(CloudInput::Malformed { connection, violation })
+            }
+            // A zombie reads, and nothing comes of it; what it cannot read ends it.
+            (Ok(_), None) => Ok(()),
+            (Err(_), None) => self.evict(id),
+        }
     }
 
     /// The process is gone, with everything that it held.
-    pub(crate) fn cloud_fails(&mut self) {
+    pub(crate) fn cloud_fails(&mut self, absence: Duration, fails_over: bool) {
         if !self.cloud.up {
             return;
         }
         self.cloud.up = false;
+        self.cloud.timer = None;
+        self.cloud.fails_over = fails_over;
         for id in self.network.live() {
             self.network.link_mut(id).cloud = Side::Closed;
             self.cut(id);
         }
-        let absence = self.dice.millis(100, 30_000);
-        self.plan_in(absence, Event::CloudRestarts);
+        self.plan_in(absence, Event::CloudStarts);
     }
 
-    pub(super) fn cloud_restarts(&mut self) -> Outcome {
-        let (seed, now) = (self.dice.seed(), self.clock(0));
-        self.cloud.hub = CloudHub::new(self.plan.cloud.clone(), seed, now);
-        self.cloud.checks = CloudChecks::default();
-        self.cloud.up = true;
+    /// Copies of CloudHub's state are made as long before each fail-over as its replica is behind.
+    pub(super) fn cloud_snapshots(&mut self, scenario: &Scenario) {
+        for action in
+            scenario.actions.iter().filter(|action| action.verb.name == crate::faults::cloud::FAIL_OVER)
+        {
+            self.queue.plan(action.at - Duration::from_micros(action.values[1]), Event::Snapshot);
+        }
+    }
+
+    pub(super) fn snapshot(&mut self) -> Outcome {
+        if self.cloud.up {
+            self.cloud.replica = Some((self.cloud.hub.clone(), self.cloud.checks.clone()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn cloud_starts(&mut self) -> Outcome {
+        let now = self.cloud_now();
+        let cloud = &mut self.cloud;
+        cloud.starts += 1;
+        cloud.up = true;
+        let seed = self.salt.draw(For::CloudSeed, [cloud.starts, 0, 0]);
+        let replica = cloud.replica.take().filter(|_| cloud.fails_over);
+        let fresh = || (CloudHub::new(self.cloud_config.clone(), seed, now), CloudChecks::default());
+        (cloud.hub, cloud.checks) = replica.unwrap_or_else(fresh);
         self.log.transition(self.now, "cloud", || "is there again");
+        // A replica has none of the connections that its state speaks of.
+        for connection in self.cloud.checks.connections() {
+            self.cloud_handle(CloudInput::Closed { connection })?;
+        }
+        self.set_cloud_timer();
         Ok(())
     }
 }

@@ -1,45 +1,81 @@
-//! How a link begins and ends.
+//! How a link begins: refused, never answered, too late, or open after a round trip.
 
-use super::network::{End, Frame, LinkId, Side, Way};
+use super::network::{LinkId, Side};
 use super::{Event, World};
+use crate::chance::For;
 use crate::checks::Outcome;
 use edgehub_core::cloud::CloudInput;
-use edgehub_core::{Input, Instant, LinkEpoch, LinkEvent};
+use edgehub_core::{Input, LinkEpoch, LinkEvent};
+use std::time::Duration;
+
+/// How a dial ends when it does not just succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DialPlan {
+    pub(crate) outcome: u64,
+    pub(crate) after: Duration,
+}
+
+impl DialPlan {
+    /// The outcomes, as an action names them.
+    pub(crate) const OUTCOMES: [&str; 8] =
+        ["refused", "not-found", "tls", "hang", "late", "reset", "drops", "zombie"];
+}
 
 impl World {
-    /// The edge dials: refused, never answered, too late, or open after a round trip.
     pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch) {
-        let chances = self.plan.chances.clone();
-        let there = self.dice.between(self.plan.latency);
-        let back = self.dice.between(self.plan.latency);
-        if self.dice.chance(chances.open_refused) {
-            return self.plan_in(there + back, Event::DialFailed { node, epoch });
+        let edge = &mut self.edges[node];
+        let incarnation = edge.incarnation;
+        let ids = |part| [node as u64, incarnation << 32 | epoch.0, part];
+        let (low, high) = (self.latency / 4, self.latency);
+        let there = self.salt.between(low, high, For::Dial, ids(0));
+        let back = self.salt.between(low, high, For::Dial, ids(1));
+        let plan = edge.dials.pop_front();
+        let after = plan.map_or(Duration::ZERO, |plan| plan.after);
+        let outcome = plan.and_then(|plan| DialPlan::OUTCOMES.get(plan.outcome as usize)).copied();
+        if let Some(outcome @ ("refused" | "not-found" | "tls" | "reset")) = outcome {
+            let closed = outcome == "reset";
+            let failed = Event::DialFailed { node, incarnation, epoch, closed };
+            return self.plan_in(there + back + after, failed);
         }
-        let link = self.network.begin(node, epoch);
+        let link = self.network.begin(node, incarnation, epoch);
+        let unreachable = self.edges[node].unreachable_until > self.now;
         self.edges[node].link = Some(link);
-        if self.dice.chance(chances.open_hangs) {
+        if outcome == Some("hang") || unreachable {
             return;
         }
         let mut accepted = self.now + there;
-        if self.dice.chance(chances.open_late) {
-            accepted = accepted + self.plan.edge.open_timeout + self.dice.millis(0, 5_000);
+        if outcome == Some("late") {
+            accepted = accepted + self.edges[node].config.open_timeout + after;
         }
-        self.network.link_mut(link).up.not_before = accepted;
-        self.network.link_mut(link).down.not_before = accepted + back;
+        let told = accepted + back;
+        let begun = self.network.link_mut(link);
+        begun.up.not_before = accepted;
+        begun.down.not_before = told;
+        begun.crossed = told;
+        begun.zombie = outcome == Some("zombie");
         self.queue.plan(accepted, Event::Accepted { link });
-        self.queue.plan(accepted + back, Event::Dialled { link });
+        self.queue.plan(told, Event::Dialled { link });
+        if outcome == Some("drops") {
+            self.plan_severed(link, super::End::Edge, told + after);
+            self.plan_severed(link, super::End::Cloud, told + after);
+        }
     }
 
     pub(super) fn accepted(&mut self, id: LinkId) -> Outcome {
-        if !self.cloud.up {
-            self.network.link_mut(id).cloud = Side::Closed;
+        let up = self.cloud.up;
+        let link = self.network.link_mut(id);
+        if !up || link.edge == Side::Closed && link.cut {
+            link.cloud = Side::Closed;
             return Ok(());
         }
-        let connection = self.cloud.next_connection();
-        let link = self.network.link_mut(id);
-        link.connection = connection;
         link.cloud = Side::Open;
-        let node = self.edges[link.node].name.clone();
+        if link.zombie {
+            return Ok(());
+        }
+        let node = link.node;
+        let connection = self.cloud.next_connection();
+        self.network.connect(id, connection);
+        let node = self.edges[node].name.clone();
         self.cloud_handle(CloudInput::Connected { connection, node, project: "project".into() })
     }
 
@@ -47,117 +83,28 @@ impl World {
         let link = self.network.link_mut(id);
         let (node, epoch) = (link.node, link.epoch);
         if link.edge == Side::Closed {
-            return self.late(node, epoch, LinkEvent::Opened);
+            return self.late(id, LinkEvent::Opened);
         }
-        if link.cloud == Side::Opening || (link.cloud == Side::Closed && link.connection.0 == 0) {
-            link.edge = Side::Closed;
-            return self.edge_handle(node, Input::Link { epoch, event: LinkEvent::OpenFailed });
-        }
-        link.edge = Side::Open;
-        self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Opened })
-    }
-
-    pub(super) fn dial_failed(&mut self, node: usize, epoch: LinkEpoch) -> Outcome {
-        self.edge_handle(node, Input::Link { epoch, event: LinkEvent::OpenFailed })
-    }
-
-    /// The hub wants the link closed.
-    pub(super) fn close_from_edge(&mut self, node: usize, epoch: LinkEpoch) {
-        let Some(id) = self.edges[node].link.filter(|&id| self.network.link(id).epoch == epoch) else {
-            return;
-        };
-        let link = self.network.link_mut(id);
-        link.edge = Side::Closed;
-        link.up.write(Frame::Close);
-        link.down.held = false;
-        self.send(id, Way::Up);
-        self.send(id, Way::Down);
-    }
-
-    /// CloudHub wants the link closed.
-    pub(super) fn close_from_cloud(&mut self, id: LinkId) {
-        let link = self.network.link_mut(id);
-        link.cloud = Side::Closed;
-        link.down.write(Frame::Close);
-    }
-
-    /// What was under way is lost, and each side learns of the end at a time of its own.
-    pub(crate) fn cut(&mut self, id: LinkId) {
-        let link = self.network.link_mut(id);
-        link.cut = true;
-        link.up.cut();
-        link.down.cut();
-        for end in [End::Edge, End::Cloud] {
-            let delay = self.dice.millis(0, 3_000);
-            self.plan_in(delay, Event::Severed { link: id, end });
-        }
-    }
-
-    pub(super) fn severed(&mut self, id: LinkId, end: End) -> Outcome {
-        let link = self.network.link_mut(id);
-        let (node, epoch, connection) = (link.node, link.epoch, link.connection);
-        match end {
-            End::Edge if link.edge == Side::Closed => self.late(node, epoch, LinkEvent::Closed),
-            End::Edge => {
-                link.edge = Side::Closed;
-                self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Closed })
-            }
-            End::Cloud if link.cloud != Side::Open => Ok(()),
-            End::Cloud => {
-                link.cloud = Side::Closed;
-                self.cloud_handle(CloudInput::Closed { connection })
-            }
-        }
-    }
-
-    /// An event of a link that the hub has given up; a driver may be too late to know.
-    pub(super) fn late(&mut self, node: usize, epoch: LinkEpoch, event: LinkEvent) -> Outcome {
-        if !self.dice.chance(self.plan.chances.late_event) {
+        let accepted = link.cloud == Side::Open || link.connection.is_some();
+        link.edge = if accepted { Side::Open } else { Side::Closed };
+        let event = if accepted { LinkEvent::Opened } else { LinkEvent::OpenFailed };
+        if self.network.link(id).incarnation != self.edges[node].incarnation {
             return Ok(());
         }
         self.edge_handle(node, Input::Link { epoch, event })
     }
 
-    /// Sends what there is room for, and plans what comes of it.
-    pub(super) fn send(&mut self, id: LinkId, way: Way) {
-        let World { network, dice, plan, now, .. } = self;
-        let link = network.link_mut(id);
-        if link.cut {
-            return link.stream(way).cut();
+    pub(super) fn dial_failed(
+        &mut self,
+        node: usize,
+        incarnation: u64,
+        epoch: LinkEpoch,
+        closed: bool,
+    ) -> Outcome {
+        if incarnation != self.edges[node].incarnation {
+            return Ok(());
         }
-        let stream = link.stream(way);
-        let (messages, bytes) = stream.send(|| *now + dice.between(plan.latency));
-        let arrival: Option<Instant> = stream.plan();
-        if messages > 0 {
-            let delay = self.dice.millis(0, 2);
-            self.plan_in(delay, Event::Flushed { link: id, way, messages, bytes });
-        }
-        if let Some(at) = arrival {
-            self.queue.plan(at.max(self.now), Event::Arrives { link: id, way });
-        }
-    }
-
-    pub(super) fn flushed(&mut self, id: LinkId, way: Way, messages: usize, bytes: usize) -> Outcome {
-        let link = self.network.link(id);
-        let (node, epoch, connection) = (link.node, link.epoch, link.connection);
-        let flushed = LinkEvent::Flushed { messages, bytes };
-        match way {
-            Way::Up if link.edge == Side::Closed => self.late(node, epoch, flushed),
-            Way::Up => self.edge_handle(node, Input::Link { epoch, event: flushed }),
-            Way::Down if link.cloud != Side::Open => Ok(()),
-            Way::Down => self.cloud_handle(CloudInput::Flushed { connection, messages }),
-        }
-    }
-
-    pub(super) fn arrives(&mut self, id: LinkId, way: Way) -> Outcome {
-        let frame = self.network.link_mut(id).stream(way).receive();
-        if let Some(frame) = frame {
-            match way {
-                Way::Up => self.arrives_at_cloud(id, frame)?,
-                Way::Down => self.arrives_at_edge(id, frame)?,
-            }
-        }
-        self.send(id, way);
-        Ok(())
+        let event = if closed { LinkEvent::Closed } else { LinkEvent::OpenFailed };
+        self.edge_handle(node, Input::Link { epoch, event })
     }
 }

@@ -1,48 +1,125 @@
-//! One node: a hub, the driver around it, and its modules.
+//! One node: a hub, the driver around it, its clocks, and its modules.
 
+use super::clock::Clock;
+use super::dial::DialPlan;
 use super::module::Module;
-use super::network::{Frame, LinkId, Side, Way};
-use super::{Event, World, wall};
+use super::network::{LinkId, Side};
+use super::stream::Conduct;
+use super::{Event, World};
 use crate::canary;
+use crate::chance::{For, Salt};
 use crate::checks::{EdgeChecks, Outcome};
-use crate::dice::Dice;
-use crate::plan::Plan;
 use edgehub_core::cloud::NodeName;
-use edgehub_core::{Hub, Input, Instant, LinkEvent, ModuleId, Note, Output, Violation};
+use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
+use std::collections::VecDeque;
 use std::time::Duration;
+
+/// Bytes under way in one direction, when nothing else is said.
+const ROOM_BYTES: usize = 64 * 1024;
+
+/// What is wrong with the node's driver at present.
+#[derive(Debug, Default)]
+pub(crate) struct DriverFaults {
+    /// A tick comes so much too early, too late, or comes again, until then.
+    pub(crate) ticks: Option<(TickFault, Duration, Instant)>,
+    /// What the hub says is done so much later, until then.
+    pub(crate) drains_late: Option<(Duration, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TickFault {
+    Early,
+    Late,
+    Twice,
+}
+
+/// A crash to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crash {
+    /// After so many inputs more.
+    pub(crate) left: u64,
+    /// … and so many after each further start.
+    pub(crate) after: u64,
+    /// The process is gone for so long.
+    pub(crate) down: Duration,
+    /// So many times.
+    pub(crate) times: u64,
+}
 
 #[derive(Debug)]
 pub(crate) struct Edge {
     pub(crate) name: NodeName,
     pub(crate) hub: Hub,
+    pub(crate) config: Config,
+    /// How often its process has started, less one.
+    pub(crate) incarnation: u64,
+    /// What its clocks showed then.
+    began: Now,
+    /// Its process does not run.
+    pub(crate) down: bool,
+    /// It will crash.
+    pub(crate) crash: Option<Crash>,
+    pub(crate) clock: Clock,
     pub(crate) modules: Vec<Module>,
     /// The link of the latest dial that got that far.
     pub(crate) link: Option<LinkId>,
     pub(crate) asleep_until: Instant,
-    pub(crate) wall_skew_ms: i64,
     pub(crate) intake: bool,
     pub(crate) stopped: bool,
     pub(crate) next_module: u32,
     pub(crate) requests_ended: u64,
-    timer: u64,
-    checks: EdgeChecks,
+    pub(crate) driver: DriverFaults,
+    /// What the hub has said and the driver has not done.
+    pub(super) undone: VecDeque<Output>,
+    pub(super) timer: Option<Instant>,
+    /// How the next dials end.
+    pub(crate) dials: VecDeque<DialPlan>,
+    /// The node cannot reach anything until then.
+    pub(crate) unreachable_until: Instant,
+    /// The node's way to the cloud, and until when it is not as it should be.
+    pub(crate) conduct: Conduct,
+    pub(crate) conduct_until: Instant,
+    pub(crate) usual: Conduct,
+    pub(super) checks: EdgeChecks,
 }
 
 impl Edge {
-    pub(super) fn new(node: usize, plan: &Plan, dice: &mut Dice) -> Edge {
+    pub(super) fn new(node: usize, config: &Config, salt: Salt) -> Edge {
+        let usual = Conduct {
+            latency: (Duration::ZERO, Duration::ZERO),
+            rate: None,
+            room: ROOM_BYTES,
+            pieces: 0,
+            gap: Duration::ZERO,
+            every: None,
+        };
+        let mut clock = Clock::new(node);
+        let now = clock.read(salt, Instant(0));
         Edge {
             name: NodeName::from(&*format!("edge-{node}")),
-            hub: canary::hub(plan.edge.clone(), dice.seed(), wall(Instant(0), 0)),
+            hub: canary::hub(config.clone(), salt.draw(For::HubSeed, [node as u64, 0, 0]), now),
+            config: config.clone(),
+            incarnation: 0,
+            began: now,
+            down: false,
+            crash: None,
+            clock,
             modules: Module::all(),
             link: None,
             asleep_until: Instant(0),
-            wall_skew_ms: 0,
             intake: true,
             stopped: false,
             next_module: 0,
             requests_ended: 0,
-            timer: 0,
-            checks: EdgeChecks::new(&plan.edge),
+            driver: DriverFaults::default(),
+            undone: VecDeque::new(),
+            timer: None,
+            dials: VecDeque::new(),
+            unreachable_until: Instant(0),
+            conduct: usual,
+            conduct_until: Instant(0),
+            usual,
+            checks: EdgeChecks::new(config),
         }
     }
 
@@ -53,147 +130,96 @@ impl Edge {
 }
 
 impl World {
+    /// The process is there: its first outputs, and its modules join.
     pub(super) fn begin_edge(&mut self, node: usize) -> Outcome {
-        let now = self.clock(0);
+        self.edges[node].usual.latency = (self.latency / 4, self.latency);
+        let now = self.edges[node].began;
         let edge = &mut self.edges[node];
         let outputs = edge.checks.begin(&mut edge.hub, now)?;
-        self.carry_out(node, outputs)?;
-        for module in 0..self.edges[node].modules.len() {
-            self.join(node, module)?;
-            self.plan_in(Duration::ZERO, Event::ModuleActs { node, module });
-        }
-        Ok(())
+        self.do_or_put_off(node, outputs)?;
+        (0..self.edges[node].modules.len()).try_for_each(|module| self.join(node, module))
     }
 
     /// Hands the hub an input, checks, and does what it says.
-    pub(super) fn edge_handle(&mut self, node: usize, input: Input) -> Outcome {
-        let now = self.clock(self.edges[node].wall_skew_ms);
-        let edge = &mut self.edges[node];
-        let described = self.log.keeps_everything().then(|| format!("{input:?}"));
-        let outputs =
-            edge.checks.handle(&mut edge.hub, now, input).map_err(|what| format!("{}: {what}", edge.name))?;
-        if let Some(input) = described {
-            self.log.detail(self.now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
-        }
-        self.confirmed(node)?;
-        self.carry_out(node, outputs)
-    }
-
-    /// What a pong confirms must have reached the cloud.
-    fn confirmed(&self, node: usize) -> Outcome {
-        let edge = &self.edges[node];
-        match edge.checks.confirmed().iter().find(|id| !self.cloud.arrivals.contains(node, id)) {
-            Some(id) => Err(format!("{}: {id} is confirmed, and the cloud never saw it", edge.name)),
-            None => Ok(()),
-        }
-    }
-
-    fn carry_out(&mut self, node: usize, outputs: Vec<Output>) -> Outcome {
-        for output in outputs {
-            match output {
-                Output::Open { epoch } => {
-                    self.edges[node].link = None;
-                    self.dial(node, epoch);
-                }
-                Output::Write { message, .. } => self.write_up(node, Frame::Message(message)),
-                Output::Ping { number, .. } => self.write_up(node, Frame::Ping(number)),
-                Output::Pause { .. } => self.hold(node, true),
-                Output::Resume { .. } => self.hold(node, false),
-                Output::Close { epoch } => self.close_from_edge(node, epoch),
-                Output::Intake { open } => self.edges[node].intake = open,
-                Output::Deliver { module, message, answer } => self.deliver(node, module, message, answer),
-                Output::JoinRefused { module } => {
-                    if !self.edges[node].stopped {
-                        return Err(format!("{module:?} may not join"));
-                    }
-                }
-                Output::Stopped => self.edges[node].stopped = true,
-                Output::Note(note) => self.take_note(node, &note),
-            }
-        }
-        if let Some(link) = self.edges[node].link {
-            self.send(link, Way::Up);
-        }
-        self.set_timer(node);
-        Ok(())
-    }
-
-    fn take_note(&mut self, node: usize, note: &Note) {
-        let edge = &mut self.edges[node];
-        edge.requests_ended += u64::from(matches!(note, Note::SyncEnded { .. }));
-        if !matches!(note, Note::RoundTrip { .. }) {
-            self.log.transition(self.now, edge.name.as_str(), || format!("{note:?}"));
-        }
-    }
-
-    fn write_up(&mut self, node: usize, frame: Frame) {
-        if let Some(link) = self.edges[node].link {
-            self.network.link_mut(link).up.write(frame);
-        }
-    }
-
-    /// Stops reading, or goes on.
-    fn hold(&mut self, node: usize, held: bool) {
-        if let Some(link) = self.edges[node].link {
-            self.network.link_mut(link).down.held = held;
-            self.send(link, Way::Down);
-        }
-    }
-
-    fn set_timer(&mut self, node: usize) {
-        let chances = &self.plan.chances;
-        let late = self.dice.chance(chances.late_tick);
-        if self.dice.chance(chances.spurious_tick) {
-            let delay = self.dice.millis(0, 1_000);
-            self.plan_in(delay, Event::Spurious { node });
-        }
-        let Some(deadline) = self.edges[node].hub.next_deadline() else { return };
-        let delay = if late { self.dice.millis(1, 2_000) } else { Duration::ZERO };
-        let edge = &mut self.edges[node];
-        edge.timer += 1;
-        self.queue.plan(deadline.at.max(self.now) + delay, Event::Tick { node, number: edge.timer });
-    }
-
-    pub(super) fn tick(&mut self, node: usize, number: u64) -> Outcome {
-        if number != self.edges[node].timer {
+    pub(crate) fn edge_handle(&mut self, node: usize, input: Input) -> Outcome {
+        let World { edges, salt, now: world_now, log, cloud, .. } = self;
+        let edge = &mut edges[node];
+        if edge.down {
             return Ok(());
         }
-        self.edge_handle(node, Input::Tick)
-    }
-
-    /// A tick that nobody asked for, on top of the one that somebody did.
-    pub(super) fn spurious_tick(&mut self, node: usize) -> Outcome {
-        self.edge_handle(node, Input::Tick)
-    }
-
-    pub(super) fn arrives_at_edge(&mut self, id: LinkId, frame: Frame) -> Outcome {
-        let malformed = self.dice.chance(self.plan.chances.malformed);
-        let link = self.network.link_mut(id);
-        let (node, epoch) = (link.node, link.epoch);
-        let closed = link.edge == Side::Closed;
-        let event = match frame {
-            Frame::Message(message) => LinkEvent::Received(message),
-            Frame::Pong(number) => LinkEvent::Pong(number),
-            // The driver's library answers pings.
-            Frame::Ping(_) => return Ok(()),
-            Frame::Close => {
-                link.edge = Side::Closed;
-                LinkEvent::Closed
+        let now = edge.clock.read(*salt, *world_now);
+        let described = log.keeps_everything().then(|| format!("{input:?}"));
+        let outputs = edge
+            .checks
+            .handle(&mut edge.hub, now, input)
+            .map_err(|what| format!("{what} ({})", edge.name))?;
+        if let Some(input) = described {
+            log.detail(*world_now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
+        }
+        // What a pong confirms must have reached the cloud.
+        if let Some(key) = edge.checks.confirmed().iter().find(|key| !cloud.arrivals.contains(node, **key)) {
+            return Err(format!("end to end: message {key:x} is confirmed, and never came ({})", edge.name));
+        }
+        if let Some(crash) = &mut edge.crash {
+            if crash.left == 0 {
+                let crash = *crash;
+                self.crash_edge(node, crash);
+                return Ok(());
             }
-        };
-        if closed {
-            return self.late(node, epoch, event);
+            crash.left -= 1;
         }
-        self.edge_handle(node, Input::Link { epoch, event })?;
-        if malformed && self.network.link(id).edge == Side::Open {
-            let violation = self.some_violation();
-            self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Malformed(violation) })?;
-        }
-        Ok(())
+        self.do_or_put_off(node, outputs)
     }
 
-    pub(super) fn some_violation(&mut self) -> Violation {
-        let all = [Violation::Empty, Violation::Truncated, Violation::NotJson { at: 1 }, Violation::Framing];
-        all[self.dice.index(all.len())]
+    /// The process is gone between an input and what was to be done about it, with everything that it held.
+    fn crash_edge(&mut self, node: usize, crash: Crash) {
+        self.log.transition(self.now, self.edges[node].name.as_str(), || "crashes");
+        let edge = &mut self.edges[node];
+        edge.down = true;
+        edge.undone.clear();
+        edge.timer = None;
+        for module in &mut edge.modules {
+            module.id = None;
+        }
+        let incarnation = edge.incarnation;
+        if let Some(id) = edge.link.take() {
+            let link = self.network.link_mut(id);
+            if link.edge != Side::Closed && link.incarnation == incarnation {
+                link.edge = Side::Closed;
+                self.cut(id);
+            }
+        }
+        let times = crash.times.saturating_sub(1);
+        self.edges[node].crash = (times > 0).then_some(Crash { left: crash.after, times, ..crash });
+        self.plan_in(crash.down, Event::EdgeStarts { node });
+    }
+
+    /// The process starts again, with nothing that it held.
+    pub(super) fn edge_starts(&mut self, node: usize) -> Outcome {
+        let salt = self.salt;
+        let now = self.edges[node].clock.read_anew(salt, self.now);
+        let config = self.edge_config.clone();
+        let edge = &mut self.edges[node];
+        if !edge.down || edge.stopped {
+            return Ok(());
+        }
+        edge.incarnation += 1;
+        edge.began = now;
+        edge.down = false;
+        edge.intake = true;
+        edge.hub =
+            canary::hub(config.clone(), salt.draw(For::HubSeed, [node as u64, edge.incarnation, 0]), now);
+        edge.checks = EdgeChecks::new(&config);
+        edge.config = config;
+        self.begin_edge(node)
+    }
+
+    /// A machine sleeps: nothing happens there until it wakes.
+    pub(crate) fn put_to_sleep(&mut self, node: usize, length: Duration) {
+        let until = self.now + length;
+        let edge = &mut self.edges[node];
+        self.slept += until.since(edge.asleep_until.max(self.now));
+        edge.asleep_until = edge.asleep_until.max(until);
+        self.queue.plan(until, Event::Tick { node, sure: true });
     }
 }

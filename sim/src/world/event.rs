@@ -5,15 +5,15 @@ use edgehub_core::{LinkEpoch, Message, ModuleId};
 
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A node's timer fires; an older number was replaced by a newer timer.
-    Tick { node: usize, number: u64 },
-    /// It fires for no reason.
-    Spurious { node: usize },
-    /// The edge learns that the link is open.
+    /// A node's timer fires. One that is not sure finds out first whether its time has come.
+    Tick { node: usize, sure: bool },
+    /// The driver gets round to what the hub has said.
+    Drains { node: usize },
+    /// The edge learns that the link is open, or is not.
     Dialled { link: LinkId },
     /// The edge learns that it is not.
-    DialFailed { node: usize, epoch: LinkEpoch },
-    /// CloudHub accepts the connection.
+    DialFailed { node: usize, incarnation: u64, epoch: LinkEpoch, closed: bool },
+    /// The cloud accepts the connection.
     Accepted { link: LinkId },
     /// The next frame has reached the other end.
     Arrives { link: LinkId, way: Way },
@@ -21,33 +21,35 @@ pub(crate) enum Event {
     Flushed { link: LinkId, way: Way, messages: usize, bytes: usize },
     /// One end learns that the link is cut.
     Severed { link: LinkId, end: End },
-    /// A module may send.
-    ModuleActs { node: usize, module: usize },
     /// A module is done with a message, and answers it if it is given here.
-    ModuleTook { node: usize, module: ModuleId, credit: u32, message: Option<Message> },
+    ModuleTook { node: usize, module: ModuleId, credit: u32, message: Option<Box<Message>> },
     /// A module that left comes back.
     ModuleRejoins { node: usize, module: usize },
+    /// A node's process starts again.
+    EdgeStarts { node: usize },
+    /// Nothing crosses a link until then, again and again.
+    Flaps { node: usize, times: u64, silent_us: u64, heard_us: u64 },
+    /// A link that has been quiet for too long is forgotten on the way.
+    NatLooks { link: LinkId },
     /// CloudHub's timer fires.
-    CloudTick { number: u64 },
-    /// A cloud module may send.
-    CloudActs,
+    CloudTick,
     /// A cloud module answers a request.
-    CloudAnswers { node: usize, message: Message },
+    CloudAnswers { node: usize, message: Box<Message>, acknowledged: bool },
     /// CloudHub is there again.
-    CloudRestarts,
-    /// A fault strikes.
-    Fault,
+    CloudStarts,
+    /// The state of CloudHub is copied to its replica.
+    Snapshot,
 }
 
 impl Event {
     /// The machine that has to be awake for it.
-    pub(crate) fn node(&self, network: &Network) -> Option<usize> {
+    pub(super) fn node(&self, network: &Network) -> Option<usize> {
         match *self {
             Event::Tick { node, .. }
-            | Event::Spurious { node }
+            | Event::Drains { node }
             | Event::DialFailed { node, .. }
-            | Event::ModuleActs { node, .. }
             | Event::ModuleTook { node, .. }
+            | Event::EdgeStarts { node }
             | Event::ModuleRejoins { node, .. } => Some(node),
             Event::Dialled { link }
             | Event::Arrives { link, way: Way::Down }

@@ -1,13 +1,21 @@
-//! What modules do: send, ask, acknowledge, and take their time.
+//! Modules: they join, send, ask, take what is delivered, and take their time.
 
+use super::cloud_modules::AskPlan;
 use super::{Event, World};
+use crate::chance::For;
 use crate::checks::Outcome;
+use crate::key;
 use edgehub_core::message::operation;
-use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId};
+use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId, UnixMillis};
 use std::time::Duration;
 
 /// Messages that a module takes before it has to say that it can take more.
 const CREDIT: u32 = 8;
+
+/// Every module's name, as an action gives it.
+pub(crate) const MODULES: [&str; 5] = ["metaManager", "twin", "eventbus", "servicebus", "taskmanager"];
+
+const GROUPS: [&str; 5] = ["meta", "twin", "bus", "bus", "taskmanager"];
 
 /// A module's place in its node; whoever holds it may leave and come back under another number.
 #[derive(Debug)]
@@ -15,40 +23,60 @@ pub(crate) struct Module {
     name: &'static str,
     group: &'static str,
     pub(crate) id: Option<ModuleId>,
-    sent: u64,
+    /// The number of the latest message of each lane: bulk, control.
+    latest: [u64; 2],
     /// Takes nothing until then.
     pub(crate) slow_until: Instant,
+    /// Takes what comes and says nothing to it until then.
+    pub(crate) silent_until: Instant,
+    /// The id of the latest request.
+    asked: String,
 }
 
 impl Module {
     pub(super) fn all() -> Vec<Module> {
-        [
-            ("metaManager", "meta"),
-            ("twin", "twin"),
-            ("eventbus", "bus"),
-            ("servicebus", "bus"),
-            ("taskmanager", "taskmanager"),
-        ]
-        .into_iter()
-        .map(|(name, group)| Module { name, group, id: None, sent: 0, slow_until: Instant(0) })
-        .collect()
+        MODULES
+            .into_iter()
+            .zip(GROUPS)
+            .map(|(name, group)| Module {
+                name,
+                group,
+                id: None,
+                latest: [0; 2],
+                slow_until: Instant(0),
+                silent_until: Instant(0),
+                asked: String::new(),
+            })
+            .collect()
     }
 
-    /// Ids name their sender and count up: the cloud can tell whether the order was kept.
-    fn next_id(&mut self, lane: &str) -> String {
-        self.sent += 1;
-        format!("{}/{lane}/{}", self.name, self.sent)
+    /// An id that names its sender and rises: the cloud can tell whether the order was kept. It follows from the
+    /// action that it belongs to, not from what was sent before.
+    fn next_id(&mut self, lane: usize, entity: u64) -> String {
+        let number = (entity * 1000).max(self.latest[lane] + 1);
+        self.latest[lane] = number;
+        format!("{}/{}/{number}", self.name, ["bulk", "control"][lane])
     }
 }
 
+/// What a module sends, from an action.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speech {
+    pub(crate) bytes: u64,
+    pub(crate) elsewhere: bool,
+    pub(crate) entity: u64,
+    /// How the request is answered, how long it waits, and whether its id is a used one.
+    pub(crate) ask: Option<(AskPlan, Option<Duration>, bool)>,
+}
+
 impl World {
-    fn module_event(&mut self, node: usize, module: ModuleId, event: ModuleEvent) -> Outcome {
+    pub(crate) fn module_event(&mut self, node: usize, module: ModuleId, event: ModuleEvent) -> Outcome {
         self.edge_handle(node, Input::Module { module, event })
     }
 
     pub(super) fn join(&mut self, node: usize, module: usize) -> Outcome {
         let edge = &mut self.edges[node];
-        if edge.stopped || edge.modules[module].id.is_some() {
+        if edge.stopped || edge.down || edge.modules[module].id.is_some() {
             return Ok(());
         }
         let id = ModuleId(edge.next_module);
@@ -59,56 +87,71 @@ impl World {
         self.module_event(node, id, event)
     }
 
-    pub(crate) fn leave(&mut self, node: usize, module: usize) -> Outcome {
+    pub(crate) fn leave(&mut self, node: usize, module: usize, absence: Duration) -> Outcome {
         let Some(id) = self.edges[node].modules[module].id.take() else { return Ok(()) };
-        let absence = self.dice.millis(0, 5_000);
         self.plan_in(absence, Event::ModuleRejoins { node, module });
         self.module_event(node, id, ModuleEvent::Left)
     }
 
-    pub(super) fn module_acts(&mut self, node: usize, module: usize) -> Outcome {
-        if !self.busy {
-            return Ok(());
+    /// A module sends a message, unless it may not or is not there.
+    pub(crate) fn speak(&mut self, node: usize, module: usize, speech: Speech) -> Outcome {
+        let edge = &mut self.edges[node];
+        let absent = edge.down || edge.stopped || edge.asleep_until > self.now;
+        let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !absent) else { return Ok(()) };
+        let wall = edge.clock.read(self.salt, self.now).wall;
+        let place = &mut edge.modules[module];
+        let msg_id = match speech.ask {
+            Some((.., true)) if !place.asked.is_empty() => {
+                self.cloud.arrivals.unordered(node, &place.asked);
+                place.asked.clone()
+            }
+            _ => place.next_id(0, speech.entity),
+        };
+        if speech.ask.is_some() {
+            place.asked.clone_from(&msg_id);
         }
-        let pause = self.dice.between(self.plan.module_pause);
-        self.plan_in(pause, Event::ModuleActs { node, module });
-        let (burst, asks) = (self.dice.chance(50), self.dice.chance(300));
-        let now = self.clock(self.edges[node].wall_skew_ms);
-        for _ in 0..if burst { 20 } else { 1 } {
-            let text = "x".repeat(self.dice.number(0, 2_000) as usize);
-            let timeout = (asks && self.dice.chance(300)).then(|| self.dice.millis(10, 20_000));
-            let edge = &mut self.edges[node];
-            let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !edge.stopped) else {
-                return Ok(());
-            };
-            let place = &mut edge.modules[module];
-            let message = Draft {
-                msg_id: &place.next_id("data"),
-                timestamp: now.wall,
-                sync: asks,
-                source: place.name,
-                destination: "websocket",
-                group: if place.group == "meta" { "resource" } else { place.group },
-                operation: if asks { operation::QUERY } else { "update" },
-                resource: "default/pod/p",
-                content: Content::Text(&text),
-                ..Draft::default()
-            };
-            let message = message.encode().map_err(|violation| violation.to_string())?;
-            self.module_event(node, id, ModuleEvent::Sent { message, timeout })?;
+        let (name, group) = (place.name, place.group);
+        let message = Draft {
+            msg_id: &msg_id,
+            timestamp: wall,
+            sync: speech.ask.is_some(),
+            source: name,
+            destination: if speech.elsewhere { "twin" } else { "websocket" },
+            group: if group == "meta" { "resource" } else { group },
+            operation: if speech.ask.is_some() { operation::QUERY } else { "update" },
+            resource: "default/pod/p",
+            content: Content::Text(self.content(speech.bytes)),
+            ..Draft::default()
+        };
+        let message = message.encode().map_err(|violation| violation.to_string())?;
+        let timeout = speech.ask.and_then(|(_, timeout, _)| timeout);
+        if let Some((plan, ..)) = speech.ask {
+            let edge = &self.edges[node];
+            let wait = timeout.unwrap_or(edge.config.sync_timeout).max(Duration::from_micros(1));
+            let deadline = edge.clock.held() + wait;
+            self.longest_wait = self.longest_wait.max(wait);
+            self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
-        Ok(())
+        self.module_event(node, id, ModuleEvent::Sent { message, timeout })
     }
 
     /// A message for a module: it takes a while, acknowledges what is not an answer, and can take another one.
     pub(super) fn deliver(&mut self, node: usize, module: ModuleId, message: Message, answer: bool) {
+        let (salt, now) = (self.salt, self.now);
         let Some(place) = self.edges[node].place(module) else { return };
-        let delay = if self.dice.chance(50) { self.dice.millis(0, 1_000) } else { self.dice.millis(0, 20) };
-        let ready = (self.now + delay).max(self.edges[node].modules[place].slow_until + delay);
+        let module_place = &self.edges[node].modules[place];
+        let ids = [node as u64 * 8 + place as u64, key::of(message.msg_id()), now.0];
+        if now < module_place.silent_until {
+            // It is heard of again when its silence ends.
+            let credit = u32::from(!answer);
+            let event = Event::ModuleTook { node, module, credit, message: None };
+            return self.queue.plan(module_place.silent_until, event);
+        }
+        let delay = salt.up_to_ms(if salt.is(50, For::Taking, ids) { 1_000 } else { 20 }, For::Taking, ids);
+        let ready = (now + delay).max(module_place.slow_until + delay);
         let asks = !message.is_response() && message.operation() != operation::CONNECT;
-        let message = asks.then_some(message);
-        let event = Event::ModuleTook { node, module, credit: u32::from(!answer), message };
-        self.queue.plan(ready, event);
+        let message = asks.then(|| Box::new(message));
+        self.queue.plan(ready, Event::ModuleTook { node, module, credit: u32::from(!answer), message });
     }
 
     pub(super) fn module_took(
@@ -116,13 +159,14 @@ impl World {
         node: usize,
         module: ModuleId,
         credit: u32,
-        message: Option<Message>,
+        message: Option<Box<Message>>,
     ) -> Outcome {
-        let now = self.clock(self.edges[node].wall_skew_ms);
+        let now = self.now;
         let Some(place) = self.edges[node].place(module) else { return Ok(()) };
         if let Some(message) = message {
-            let id = self.edges[node].modules[place].next_id("control");
-            let answer = Draft::response_to(&message, &id, now.wall).encode();
+            let wall = self.edges[node].clock.read(self.salt, now).wall;
+            let id = self.edges[node].modules[place].next_id(1, now.0);
+            let answer = Draft::response_to(&message, &id, UnixMillis(wall.0)).encode();
             let message = answer.map_err(|violation| violation.to_string())?;
             self.module_event(node, module, ModuleEvent::Sent { message, timeout: None })?;
         }
@@ -136,11 +180,7 @@ impl World {
     pub(super) fn wake_modules(&mut self) {
         for module in self.edges.iter_mut().flat_map(|edge| &mut edge.modules) {
             module.slow_until = Instant(0);
+            module.silent_until = Instant(0);
         }
-    }
-
-    /// A module takes nothing for a while.
-    pub(crate) fn slow_down(&mut self, node: usize, module: usize, length: Duration) {
-        self.edges[node].modules[module].slow_until = self.now + length;
     }
 }

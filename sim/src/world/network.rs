@@ -1,15 +1,10 @@
-//! Links: a stream each way, with latency, room for so many bytes, and an end on each side that opens and closes by
-//! itself.
-//!
-//! A stream loses nothing out of its middle: what is written arrives in order, later, or the whole link ends. What the
-//! driver writes is `unsent` until there is room; then it is under way, and counts as flushed.
+//! Links: two streams, and an end on each side that opens and closes by itself.
 
+use super::stream::Stream;
 use edgehub_core::cloud::ConnectionId;
-use edgehub_core::{Instant, LinkEpoch, Message};
-use std::collections::VecDeque;
-
-/// Bytes under way in one direction: socket buffers and what is between them.
-const ROOM_BYTES: usize = 64 * 1024;
+use edgehub_core::{Instant, LinkEpoch};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LinkId(pub(crate) usize);
@@ -18,6 +13,17 @@ pub(crate) struct LinkId(pub(crate) usize);
 pub(crate) enum Way {
     Up,
     Down,
+}
+
+impl Way {
+    /// The ways that a word parameter of `both, up, down` means.
+    pub(crate) fn of(word: u64) -> &'static [Way] {
+        match word {
+            0 => &[Way::Up, Way::Down],
+            1 => &[Way::Up],
+            _ => &[Way::Down],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,101 +41,30 @@ pub(crate) enum Side {
 }
 
 #[derive(Debug)]
-pub(crate) enum Frame {
-    Message(Message),
-    Ping(u64),
-    Pong(u64),
-    /// The end, told in order.
-    Close,
-}
-
-impl Frame {
-    fn bytes(&self) -> usize {
-        match self {
-            Frame::Message(message) => message.bytes(),
-            _ => 16,
-        }
-    }
-}
-
-/// One direction.
-#[derive(Debug, Default)]
-pub(crate) struct Stream {
-    unsent: VecDeque<Frame>,
-    under_way: VecDeque<(Instant, Frame)>,
-    bytes: usize,
-    /// Nothing arrives before.
-    pub(crate) not_before: Instant,
-    /// Nothing arrives ever again, and nobody notices.
-    pub(crate) silent: bool,
-    /// The receiver does not read.
-    pub(crate) held: bool,
-    /// An arrival is planned.
-    planned: bool,
-}
-
-impl Stream {
-    pub(crate) fn write(&mut self, frame: Frame) {
-        self.unsent.push_back(frame);
-    }
-
-    /// Sends what there is room for, and returns how many messages and bytes of them that was.
-    pub(crate) fn send(&mut self, mut arrival: impl FnMut() -> Instant) -> (usize, usize) {
-        let (mut messages, mut bytes) = (0, 0);
-        while self.bytes < ROOM_BYTES
-            && let Some(frame) = self.unsent.pop_front()
-        {
-            self.bytes += frame.bytes();
-            if let Frame::Message(message) = &frame {
-                messages += 1;
-                bytes += message.bytes();
-            }
-            self.not_before = self.not_before.max(arrival());
-            self.under_way.push_back((self.not_before, frame));
-        }
-        (messages, bytes)
-    }
-
-    /// When to look for an arrival, if that is not planned yet.
-    pub(crate) fn plan(&mut self) -> Option<Instant> {
-        if self.planned || self.silent || self.held {
-            return None;
-        }
-        let at = self.under_way.front()?.0;
-        self.planned = true;
-        Some(at)
-    }
-
-    /// The planned arrival.
-    pub(crate) fn receive(&mut self) -> Option<Frame> {
-        self.planned = false;
-        if self.silent || self.held {
-            return None;
-        }
-        let (_, frame) = self.under_way.pop_front()?;
-        self.bytes -= frame.bytes();
-        Some(frame)
-    }
-
-    /// What is under way is lost.
-    pub(crate) fn cut(&mut self) {
-        self.unsent.clear();
-        self.under_way.clear();
-        self.bytes = 0;
-    }
-}
-
-#[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) node: usize,
     pub(crate) epoch: LinkEpoch,
-    pub(crate) connection: ConnectionId,
+    /// Which start of the node's process opened it.
+    pub(crate) incarnation: u64,
+    /// Numbered when CloudHub accepts it.
+    pub(crate) connection: Option<ConnectionId>,
     pub(crate) edge: Side,
     pub(crate) cloud: Side,
+    /// The cloud answers pings and reads, and has no session.
+    pub(crate) zombie: bool,
     pub(crate) up: Stream,
     pub(crate) down: Stream,
     /// Both ends will learn that it is over.
     pub(crate) cut: bool,
+    /// When each end learns that the link was cut.
+    pub(crate) told: Option<(Duration, Duration)>,
+    /// A translator on the way forgets the link when nothing crosses it for so long.
+    pub(crate) nat_idle: Option<Duration>,
+    pub(crate) crossed: Instant,
+    /// The cloud leaves so many pongs out.
+    pub(crate) pongs_left_out: u64,
+    /// The last pong that was read, for one that comes again.
+    pub(crate) last_pong: u64,
 }
 
 impl Link {
@@ -139,12 +74,18 @@ impl Link {
             Way::Down => &mut self.down,
         }
     }
+
+    /// At least one side takes it for open.
+    pub(crate) fn lives(&self) -> bool {
+        !self.cut && (self.edge == Side::Open || self.cloud == Side::Open)
+    }
 }
 
 /// Every link there ever was.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
-    links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
+    connections: BTreeMap<ConnectionId, LinkId>,
 }
 
 impl Network {
@@ -156,33 +97,42 @@ impl Network {
         &mut self.links[id.0]
     }
 
-    pub(crate) fn begin(&mut self, node: usize, epoch: LinkEpoch) -> LinkId {
+    pub(super) fn begin(&mut self, node: usize, incarnation: u64, epoch: LinkEpoch) -> LinkId {
         let id = LinkId(self.links.len());
         self.links.push(Link {
             node,
             epoch,
-            // Numbered when CloudHub accepts it.
-            connection: ConnectionId(0),
+            incarnation,
+            connection: None,
             edge: Side::Opening,
             cloud: Side::Opening,
+            zombie: false,
             up: Stream::default(),
             down: Stream::default(),
             cut: false,
+            told: None,
+            nat_idle: None,
+            crossed: Instant(0),
+            pongs_left_out: 0,
+            last_pong: 0,
         });
         id
     }
 
+    /// CloudHub has accepted a link.
+    pub(super) fn connect(&mut self, id: LinkId, connection: ConnectionId) {
+        self.link_mut(id).connection = Some(connection);
+        self.connections.insert(connection, id);
+    }
+
     /// Links that at least one side takes for open.
     pub(crate) fn live(&self) -> Vec<LinkId> {
-        let live = |link: &Link| !link.cut && (link.edge == Side::Open || link.cloud == Side::Open);
-        self.links.iter().enumerate().filter(|(_, link)| live(link)).map(|(id, _)| LinkId(id)).collect()
+        self.links.iter().enumerate().filter(|(_, link)| link.lives()).map(|(id, _)| LinkId(id)).collect()
     }
 
     /// The link of a connection that CloudHub takes for open.
-    pub(crate) fn of(&self, connection: ConnectionId) -> Option<LinkId> {
-        self.links
-            .iter()
-            .rposition(|link| link.cloud == Side::Open && link.connection == connection)
-            .map(LinkId)
+    pub(super) fn of(&self, connection: ConnectionId) -> Option<LinkId> {
+        let id = *self.connections.get(&connection)?;
+        (self.link(id).cloud == Side::Open).then_some(id)
     }
 }

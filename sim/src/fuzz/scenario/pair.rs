@@ -4,6 +4,7 @@ mod link;
 mod people;
 
 use crate::checks::{CloudChecks, EdgeChecks};
+use crate::key;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudOutput, ConnectionId};
 use edgehub_core::config::Rate;
 use edgehub_core::hub::LinkState;
@@ -30,7 +31,7 @@ pub(super) struct Pair {
     old: Option<LinkEpoch>,
     people: People,
     /// Ids that have reached the cloud.
-    arrived: BTreeSet<String>,
+    arrived: BTreeSet<u64>,
     /// The latest number of each sender that has.
     latest: BTreeMap<String, u64>,
     stopped: bool,
@@ -95,7 +96,7 @@ impl Pair {
             let now = self.clock();
             let outputs = self.checks.handle(&mut self.hub, now, input);
             let lost = self.checks.confirmed().iter().find(|id| !self.arrived.contains(*id));
-            let lost = lost.map(|id| format!("{id} is confirmed, and never arrived"));
+            let lost = lost.map(|id| format!("the message of key {id:016x} is confirmed, and never arrived"));
             self.carry_out(outputs);
             self.wrong = self.wrong.take().or(lost);
         }
@@ -166,7 +167,7 @@ impl Pair {
     /// A message reached the cloud: never one of a sender behind a later one of the same sender, the first time.
     fn arrives_at_cloud(&mut self, message: &Message) {
         let id = message.msg_id();
-        if !self.arrived.insert(id.to_string()) {
+        if !self.arrived.insert(key::of(id)) {
             return;
         }
         let Some((sender, number)) = id.rsplit_once('/') else { return };

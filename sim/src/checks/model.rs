@@ -1,0 +1,206 @@
+//! A reference model of the way down: sets, queues and counters, and no timer, independent of the core's code.
+//!
+//! It knows who has joined, who waits for an answer, and which messages each module is owed; after every step it says
+//! who must have received what, and compares the books. When something is due is not its business: it takes a note for
+//! a fact and checks that the rest follows from it.
+
+mod inboxes;
+mod table;
+mod waiters;
+
+use super::{Check, Outcome, Step};
+use crate::key;
+use edgehub_core::hub::{Account, Direction, DropReason};
+use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
+use edgehub_core::message::operation;
+use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
+use inboxes::{Inboxes, key_of};
+use table::Target;
+use waiters::Waiters;
+
+#[derive(Debug)]
+pub(super) struct Model {
+    profile: Profile,
+    up: bool,
+    stopped: bool,
+    inboxes: Inboxes,
+    waiters: Waiters,
+    before: Account,
+    dropped_up: [u64; DropReason::ALL.len()],
+    dropped_down: [u64; DropReason::ALL.len()],
+}
+
+/// What a step must have done to the books of the way down.
+#[derive(Debug, Default)]
+struct Expected {
+    accepted: u64,
+    settled: u64,
+    /// The message that was received, and the module that waits for it.
+    answer: Option<(ModuleId, u64)>,
+    own_up: u64,
+}
+
+impl Model {
+    pub(super) fn new(config: &Config) -> Model {
+        Model {
+            profile: config.profile,
+            up: false,
+            stopped: false,
+            inboxes: Inboxes::default(),
+            waiters: Waiters::default(),
+            before: Account::default(),
+            dropped_up: [0; DropReason::ALL.len()],
+            dropped_down: [0; DropReason::ALL.len()],
+        }
+    }
+
+    /// Who must get a message that was received.
+    fn received(&mut self, message: &Message, step: &Step<'_>, expected: &mut Expected) {
+        if matches!(message.operation(), "ping" | "pong" | "config") {
+            (expected.accepted, expected.settled, expected.own_up) = (1, 1, 1);
+            return;
+        }
+        let parent = message.parent_msg_id();
+        let waiter = if parent.is_empty() { None } else { self.waiters.of(parent, step.outputs) };
+        let target = table::target(self.profile, message.group(), message.source(), !parent.is_empty());
+        let key = key_of(message);
+        let mut owed = 0;
+        if !(target.waiter_alone && waiter.is_some()) {
+            let mut to = match target.otherwise {
+                Target::Group(group) => self.inboxes.members(group),
+                Target::Module(name) => self.inboxes.named(name).into_iter().collect(),
+                Target::Nobody => Vec::new(),
+            };
+            to.retain(|module| Some(*module) != waiter);
+            owed = to.len() as u64;
+            to.into_iter().for_each(|module| self.inboxes.owe(module, key));
+        }
+        expected.answer = waiter.map(|module| (module, key));
+        // What nobody gets is accepted once, and dropped.
+        expected.accepted += if waiter.is_none() { owed.max(1) } else { owed };
+    }
+
+    fn joins(&mut self, module: ModuleId, event: &ModuleEvent, refused: bool) -> Outcome {
+        let ModuleEvent::Joined { name, groups, credit } = event else { return Ok(()) };
+        let mut groups = groups.clone();
+        groups.sort();
+        groups.dedup();
+        let free = self.inboxes.is_free(module, name) && self.inboxes.len() < MODULES_MAX;
+        let may = free && groups.len() <= MODULE_GROUPS_MAX && !self.stopped;
+        if may == refused {
+            return Err(format!("{module:?}, {name}: may join is {may}, refused is {refused}"));
+        }
+        if may {
+            self.inboxes.join(module, name, groups, *credit);
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, output: &Output, expected: &mut Expected) -> Outcome {
+        match output {
+            Output::Note(Note::LinkUp { .. }) => {
+                self.up = true;
+                expected.accepted += self.inboxes.owe_connect_info();
+            }
+            Output::Note(Note::LinkDown { .. }) if self.up => {
+                self.up = false;
+                expected.accepted += self.inboxes.owe_connect_info();
+            }
+            Output::Note(Note::Dropped { direction: Direction::Down, msg_id, reason }) => {
+                self.dropped_down[*reason as usize] += 1;
+                self.inboxes.dropped(msg_id, *reason);
+            }
+            Output::Note(Note::Dropped { direction: Direction::Up, reason, .. }) => {
+                self.dropped_up[*reason as usize] += 1;
+            }
+            Output::Deliver { module, message, answer: false } => {
+                expected.settled += 1;
+                self.inboxes.delivered(*module, message)?;
+            }
+            Output::Deliver { answer: true, .. } => {
+                expected.accepted += 1;
+                expected.settled += 1;
+            }
+            Output::Stopped => {
+                self.stopped = true;
+                self.inboxes.end_all()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The books say what the notes said, and what was owed.
+    fn compare(&mut self, step: &Step<'_>, expected: &Expected) -> Outcome {
+        let after = step.hub.account();
+        let before = std::mem::replace(&mut self.before, after);
+        let (accepted, settled) =
+            (after.down.accepted - before.down.accepted, after.down.settled - before.down.settled);
+        if (accepted, settled) != (expected.accepted, expected.settled) {
+            return Err(format!(
+                "{accepted} accepted and {settled} settled on the way down, not {expected:?}"
+            ));
+        }
+        let sent = u64::from(matches!(step.input, Input::Module { event: ModuleEvent::Sent { .. }, .. }));
+        // A keepalive may have become due.
+        let own = after.up.accepted - before.up.accepted - sent;
+        if !(expected.own_up..=expected.own_up + 1).contains(&own) {
+            return Err(format!("{own} messages of the hub's own, {} or one more were due", expected.own_up));
+        }
+        for reason in DropReason::ALL {
+            let noted = (self.dropped_up[reason as usize], self.dropped_down[reason as usize]);
+            if noted != (after.up.dropped_for(reason), after.down.dropped_for(reason)) {
+                return Err(format!("{reason:?}: the notes say {noted:?}, the books {after:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Check for Model {
+    fn name(&self) -> &'static str {
+        "model"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let mut expected = Expected::default();
+        let ignored = |output: &Output| {
+            matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
+        };
+        match step.input {
+            Input::Link { event: LinkEvent::Received(message), .. }
+                if self.up && !step.outputs.iter().any(ignored) =>
+            {
+                self.received(message, step, &mut expected);
+            }
+            Input::Module { module, event } => {
+                let refused = Output::JoinRefused { module: *module };
+                self.joins(*module, event, step.outputs.contains(&refused))?;
+                if let ModuleEvent::Ready { credit } = event {
+                    self.inboxes.ready(*module, *credit);
+                }
+            }
+            _ => {}
+        }
+        step.outputs.iter().try_for_each(|output| self.observe(output, &mut expected))?;
+        self.waiters.answers(step, expected.answer, |module| self.inboxes.is_joined(module))?;
+        match step.input {
+            Input::Module { module, event: ModuleEvent::Left } => self.inboxes.leave(*module)?,
+            Input::Reconfigure(config) => self.profile = config.profile,
+            _ => {}
+        }
+        self.waiters.after(step);
+        self.inboxes.nothing_hidden()?;
+        self.compare(step, &expected)
+    }
+}
+
+/// The number of an id.
+fn id(text: &str) -> u64 {
+    key::of(text)
+}
+
+/// Whether a message is the hub's own news about the link.
+fn is_connect_info(message: &Message) -> bool {
+    message.operation() == operation::CONNECT && message.source() == "edgehub"
+}

@@ -1,0 +1,172 @@
+//! What each module is owed, in order.
+//!
+//! A note about a drop names the message and not the module. So a drop is remembered by the message, and taken for one
+//! entry of it when a module is served something behind that entry: whatever is passed over must have been dropped.
+
+use super::{Outcome, id, is_connect_info};
+use edgehub_core::hub::DropReason;
+use edgehub_core::limits::INBOX_MESSAGES_MAX;
+use edgehub_core::{Message, ModuleId};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The groups that learn of the link.
+const INFORMED: [&str; 4] = ["meta", "twin", "bus", "taskmanager"];
+
+/// Stands for the hub's own news, whose ids nobody knows beforehand.
+const CONNECT_INFO: u64 = 1;
+
+#[derive(Debug)]
+struct Module {
+    name: Box<str>,
+    groups: Vec<Box<str>>,
+    credit: u64,
+    owed: VecDeque<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Inboxes {
+    modules: BTreeMap<ModuleId, Module>,
+    /// Drops that no entry has been taken for yet.
+    dropped: BTreeMap<u64, u64>,
+    drops: usize,
+    owed: usize,
+}
+
+/// What a message is remembered by.
+pub(super) fn key_of(message: &Message) -> u64 {
+    if is_connect_info(message) { CONNECT_INFO } else { id(message.msg_id()) }
+}
+
+impl Inboxes {
+    pub(super) fn len(&self) -> usize {
+        self.modules.len()
+    }
+
+    pub(super) fn is_joined(&self, module: ModuleId) -> bool {
+        self.modules.contains_key(&module)
+    }
+
+    pub(super) fn is_free(&self, module: ModuleId, name: &str) -> bool {
+        !self.is_joined(module) && self.named(name).is_none()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<ModuleId> {
+        self.modules.iter().find(|(_, module)| &*module.name == name).map(|(id, _)| *id)
+    }
+
+    pub(super) fn members(&self, group: &str) -> Vec<ModuleId> {
+        let is_member = |module: &Module| module.groups.iter().any(|of| &**of == group);
+        self.modules.iter().filter(|(_, module)| is_member(module)).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn join(&mut self, module: ModuleId, name: &str, groups: Vec<Box<str>>, credit: u32) {
+        let (name, credit) = (name.into(), u64::from(credit));
+        self.modules.insert(module, Module { name, groups, credit, owed: VecDeque::new() });
+    }
+
+    pub(super) fn ready(&mut self, module: ModuleId, credit: u32) {
+        if let Some(module) = self.modules.get_mut(&module) {
+            // The hub counts in 32 bits and stops there.
+            module.credit = (module.credit + u64::from(credit)).min(u64::from(u32::MAX));
+        }
+    }
+
+    pub(super) fn owe(&mut self, module: ModuleId, key: u64) {
+        if let Some(module) = self.modules.get_mut(&module) {
+            module.owed.push_back(key);
+            self.owed += 1;
+        }
+    }
+
+    /// The link came or went: returns how many are told.
+    pub(super) fn owe_connect_info(&mut self) -> u64 {
+        let told: Vec<ModuleId> = INFORMED.iter().flat_map(|group| self.members(group)).collect();
+        told.iter().for_each(|module| self.owe(*module, CONNECT_INFO));
+        told.len() as u64
+    }
+
+    pub(super) fn dropped(&mut self, msg_id: &str, reason: DropReason) {
+        use DropReason::{NoReceiver, NoWaiter, UnknownGroup, UnknownSource};
+        if matches!(reason, NoReceiver | NoWaiter | UnknownGroup | UnknownSource) {
+            // It was never owed to anybody.
+            return;
+        }
+        let key = id(msg_id);
+        let is_owed = self.modules.values().any(|module| module.owed.contains(&key));
+        *self.dropped.entry(if is_owed { key } else { CONNECT_INFO }).or_default() += 1;
+        self.drops += 1;
+    }
+
+    /// Takes one drop for an entry that is passed over.
+    fn pass_over(dropped: &mut BTreeMap<u64, u64>, drops: &mut usize, key: u64) -> bool {
+        let Some(count) = dropped.get_mut(&key) else { return false };
+        *count -= 1;
+        *drops -= 1;
+        if *count == 0 {
+            dropped.remove(&key);
+        }
+        true
+    }
+
+    pub(super) fn delivered(&mut self, module: ModuleId, message: &Message) -> Outcome {
+        let Inboxes { modules, dropped, drops, owed } = self;
+        let Some(place) = modules.get_mut(&module) else {
+            return Err(format!("{module:?} is not there and gets {message:?}"));
+        };
+        if place.credit == 0 {
+            return Err(format!("{module:?} has no credit and gets {message:?}"));
+        }
+        place.credit -= 1;
+        let key = key_of(message);
+        while let Some(next) = place.owed.pop_front() {
+            *owed -= 1;
+            if next == key {
+                return Ok(());
+            }
+            if !Inboxes::pass_over(dropped, drops, next) {
+                return Err(format!("{module:?} gets {message:?} before {next:x}, which came first"));
+            }
+        }
+        Err(format!("{module:?} is not owed {message:?}"))
+    }
+
+    /// Whatever a module is still owed has been dropped.
+    fn end(&mut self, module: ModuleId) -> Outcome {
+        let Inboxes { modules, dropped, drops, owed } = self;
+        let left =
+            modules.get_mut(&module).map(|module| std::mem::take(&mut module.owed)).unwrap_or_default();
+        *owed -= left.len();
+        match left.into_iter().find(|key| !Inboxes::pass_over(dropped, drops, *key)) {
+            Some(key) => Err(format!("{module:?} was owed {key:x}, which is gone without a note")),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn leave(&mut self, module: ModuleId) -> Outcome {
+        self.end(module)?;
+        self.modules.remove(&module);
+        Ok(())
+    }
+
+    pub(super) fn end_all(&mut self) -> Outcome {
+        let ids: Vec<ModuleId> = self.modules.keys().copied().collect();
+        ids.into_iter().try_for_each(|module| self.end(module))
+    }
+
+    /// A module that can take a message has been given it, and nobody is owed more than an inbox holds.
+    pub(super) fn nothing_hidden(&self) -> Outcome {
+        if self.owed == self.drops {
+            return Ok(());
+        }
+        for (id, module) in &self.modules {
+            let Some(next) = module.owed.front() else { continue };
+            if module.credit > 0 && !self.dropped.contains_key(next) {
+                return Err(format!("{id:?} has credit {} and waits for {next:x}", module.credit));
+            }
+            if module.owed.len() > INBOX_MESSAGES_MAX + self.drops {
+                return Err(format!("{id:?} is owed {} messages", module.owed.len()));
+            }
+        }
+        Ok(())
+    }
+}

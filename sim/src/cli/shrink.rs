@@ -1,0 +1,36 @@
+//! `shrink`: the smallest scenario that fails alike.
+
+use super::CommandOutcome;
+use std::path::{Path, PathBuf};
+
+/// Makes a failing scenario as small as it gets and saves it beside the file
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The scenario's file
+    file: PathBuf,
+    /// The most runs that this may take
+    #[arg(long, default_value_t = 10_000)]
+    runs: u64,
+}
+
+pub(super) fn run(Arguments { file, runs }: Arguments) -> CommandOutcome {
+    let scenario = super::run::read(&file)?;
+    let Some(shrunk) = edgehub_sim::shrink(&scenario, runs) else {
+        return Err(format!("{} holds: there is nothing to shrink", file.display()));
+    };
+    let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let saved = save(folder, &format!("{stem}.small.scn"), &text)?;
+    let (before, after) = (scenario.actions.len(), shrunk.scenario.actions.len());
+    println!("{before} actions became {after} in {} runs\n\n{text}", shrunk.runs);
+    println!("reproduce: edgehub-sim run {}", saved.display());
+    Ok(())
+}
+
+/// Writes a file into a folder that may not be there yet.
+pub(super) fn save(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+    let file = folder.join(name);
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&file, text));
+    written.map(|()| file).map_err(|error| format!("{}: {error}", folder.display()))
+}

@@ -1,0 +1,75 @@
+//! The cloud fails: it crashes, comes back without sessions or with those of an hour ago, is slow, throws nodes out, or
+//! keeps a link that it does not serve.
+
+use crate::catalogue::Family;
+use crate::checks::Outcome;
+use crate::scenario::verb::{Call, time};
+use crate::scenario::{Subject, Verb};
+use crate::world::World;
+use std::time::Duration;
+
+pub(crate) const FAMILY: Family =
+    Family { name: "cloud", verbs: &[CRASH, FAIL_OVER_VERB, SLOW, EVICT_ALL, EVICT, ZOMBIE] };
+
+/// Its second value is how far behind the replica is.
+pub(crate) const FAIL_OVER: &str = "fail-over";
+
+const CRASH: Verb = Verb {
+    name: "crash",
+    subject: Subject::Cloud,
+    parameters: &[time("down", 1, 60_000)],
+    act: |world, call| fails(world, call.time(0), false),
+};
+
+const FAIL_OVER_VERB: Verb = Verb {
+    name: FAIL_OVER,
+    subject: Subject::Cloud,
+    parameters: &[time("down", 1, 30_000), time("behind", 0, 300_000)],
+    act: |world, call| fails(world, call.time(0), true),
+};
+
+const SLOW: Verb = Verb {
+    name: "slow",
+    subject: Subject::Cloud,
+    parameters: &[time("for", 1_000, 60_000), time("by", 1, 10_000)],
+    act: slow,
+};
+
+const EVICT_ALL: Verb =
+    Verb { name: "evict-all", subject: Subject::Cloud, parameters: &[], act: |world, _| evict_all(world) };
+
+const EVICT: Verb = Verb {
+    name: "evict",
+    subject: Subject::Node,
+    parameters: &[],
+    act: |world, call| world.edges[call.node].link.map_or(Ok(()), |link| world.evict(link)),
+};
+
+const ZOMBIE: Verb = Verb { name: "zombie", subject: Subject::Node, parameters: &[], act: zombie };
+
+fn fails(world: &mut World, down: Duration, over: bool) -> Outcome {
+    world.cloud_fails(down, over);
+    Ok(())
+}
+
+fn slow(world: &mut World, call: &Call) -> Outcome {
+    world.cloud.slow_until = world.now + call.time(0);
+    world.cloud.slow_by = call.time(1);
+    Ok(())
+}
+
+fn evict_all(world: &mut World) -> Outcome {
+    world.network.live().into_iter().try_for_each(|link| world.evict(link))
+}
+
+/// The cloud forgets the session, and goes on answering pings.
+fn zombie(world: &mut World, call: &Call) -> Outcome {
+    let Some(id) = world.edges[call.node].link else { return Ok(()) };
+    let link = world.network.link_mut(id);
+    let Some(connection) = link.connection.take() else { return Ok(()) };
+    link.zombie = true;
+    if link.cloud != crate::world::Side::Open {
+        return Ok(());
+    }
+    world.cloud_handle(edgehub_core::cloud::CloudInput::Closed { connection })
+}

@@ -1,0 +1,32 @@
+//! A world in order, with nothing to do, does little: no wheel spins (livelock).
+
+use super::World;
+use crate::checks::Outcome;
+use std::time::Duration;
+
+/// What an idle hour does, a part of it does too.
+const IDLE: Duration = Duration::from_secs(120);
+
+impl World {
+    /// Lets an idle time pass, and counts.
+    pub(super) fn idle(&mut self) -> Outcome {
+        let before = self.report.events;
+        self.until(self.now + IDLE)?;
+        let events = self.report.events - before;
+        let all_served = self.edges.len() <= self.cloud_config.node_limit;
+        let allowed = self.edges.iter().map(|edge| {
+            let times = |each: Duration| (IDLE.as_micros() / each.as_micros().max(1)) as u64 + 2;
+            // A ping goes out, comes and is answered, and timers move on; a keepalive also asks for a ping.
+            let kept = 12 * times(edge.config.ping_interval) + 40 * times(edge.config.heartbeat);
+            // A node that CloudHub does not let in dials for ever, with waits that are half the longest on average.
+            if all_served { kept } else { kept + 80 * times(edge.config.backoff_max) }
+        });
+        let allowed: u64 = allowed.sum::<u64>() + 100;
+        if events > allowed {
+            return Err(format!(
+                "livelock: {events} events in {IDLE:?} with nothing to do; {allowed} would be many"
+            ));
+        }
+        Ok(())
+    }
+}

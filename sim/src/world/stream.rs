@@ -1,0 +1,196 @@
+//! One direction of a link: a stream that loses nothing out of its middle.
+//!
+//! What is written arrives in order, later, or the whole link ends. What the driver writes is `unsent` until there is
+//! room; then it is under way, and counts as flushed.
+
+use crate::key;
+use bytes::Bytes;
+use edgehub_core::{Instant, Message};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// One frame.
+#[derive(Debug, Clone)]
+pub(crate) enum Frame {
+    Message(Message),
+    /// Bytes that something happened to; whoever receives them decodes them.
+    Raw(Bytes),
+    /// Longer than any frame may be.
+    Oversize,
+    /// No frame at all.
+    Garbage,
+    Ping(u64),
+    Pong(u64),
+    /// The end, told in order.
+    Close,
+}
+
+impl Frame {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Frame::Message(message) => message.bytes(),
+            Frame::Raw(bytes) => bytes.len(),
+            _ => 16,
+        }
+    }
+}
+
+/// What the way to the other side is like at present.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conduct {
+    /// The range of a frame's latency.
+    pub(crate) latency: (Duration, Duration),
+    /// Bytes per second.
+    pub(crate) rate: Option<u64>,
+    /// Bytes under way: socket buffers and what is between them.
+    pub(crate) room: usize,
+    /// A frame comes in so many pieces, with a pause before each.
+    pub(crate) pieces: u64,
+    pub(crate) gap: Duration,
+    /// Frames arrive only at multiples of this.
+    pub(crate) every: Option<Duration>,
+}
+
+/// A change that is made to one of the next messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Damage {
+    /// Messages that pass unharmed before.
+    pub(crate) skip: u64,
+    pub(crate) what: u64,
+    pub(crate) at: u64,
+}
+
+/// What was sent in one go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sent {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    /// The link dies here.
+    pub(crate) severed: bool,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    unsent: VecDeque<Frame>,
+    under_way: VecDeque<(Instant, Frame)>,
+    bytes: usize,
+    /// Frames so far.
+    frames: u64,
+    /// Nothing arrives before.
+    pub(crate) not_before: Instant,
+    /// Nothing arrives ever again, and nobody notices.
+    pub(crate) silent: bool,
+    /// The receiver does not read.
+    pub(crate) held: bool,
+    /// An arrival is planned.
+    planned: bool,
+    /// Until then the sender's operating system takes nothing more than so many frames.
+    pub(crate) stuck_until: Instant,
+    pub(crate) takes: u64,
+    /// So many bytes still pass before the link dies.
+    pub(crate) dies_after: Option<u64>,
+    pub(crate) damage: VecDeque<Damage>,
+    /// Messages, by the numbers of their ids, that arrive at a certain moment, if nothing before them is later.
+    pub(crate) exact: Vec<(u64, Instant)>,
+}
+
+impl Stream {
+    pub(super) fn write(&mut self, frame: Frame) {
+        self.unsent.push_back(frame);
+    }
+
+    /// Sends what there is room for. `latency` draws the latency of a frame from its number.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        conduct: &Conduct,
+        latency: impl Fn(u64) -> Duration,
+        mut harm: impl FnMut(&mut Frame, Damage),
+    ) -> Sent {
+        let mut sent = Sent::default();
+        while self.bytes < conduct.room
+            && (self.stuck_until <= now || self.takes > 0)
+            && let Some(mut frame) = self.unsent.pop_front()
+        {
+            self.takes = self.takes.saturating_sub(1);
+            let bytes = frame.bytes();
+            if let Some(left) = &mut self.dies_after {
+                if *left < bytes as u64 {
+                    sent.severed = true;
+                    return sent;
+                }
+                *left -= bytes as u64;
+            }
+            let mut exact = None;
+            if let Frame::Message(message) = &frame {
+                sent.messages += 1;
+                sent.bytes += message.bytes();
+                if !self.exact.is_empty() {
+                    let key = key::of(message.msg_id());
+                    let place = self.exact.iter().position(|(wanted, _)| *wanted == key);
+                    exact = place.map(|place| self.exact.swap_remove(place).1);
+                }
+                if let Some(damage) = self.damage.front_mut() {
+                    if damage.skip == 0 {
+                        let damage = *damage;
+                        self.damage.pop_front();
+                        harm(&mut frame, damage);
+                    } else {
+                        damage.skip -= 1;
+                    }
+                }
+            }
+            self.bytes += bytes;
+            self.frames += 1;
+            let mut arrival = now + latency(self.frames) + conduct.gap * conduct.pieces as u32;
+            if let Some(rate) = conduct.rate {
+                let length = Duration::from_micros(bytes as u64 * 1_000_000 / rate.max(1));
+                arrival = arrival.max(self.not_before) + length;
+            }
+            if let Some(every) = conduct.every {
+                let every = every.as_micros().max(1) as u64;
+                arrival = Instant(arrival.0.div_ceil(every).saturating_mul(every));
+            }
+            self.not_before = self.not_before.max(exact.unwrap_or(arrival));
+            self.under_way.push_back((self.not_before, frame));
+        }
+        sent
+    }
+
+    /// When to look for an arrival, if that is not planned yet.
+    pub(super) fn plan(&mut self) -> Option<Instant> {
+        if self.planned || self.silent || self.held {
+            return None;
+        }
+        let at = self.under_way.front()?.0;
+        self.planned = true;
+        Some(at)
+    }
+
+    /// The planned arrival, if its time has really come.
+    pub(super) fn receive(&mut self, now: Instant) -> Option<Frame> {
+        self.planned = false;
+        if self.silent || self.held || self.under_way.front()?.0 > now {
+            return None;
+        }
+        let (_, frame) = self.under_way.pop_front()?;
+        self.bytes -= frame.bytes().min(self.bytes);
+        Some(frame)
+    }
+
+    /// Nothing arrives before then, not even what is under way.
+    pub(crate) fn clog(&mut self, until: Instant) {
+        self.not_before = self.not_before.max(until);
+        for (at, _) in &mut self.under_way {
+            *at = (*at).max(until);
+        }
+    }
+
+    /// What is under way is lost.
+    pub(super) fn lose(&mut self) {
+        self.unsent.clear();
+        self.under_way.clear();
+        self.bytes = 0;
+    }
+}
