@@ -33,11 +33,16 @@ mod index;
 mod record;
 mod recovery;
 mod scan;
+mod writer;
 
 pub use header::{FORMAT_VERSION, Header, HeaderError, Purpose};
 pub use record::{Kind, Record, Seed};
 pub use recovery::{Place, Recovery, Refusal, Skipped, Torn};
 pub use scan::{Found, Scan};
+pub use writer::{
+    Command, Completion, Event, Fault, FullReason, Health, Input, Operation, Overflow, RefusedReason,
+    Settings, Writer,
+};
 
 use crate::time::UnixMillis;
 use bytestring::ByteString;

@@ -71,7 +71,7 @@ pub const JOURNAL_SEGMENT_BYTES_MIN: u64 = 4 * 1024;
 /// Largest segment of a journal, in bytes; one is held in memory while a journal is read back.
 pub const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Segment size of a journal unless configured, in bytes. It also is the longest record.
+/// Segment size of a journal unless configured, in bytes. A record may have half of it.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Size of a journal unless configured, in bytes: all segments together.

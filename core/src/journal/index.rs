@@ -44,7 +44,7 @@ impl Index {
         self.live.get(&number).copied()
     }
 
-    pub(super) fn segments(&self) -> impl DoubleEndedIterator<Item = SegmentNumber> + '_ {
+    pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = SegmentNumber> + '_ {
         self.segments.keys().copied()
     }
 
@@ -67,12 +67,14 @@ impl Index {
         self.bytes += bytes as u64;
     }
 
-    /// Notes where an entry is; it lives there and nowhere else.
+    /// Notes where an entry is; it lives there and nowhere else. In a segment that has no bytes yet nobody counts it.
     pub(super) fn put(&mut self, number: EntryNumber, place: Place) {
         self.remove(number);
         self.live.insert(number, place);
         self.live_bytes += u64::from(place.bytes);
-        self.segments.entry(place.segment).or_default().entries += 1;
+        if let Some(usage) = self.segments.get_mut(&place.segment) {
+            usage.entries += 1;
+        }
     }
 
     /// Ends an entry; returns whether it lived.

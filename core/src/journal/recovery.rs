@@ -222,6 +222,11 @@ impl Recovery {
         }
     }
 
+    /// Notes that a number is used now.
+    pub(super) fn use_number(&mut self, number: EntryNumber) {
+        self.unused = EntryNumber(number.0.saturating_add(1));
+    }
+
     /// The header of a segment that would be begun now.
     pub(super) fn header(&self, segment: SegmentNumber) -> Header {
         Header { purpose: self.purpose, identity: self.identity.clone(), segment, unused: self.unused }
