@@ -3,10 +3,12 @@
 
 mod cloud_session;
 mod frame;
+mod journal;
 mod session;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
+pub use journal::journal;
 pub use session::session;
 
 #[cfg(test)]
@@ -40,5 +42,10 @@ mod tests {
     #[test]
     fn the_corpus_of_cloud_session_holds() {
         check("cloud_session", super::cloud_session);
+    }
+
+    #[test]
+    fn the_corpus_of_journal_holds() {
+        check("journal", super::journal);
     }
 }

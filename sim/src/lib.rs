@@ -17,18 +17,22 @@
 //! | `faults`, `faults/*` | what can go wrong, one file each |
 //! | `checks`, `checks/*` | what must hold, one file each |
 //! | `log` | what is remembered of a run |
+//! | `journal`, `disk` | the journal over a disk that loses, tears and rots |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
 pub mod checks;
 mod dice;
+mod disk;
 mod faults;
 pub mod fuzz;
+mod journal;
 mod log;
 mod plan;
 mod queue;
 mod run;
 mod world;
 
+pub use journal::{JournalReport, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Report, run, twice};
