@@ -94,11 +94,11 @@ impl Directory {
         match command {
             Command::Create { segment, header } => self.create(*segment, header)?,
             Command::Write { segment, offset, bytes } => {
-                self.to_write(*segment)?.write_all_at(bytes, *offset)?
+                self.open_to_write(*segment)?.write_all_at(bytes, *offset)?
             }
-            Command::Sync { segment } => self.to_write(*segment)?.sync_data()?,
+            Command::Sync { segment } => self.open_to_write(*segment)?.sync_data()?,
             Command::Cut { segment, length } => {
-                let file = self.to_write(*segment)?;
+                let file = self.open_to_write(*segment)?;
                 file.set_len(*length)?;
                 file.sync_all()?;
             }
@@ -132,7 +132,7 @@ impl Directory {
         Ok(())
     }
 
-    fn to_write(&mut self, segment: SegmentNumber) -> io::Result<&File> {
+    fn open_to_write(&mut self, segment: SegmentNumber) -> io::Result<&File> {
         if self.written.as_ref().is_none_or(|(open, _)| *open != segment) {
             let file = OpenOptions::new().write(true).open(self.file(segment))?;
             self.written = Some((segment, file));

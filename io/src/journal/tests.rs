@@ -157,7 +157,7 @@ fn a_full_journal_waits_for_room_and_goes_on() {
     loop {
         match block_on(journal.events().recv()).unwrap() {
             Event::Stored { up_to } => stored = up_to.0,
-            Event::Health(health) if health == Health::Full(FullReason::Limit) => break,
+            Event::Health(Health::Full(FullReason::Limit)) => break,
             event => panic!("{event:?}"),
         }
     }
