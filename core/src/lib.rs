@@ -18,6 +18,7 @@
 //! | [`message`] | one message of the protocol: a frame and an index of it |
 //! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
+//! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
 //! | [`limits`] | every bound, with its reason |
 //! | [`violation`] | every rule a peer can break |
@@ -33,6 +34,7 @@ pub mod canary;
 pub mod cloud;
 pub mod config;
 pub mod hub;
+pub mod journal;
 pub mod limits;
 pub mod message;
 pub mod rng;

@@ -58,3 +58,44 @@ pub const CLOUD_NODE_QUEUE_MAX: usize = 1024;
 /// Shortest wait between two attempts to open a link, whatever the jitter says: a refusing server must not be hit in
 /// a tight loop.
 pub const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
+
+/// Longest identity of a journal's owner, in bytes: a node name has at most 253 and a project id 64.
+pub const JOURNAL_IDENTITY_BYTES_MAX: usize = 512;
+
+/// Longest reason of a dead letter, in bytes.
+pub const JOURNAL_REASON_BYTES_MAX: usize = 256;
+
+/// Smallest segment of a journal, in bytes; a smaller one would be mostly header and syncs.
+pub const JOURNAL_SEGMENT_BYTES_MIN: u64 = 4 * 1024;
+
+/// Largest segment of a journal, in bytes; one is held in memory while a journal is read back.
+pub const JOURNAL_SEGMENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Segment size of a journal unless configured, in bytes. A record may have half of it.
+pub const JOURNAL_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Size of a journal unless configured, in bytes: all segments together.
+pub const JOURNAL_TOTAL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes written and synced at once. A larger batch would only make the first message in it wait longer.
+pub const JOURNAL_BATCH_BYTES: usize = 1024 * 1024;
+
+/// Bytes of forget records written without a sync; they are synced sooner when anything else is.
+pub const JOURNAL_UNSYNCED_BYTES_MAX: usize = 64 * 1024;
+
+/// Entries that wait to be written, and their bytes; what comes on top is refused.
+pub const JOURNAL_WAITING_MAX: usize = 64 * 1024;
+/// See [`JOURNAL_WAITING_MAX`].
+pub const JOURNAL_WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Entries that wait to be read back.
+pub const JOURNAL_FETCHES_MAX: usize = 64 * 1024;
+
+/// Bytes copied forward from the oldest segment before what is new gets its turn.
+pub const JOURNAL_COPY_BYTES: usize = 64 * 1024;
+
+/// Attempts to read an entry back before it is given up as lost.
+pub const JOURNAL_READS_MAX: u32 = 3;
+
+/// Damaged stretches that are reported one by one; the others are only counted.
+pub const JOURNAL_SKIPPED_MAX: usize = 256;

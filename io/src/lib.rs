@@ -21,6 +21,7 @@
 //! |---|---|
 //! | [`edge`] | the edge hub: its handle, its modules, its driver |
 //! | [`server`] | the embedded CloudHub |
+//! | [`journal`] | what survives a crash: the durable journal and the dead letters, on files |
 //! | [`loopback`] | both of them with throwaway certificates, for demos and tests |
 //! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
 //! | [`config`] | KubeEdge's configuration files |
@@ -28,6 +29,7 @@
 pub mod clock;
 pub mod config;
 pub mod edge;
+pub mod journal;
 pub mod loopback;
 pub mod pki;
 mod pump;

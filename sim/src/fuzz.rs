@@ -3,12 +3,14 @@
 
 mod cloud_session;
 mod frame;
+mod journal;
 mod json;
 mod scenario;
 mod session;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
+pub use journal::journal;
 pub use json::json;
 pub use scenario::scenario;
 pub use session::session;
@@ -54,5 +56,10 @@ mod tests {
     #[test]
     fn the_corpus_of_cloud_session_holds() {
         check("cloud_session", super::cloud_session);
+    }
+
+    #[test]
+    fn the_corpus_of_journal_holds() {
+        check("journal", super::journal);
     }
 }

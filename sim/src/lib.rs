@@ -30,6 +30,7 @@
 //! | `storm` | one restart of a cloud, seen by all its nodes |
 //! | `canary` | bugs on purpose, which the checks must find |
 //! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
+//! | `journal`, `disk` | the journal over a disk that loses, tears and rots |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
@@ -38,10 +39,12 @@ pub mod catalogue;
 mod chance;
 pub mod checks;
 mod dice;
+mod disk;
 pub mod exhaustive;
 mod faults;
 pub mod fuzz;
 mod generate;
+mod journal;
 mod key;
 mod log;
 pub mod museum;
@@ -57,6 +60,7 @@ mod traffic;
 mod world;
 
 pub use generate::generate;
+pub use journal::{JournalReport, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Report, run};
 pub use scenario::Scenario;
