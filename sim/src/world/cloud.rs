@@ -144,6 +144,8 @@ impl World {
             return Ok(());
         }
         let (node, connection) = (link.node, link.connection);
+        // What was damaged may have another id, and an older link's rest comes beside what a newer one brings.
+        let ordered = matches!(frame, Frame::Message(_)) && self.edges[node].link == Some(id);
         let message = match frame {
             // Answered by the reader, after everything before it was handed on.
             Frame::Ping(number) => {
@@ -165,8 +167,10 @@ impl World {
             }
             frame => super::harm::read(frame),
         };
-        if let Ok(message) = &message {
-            self.cloud.arrivals.arrived(node, message)?;
+        match &message {
+            Ok(message) if ordered => self.cloud.arrivals.arrived(node, message)?,
+            Ok(message) => self.cloud.arrivals.excuse(node, message.msg_id()),
+            Err(_) => {}
         }
         match (message, connection) {
             (Ok(message), Some(connection)) => {
