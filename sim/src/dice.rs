@@ -25,6 +25,11 @@ impl Dice {
         low + self.0.below(high.saturating_sub(low) + 1)
     }
 
+    /// An index into something of this length.
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        self.0.below(len as u64) as usize
+    }
+
     /// A number from `low` to `high`, small ones as likely as large ones.
     pub(crate) fn magnitude(&mut self, low: u64, high: u64) -> u64 {
         let span = high.saturating_sub(low);
