@@ -7,7 +7,7 @@ use std::panic;
 use std::time::Duration;
 
 /// Each bug must be found by one of so many seeds, from 0 on …
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 1000;
 /// … of so many minutes each.
 const MINUTES: u64 = 2;
 

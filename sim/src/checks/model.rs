@@ -24,6 +24,8 @@ pub(super) struct Model {
     up: bool,
     stopped: bool,
     inboxes: Inboxes,
+    /// A module that leaves in this step: what its leaving leads to is not for it any more.
+    leaving: Option<ModuleId>,
     waiters: Waiters,
     before: Account,
     dropped_up: [u64; DropReason::ALL.len()],
@@ -47,6 +49,7 @@ impl Model {
             up: false,
             stopped: false,
             inboxes: Inboxes::default(),
+            leaving: None,
             waiters: Waiters::default(),
             before: Account::default(),
             dropped_up: [0; DropReason::ALL.len()],
@@ -100,11 +103,11 @@ impl Model {
         match output {
             Output::Note(Note::LinkUp { .. }) => {
                 self.up = true;
-                expected.accepted += self.inboxes.owe_connect_info();
+                expected.accepted += self.inboxes.owe_connect_info(self.leaving);
             }
             Output::Note(Note::LinkDown { .. }) if self.up => {
                 self.up = false;
-                expected.accepted += self.inboxes.owe_connect_info();
+                expected.accepted += self.inboxes.owe_connect_info(self.leaving);
             }
             Output::Note(Note::Dropped { direction: Direction::Down, msg_id, reason }) => {
                 self.dropped_down[*reason as usize] += 1;
@@ -164,6 +167,11 @@ impl Check for Model {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         let mut expected = Expected::default();
+        self.leaving = match step.input {
+            // What had come due was settled while it was still there.
+            Input::Module { module, event: ModuleEvent::Left } if !step.was_due() => Some(*module),
+            _ => None,
+        };
         let ignored = |output: &Output| {
             matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
         };

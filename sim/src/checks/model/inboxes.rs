@@ -78,9 +78,10 @@ impl Inboxes {
         }
     }
 
-    /// The link came or went: returns how many are told.
-    pub(super) fn owe_connect_info(&mut self) -> u64 {
-        let told: Vec<ModuleId> = INFORMED.iter().flat_map(|group| self.members(group)).collect();
+    /// The link came or went: returns how many are told, this one not among them.
+    pub(super) fn owe_connect_info(&mut self, except: Option<ModuleId>) -> u64 {
+        let members = INFORMED.iter().flat_map(|group| self.members(group));
+        let told: Vec<ModuleId> = members.filter(|module| Some(*module) != except).collect();
         told.iter().for_each(|module| self.owe(*module, CONNECT_INFO));
         told.len() as u64
     }
