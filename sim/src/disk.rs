@@ -113,12 +113,10 @@ impl Disk {
 
     fn execute_a_part(&mut self, command: &Command, fault: DiskFault, dice: &mut Dice) {
         match command {
-            Command::Create { segment, header } => {
-                if dice.chance(500) {
-                    let file = self.files.entry(*segment).or_default();
-                    file.seen = Some(Vec::new());
-                    file.write(0, &header[..dice.index(header.len() + 1)]);
-                }
+            Command::Create { segment, header } if dice.chance(500) => {
+                let file = self.files.entry(*segment).or_default();
+                file.seen = Some(Vec::new());
+                file.write(0, &header[..dice.index(header.len() + 1)]);
             }
             Command::Write { segment, offset, bytes } => {
                 let part = &bytes[..dice.index(bytes.len() + 1)];
