@@ -47,6 +47,7 @@ use backoff::Backoff;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Bounds, Outbox};
+use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
 
@@ -61,7 +62,8 @@ use throttle::Throttle;
 ///     .find_map(|output| match output { Output::Write { message, .. } => Some(message), _ => None });
 /// assert_eq!(written.map(|message| message.operation().to_string()), Some("keepalive".into()));
 /// ```
-#[derive(Debug)]
+/// Serialisable as a whole: a checkpoint of a [`trace`](crate::trace) holds all that is needed to go on.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Hub {
     config: Config,
     rng: Rng,

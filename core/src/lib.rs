@@ -19,6 +19,7 @@
 //! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
+//! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
 //! | [`violation`] | every rule a peer can break |
 #![no_std]
@@ -35,6 +36,7 @@ pub mod limits;
 pub mod message;
 pub mod rng;
 pub mod time;
+pub mod trace;
 pub mod violation;
 
 pub use config::{Config, Profile};

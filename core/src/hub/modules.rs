@@ -14,8 +14,9 @@ use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
@@ -38,7 +39,7 @@ pub(super) enum Delivery {
     Dropped(Message, DropReason),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Modules {
     joined: BTreeMap<ModuleId, Module>,
     names: BTreeMap<Box<str>, ModuleId>,

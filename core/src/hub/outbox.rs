@@ -9,9 +9,10 @@ use super::sync_keeper::WaitId;
 use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
+use serde::{Deserialize, Serialize};
 
 /// Which way a message takes; the first lane that holds something goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Lane {
     /// Ours, and only meant for the link on which it was due: keepalive, link control answer. Never sent again, so
     /// never kept for a confirmation.
@@ -22,7 +23,7 @@ pub(super) enum Lane {
     Bulk,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) message: Message,
     pub(super) lane: Lane,
@@ -31,13 +32,13 @@ pub(super) struct Entry {
 }
 
 /// A bound on the outbox.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
     pub(super) bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outbox {
     lanes: [VecDeque<Entry>; 3],
     unconfirmed: VecDeque<Entry>,

@@ -11,13 +11,14 @@ use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// One wait, by number: an id may be used again once its first wait has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WaitId(u64);
 
 /// One wait.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Waiter {
     pub(super) module: ModuleId,
     /// The request without its content: a time-out is told with its source, group and resource.
@@ -26,7 +27,7 @@ pub(super) struct Waiter {
     wait: WaitId,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SyncKeeper {
     waiters: BTreeMap<Arc<str>, Waiter>,
     deadlines: BTreeSet<(Instant, Arc<str>)>,

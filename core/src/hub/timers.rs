@@ -4,9 +4,10 @@ use super::link::LinkState;
 use super::outbox::Lane;
 use super::{Hub, LinkEnd, Note, SyncOutcome};
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 
 /// What a deadline is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimerKind {
     /// The driver had its time to open the link.
     OpenTimeout,
@@ -31,7 +32,7 @@ pub enum TimerKind {
 }
 
 /// A point in time and what it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Deadline {
     /// When.
     pub at: Instant,
