@@ -41,7 +41,12 @@
 
 mod block;
 mod codebook;
+pub mod cut;
+pub mod describe;
+pub mod diff;
 mod digest;
+pub mod explain;
+pub mod export;
 mod filter;
 mod header;
 mod problem;
@@ -51,6 +56,8 @@ mod recorder;
 mod replay;
 mod ring;
 mod snapshot;
+pub mod state;
+pub mod stats;
 mod template;
 #[cfg(test)]
 mod tests;

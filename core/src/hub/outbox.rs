@@ -6,6 +6,7 @@
 //! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
 
 use super::sync_keeper::WaitId;
+use super::view::Standing;
 use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
@@ -78,6 +79,17 @@ impl Outbox {
 
     pub(super) fn unconfirmed(&self) -> usize {
         self.unconfirmed.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything that it holds, in the order in which it was or will be written.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (Standing, &Entry)> {
+        let unconfirmed = self.unconfirmed.iter().map(|entry| (Standing::Unconfirmed, entry));
+        let lanes = self.lanes.iter().zip([Standing::Own, Standing::Control, Standing::Bulk]);
+        unconfirmed.chain(lanes.flat_map(|(lane, standing)| lane.iter().map(move |entry| (standing, entry))))
     }
 
     /// The lane that goes next.

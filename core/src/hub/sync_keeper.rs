@@ -5,6 +5,7 @@
 
 use super::input::ModuleId;
 use super::note::DropReason;
+use super::view::RequestView;
 use crate::limits::SYNC_PENDING_MAX;
 use crate::message::{Content, Draft, Message};
 use crate::time::Instant;
@@ -37,6 +38,15 @@ pub(super) struct SyncKeeper {
 impl SyncKeeper {
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
+    }
+
+    pub(super) fn view(&self) -> Vec<RequestView> {
+        let view = |(id, waiter): (&Arc<str>, &Waiter)| RequestView {
+            msg_id: (&**id).into(),
+            module: waiter.module,
+            deadline: waiter.deadline,
+        };
+        self.waiters.iter().map(view).collect()
     }
 
     /// Whether a request's own wait goes on.

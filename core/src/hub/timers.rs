@@ -43,6 +43,11 @@ pub struct Deadline {
 impl Hub {
     /// When the hub wants its next [`Input::Tick`](super::Input::Tick), and why. Asking changes nothing.
     pub fn next_deadline(&self) -> Option<Deadline> {
+        self.deadlines().into_iter().flatten().min()
+    }
+
+    /// The next deadline of each part of the hub.
+    pub(super) fn deadlines(&self) -> [Option<Deadline>; 6] {
         [
             self.state_deadline(),
             self.link_deadline(),
@@ -52,9 +57,6 @@ impl Hub {
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
             self.paused.map(|since| self.stall_deadline(since)),
         ]
-        .into_iter()
-        .flatten()
-        .min()
     }
 
     fn state_deadline(&self) -> Option<Deadline> {

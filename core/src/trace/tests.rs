@@ -1,5 +1,7 @@
 //! Recordings of random lives, replayed, cut, damaged and asked about.
 
+mod asking;
 mod damage;
+mod explaining;
 mod replaying;
 pub(super) mod world;
