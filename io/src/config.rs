@@ -28,7 +28,7 @@ mod extension;
 mod problem;
 mod reader;
 
-pub use extension::HubConfig;
+pub use extension::{HubConfig, RecorderConfig};
 pub use problem::{ConfigErrors, Problem, Warning};
 
 use crate::tls::ClientFiles;

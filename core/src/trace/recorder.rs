@@ -75,6 +75,11 @@ impl Recorder {
         Header { start: Start::Checkpoint, ..self.header.clone() }.encode()
     }
 
+    /// The head.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Records so far.
     pub fn records(&self) -> u64 {
         self.next
