@@ -4,10 +4,12 @@
 mod cloud_session;
 mod frame;
 mod session;
+mod trace;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
 pub use session::session;
+pub use trace::trace;
 
 #[cfg(test)]
 mod tests {
@@ -35,6 +37,11 @@ mod tests {
     #[test]
     fn the_corpus_of_session_holds() {
         check("session", super::session);
+    }
+
+    #[test]
+    fn the_corpus_of_trace_holds() {
+        check("trace", super::trace);
     }
 
     #[test]

@@ -4,4 +4,5 @@ mod asking;
 mod damage;
 mod explaining;
 mod replaying;
+mod size;
 pub(super) mod world;
