@@ -14,10 +14,21 @@ use serde_json::Value;
 pub struct Difference {
     /// Values of the header that differ: their names, and both values.
     pub header: Vec<(Box<str>, Box<str>, Box<str>)>,
-    /// The first record that differs: its number, and both records in words; `None` for a trace that has ended.
-    pub record: Option<(u64, Option<Box<str>>, Option<Box<str>>)>,
+    /// The first record that differs.
+    pub record: Option<Parting>,
     /// Records that were compared and are equal.
     pub equal: u64,
+}
+
+/// A record that differs, in words on both sides; `None` for a trace that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parting {
+    /// The number of the record.
+    pub number: u64,
+    /// In one trace.
+    pub one: Option<Box<str>>,
+    /// In the other.
+    pub other: Option<Box<str>>,
 }
 
 impl Difference {
@@ -38,7 +49,7 @@ pub fn diff(one: &Trace<'_>, other: &Trace<'_>) -> Difference {
             (one, other) => {
                 let number = one.as_ref().or(other.as_ref()).map_or(0, |(number, _)| *number);
                 let words = |record: Option<(u64, Record)>| record.map(|(_, record)| in_words(&record));
-                difference.record = Some((number, words(one), words(other)));
+                difference.record = Some(Parting { number, one: words(one), other: words(other) });
                 return difference;
             }
         }

@@ -186,10 +186,9 @@ impl Story {
 
     /// Time from the first event to the one that settled it; `None` while it is pending or if it was dropped.
     pub fn took(&self) -> Option<Duration> {
-        let settled = self.events.iter().rev().find(|event| match (&event.what, self.direction) {
-            (What::Confirmed { .. }, _) => true,
-            (What::Delivered { .. } | What::AnsweredByHub, Direction::Down) => true,
-            _ => false,
+        let settled = self.events.iter().rev().find(|event| match self.direction {
+            Direction::Up => matches!(event.what, What::Confirmed { .. }),
+            Direction::Down => matches!(event.what, What::Delivered { .. } | What::AnsweredByHub),
         })?;
         Some(settled.now.mono.since(self.events.first()?.now.mono))
     }

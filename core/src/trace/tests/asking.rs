@@ -3,7 +3,7 @@
 use super::world::{SECRET, World, recording};
 use crate::hub::View;
 use crate::time::Instant;
-use crate::trace::diff::diff;
+use crate::trace::diff::{Parting, diff};
 use crate::trace::export::{chrome_trace, json_lines};
 use crate::trace::state::state_at;
 use crate::trace::stats::stats;
@@ -94,7 +94,7 @@ fn a_difference_is_named() {
     let other = world.end();
     let different = diff(&trace, &Trace::open(&other).unwrap());
     assert_eq!(different.header, []);
-    let (number, one, other) = different.record.unwrap();
+    let Parting { number, one, other } = different.record.unwrap();
     assert!(number >= 2000 && different.equal >= 2000);
     assert_ne!(one, other);
     assert!(other.unwrap().contains("shutdown"));

@@ -2,7 +2,7 @@
 
 use super::{Failure, File};
 use clap::Args;
-use edgehub::core::trace::diff::diff;
+use edgehub::core::trace::diff::{Parting, diff};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ impl Diff {
             writeln!(out, "{name}: {one} ≠ {other}")?;
         }
         match &difference.record {
-            Some((number, one, other)) => {
+            Some(Parting { number, one, other }) => {
                 writeln!(out, "{} records are equal; the first that differs is #{number}", difference.equal)?;
                 let words = |record: &Option<Box<str>>| record.as_deref().unwrap_or("(ended)").to_owned();
                 writeln!(out, "  {}: {}", self.one.display(), words(one))?;
