@@ -11,7 +11,7 @@
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle` | what is to be sent, and how fast |
 //! | `modules` | who has joined, and how much each can take |
-//! | `account` | the books |
+//! | `account`, `view` | the books, and what there is at one moment |
 //!
 //! Behaviour: KubeEdge `edge/pkg/edgehub` (`edgehub.go`, `process.go`), less the defects named in each file.
 
@@ -31,6 +31,7 @@ mod sync_keeper;
 mod throttle;
 mod timers;
 mod upstream;
+mod view;
 
 pub use account::{Account, Ledger};
 pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
@@ -38,6 +39,7 @@ pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use output::Output;
 pub use timers::{Deadline, TimerKind};
+pub use view::{ModuleView, RequestView, Standing, View};
 
 use crate::canary::{Canary, Planted};
 use crate::config::Config;
@@ -48,6 +50,7 @@ use backoff::Backoff;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Bounds, Outbox};
+use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
 
@@ -62,7 +65,8 @@ use throttle::Throttle;
 ///     .find_map(|output| match output { Output::Write { message, .. } => Some(message), _ => None });
 /// assert_eq!(written.map(|message| message.operation().to_string()), Some("keepalive".into()));
 /// ```
-#[derive(Debug)]
+/// Serialisable as a whole: a checkpoint of a [`trace`](crate::trace) holds all that is needed to go on.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Hub {
     config: Config,
     rng: Rng,

@@ -20,6 +20,7 @@
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
+//! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
 //! | [`violation`] | every rule a peer can break |
 #![no_std]
@@ -39,6 +40,7 @@ pub mod limits;
 pub mod message;
 pub mod rng;
 pub mod time;
+pub mod trace;
 pub mod violation;
 
 pub use config::{Config, Profile};

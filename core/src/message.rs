@@ -13,10 +13,12 @@
 
 mod decode;
 mod encode;
+mod redact;
 mod scan;
 mod text;
 
 pub use encode::{Content, Draft};
+pub(crate) use redact::{push_filler, redacted_text};
 
 use crate::time::UnixMillis;
 use crate::violation::Violation;
@@ -169,6 +171,12 @@ impl Message {
         }
     }
 
+    /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.
+    pub(crate) fn place(&self, field: Field) -> Option<core::ops::Range<usize>> {
+        let Span { start, end } = self.index.spans[field as usize];
+        (start < end && end as usize <= self.frame.len()).then_some(start as usize..end as usize)
+    }
+
     /// `header.msg_id`: unique per message, a UUID in text form.
     pub fn msg_id(&self) -> &str {
         self.field(Field::MsgId)
@@ -281,13 +289,30 @@ impl Eq for Message {}
 
 impl Serialize for Message {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.frame)
+        serializer.serialize_newtype_struct(NEWTYPE, &*self.frame)
     }
 }
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Message, D::Error> {
-        let frame = alloc::string::String::deserialize(deserializer)?;
+        deserializer.deserialize_newtype_struct(NEWTYPE, FrameVisitor)
+    }
+}
+
+/// The name by which a data format can tell a frame from other texts. In JSON and its like it is a text as before.
+pub(crate) const NEWTYPE: &str = "edgehub::Message";
+
+struct FrameVisitor;
+
+impl<'de> serde::de::Visitor<'de> for FrameVisitor {
+    type Value = Message;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the frame of a message")
+    }
+
+    fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, frame: D) -> Result<Message, D::Error> {
+        let frame = alloc::string::String::deserialize(frame)?;
         Message::decode(frame).map_err(serde::de::Error::custom)
     }
 }

@@ -4,9 +4,10 @@
 //! later version: the sequence is part of the trace format.
 
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// A SplitMix64 generator (Steele, Lea and Flood, 2014). Good enough for jitter and message ids; not for keys.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rng(u64);
 
 impl Rng {
@@ -49,7 +50,7 @@ impl Rng {
 pub struct Uuid([u8; 36]);
 
 impl Uuid {
-    fn from_bits(bits: u128) -> Uuid {
+    pub(crate) fn from_bits(bits: u128) -> Uuid {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];

@@ -3,11 +3,14 @@
 mod bench;
 mod cloud;
 mod demo;
+mod explain;
 mod histogram;
 pub(crate) mod logging;
 mod process;
+mod replay;
 mod run;
 mod send;
+mod trace;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +46,13 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     /// Measure throughput, latency, CPU and memory of the edge process; prints one JSON line
     Bench(bench::Bench),
+    /// Run the hub again on what was recorded, and compare what it does
+    Replay(replay::Replay),
+    /// Say in plain words what became of a message, from a trace
+    Explain(explain::Explain),
+    /// List, summarise, cut, compare and convert traces
+    #[command(subcommand)]
+    Trace(trace::Trace),
     /// The CloudHub process of `bench`
     #[command(hide = true)]
     BenchCloud,
@@ -65,6 +75,9 @@ impl Command {
             Command::Send(send) => smol::block_on(send.run()),
             Command::Watch(watch) => smol::block_on(watch.run()),
             Command::Bench(bench) => smol::block_on(bench.run()),
+            Command::Replay(replay) => replay.run(),
+            Command::Explain(explain) => explain.run(),
+            Command::Trace(trace) => trace.run(),
             Command::BenchCloud => smol::block_on(bench::cloud::run()),
         }
     }

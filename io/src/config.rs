@@ -29,7 +29,7 @@ mod fuzz;
 mod problem;
 mod reader;
 
-pub use extension::HubConfig;
+pub use extension::{HubConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};

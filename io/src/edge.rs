@@ -4,10 +4,12 @@ mod driver;
 mod link;
 mod module;
 mod options;
+mod recorder;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options};
+pub use recorder::{Capture, Memory, RecorderOptions};
 
 use async_channel::Sender;
 use driver::{Command, Control};
@@ -44,6 +46,11 @@ impl EdgeHub {
     /// Ends in good order: what is queued leaves first, within the configured grace. Returns the closed books.
     pub async fn shutdown(&self) -> Result<Account, Stopped> {
         self.ask(Control::Shutdown).await
+    }
+
+    /// Has the flight recorder write what it holds to its folder, if there is one.
+    pub async fn dump_recording(&self) -> Result<(), Stopped> {
+        self.control.send(Control::Dump).await.map_err(|_| Stopped)
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Control) -> Result<T, Stopped> {

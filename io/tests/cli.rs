@@ -108,3 +108,65 @@ fn a_message_goes_from_send_to_cloud() {
     cloud.kill().unwrap();
     cloud.wait().unwrap();
 }
+
+#[test]
+fn a_recorded_demo_replays_and_explains_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("demo.trace");
+    let file = file.to_str().unwrap();
+    let demo = edgehub(&["demo", "--messages", "12", "--pace", "1", "--record", file]);
+    assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+    let replayed = edgehub(&["replay", file]);
+    let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success() && told.starts_with("equal: "), "{told}");
+    let stats = edgehub(&["trace", "stats", file, "--json"]);
+    let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert!(stats["links"].as_array().unwrap().len() >= 2, "the demo cuts its link once: {stats}");
+    let lines = edgehub(&["trace", "export", file, "--json"]);
+    let lines: Vec<serde_json::Value> = String::from_utf8(lines.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let is_telemetry = |line: &&serde_json::Value| line["resource"] == "device/pump/twin/edge_updated";
+    let telemetry: Vec<_> = lines.iter().filter(is_telemetry).collect();
+    assert_eq!(telemetry.len(), 12);
+    assert!(telemetry.iter().all(|line| line["fate"] == "arrived"), "{telemetry:?}");
+    let id = telemetry[0]["msg_id"].as_str().unwrap();
+    let explained = edgehub(&["explain", file, "--msg-id", id]);
+    let told = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(told.contains("handed over by twin") && told.contains("confirmed by pong"), "{told}");
+    let perfetto = edgehub(&["trace", "export", file, "--perfetto"]);
+    let events: Vec<serde_json::Value> = serde_json::from_slice(&perfetto.stdout).unwrap();
+    assert!(events.len() > 50);
+    let part = dir.path().join("part.trace");
+    let part = part.to_str().unwrap();
+    assert!(
+        edgehub(&["trace", "cut", file, "--msg-id", id, "--margin", "10ms", "-o", part]).status.success()
+    );
+    assert!(edgehub(&["replay", part]).status.success());
+    assert!(edgehub(&["trace", "state", file, "--at", "100ms"]).status.success());
+    assert_eq!(edgehub(&["trace", "diff", file, file]).status.code(), Some(0));
+    assert_eq!(edgehub(&["trace", "diff", file, part]).status.code(), Some(1));
+}
+
+#[test]
+fn what_is_no_trace_is_refused_with_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("some.trace");
+    let told = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        let output = edgehub(&["replay", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(told(b"#!/bin/sh").contains("not a trace"));
+    assert!(told(b"EHTRACE\n\x01").contains("ends inside the header"));
+    let newer = told(b"EHTRACE\n\x09\x00 and so on");
+    assert!(newer.contains("version 9") && newer.contains("version 1"), "{newer}");
+    let missing = edgehub(&["explain", "no/such.trace", "--msg-id", "1"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no/such.trace"));
+    let nothing = edgehub(&["explain", file.to_str().unwrap()]);
+    assert_eq!(nothing.status.code(), Some(2), "one of the questions must be asked");
+}

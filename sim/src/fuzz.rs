@@ -7,6 +7,7 @@ mod journal;
 mod json;
 mod scenario;
 mod session;
+mod trace;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
@@ -14,6 +15,7 @@ pub use journal::journal;
 pub use json::json;
 pub use scenario::scenario;
 pub use session::session;
+pub use trace::trace;
 
 #[cfg(test)]
 mod tests {
@@ -51,6 +53,11 @@ mod tests {
     #[test]
     fn the_corpus_of_session_holds() {
         check("session", super::session);
+    }
+
+    #[test]
+    fn the_corpus_of_trace_holds() {
+        check("trace", super::trace);
     }
 
     #[test]

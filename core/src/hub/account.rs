@@ -1,10 +1,10 @@
 //! The books: every accepted message ends in exactly one place.
 
 use super::note::DropReason;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One direction's books. `accepted = settled + pending + dropped`, at every moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// Messages taken in. Downstream, a message for several modules counts once for each.
     pub accepted: u64,
@@ -37,7 +37,7 @@ impl Ledger {
 }
 
 /// Both directions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Account {
     /// From modules, and from the hub itself, to the cloud.
     pub up: Ledger,

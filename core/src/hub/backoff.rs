@@ -8,9 +8,10 @@ use crate::config::Config;
 use crate::limits::BACKOFF_FLOOR;
 use crate::rng::Rng;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// Counts failed attempts in a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Backoff {
     failures: u32,
 }

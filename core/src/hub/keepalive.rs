@@ -7,8 +7,9 @@
 use crate::config::Config;
 use crate::time::Instant;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Keepalive {
     heartbeat_at: Instant,
     ping_at: Instant,

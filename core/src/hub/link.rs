@@ -14,8 +14,10 @@
 //! One link exists at a time, and each has a number of its own, its epoch. Events that carry another epoch never reach
 //! this table (defect D6: two failures at once cannot reconnect twice).
 
+use serde::{Deserialize, Serialize};
+
 /// Where the link is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LinkState {
     /// Waiting for the backoff to end.
     Waiting,

@@ -6,6 +6,7 @@
 
 use super::input::ModuleId;
 use super::note::DropReason;
+use super::view::ModuleView;
 use crate::limits::{
     INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT, MODULE_GROUPS_MAX, MODULES_MAX,
 };
@@ -14,8 +15,9 @@ use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
@@ -38,7 +40,7 @@ pub(super) enum Delivery {
     Dropped(Message, DropReason),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Modules {
     joined: BTreeMap<ModuleId, Module>,
     names: BTreeMap<Box<str>, ModuleId>,
@@ -50,6 +52,34 @@ impl Modules {
     /// Messages that wait in all inboxes.
     pub(super) fn queued(&self) -> usize {
         self.queued
+    }
+
+    pub(super) fn view(&self) -> Vec<ModuleView> {
+        let view = |(&id, module): (&ModuleId, &Module)| ModuleView {
+            module: id,
+            name: module.name.clone(),
+            groups: module.groups.clone(),
+            credit: module.credit,
+            waiting: module.inbox.len(),
+            stalled: module.stalled,
+        };
+        self.joined.iter().map(view).collect()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ModuleId> {
+        self.joined.keys().copied()
+    }
+
+    pub(super) fn name(&self, id: ModuleId) -> Option<&str> {
+        Some(&self.joined.get(&id)?.name)
+    }
+
+    pub(super) fn inbox(&self, id: ModuleId) -> impl Iterator<Item = &Message> {
+        self.joined.get(&id).into_iter().flat_map(|module| &module.inbox)
+    }
+
+    pub(super) fn newest_waiting(&self, id: ModuleId) -> Option<&Message> {
+        self.joined.get(&id)?.inbox.back()
     }
 
     pub(super) fn is_joined(&self, module: ModuleId) -> bool {

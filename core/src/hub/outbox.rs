@@ -6,13 +6,15 @@
 //! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
 
 use super::sync_keeper::WaitId;
+use super::view::Standing;
 use crate::canary::{Canary, Planted};
 use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use alloc::collections::VecDeque;
+use serde::{Deserialize, Serialize};
 
 /// Which way a message takes; the first lane that holds something goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Lane {
     /// Ours, and only meant for the link on which it was due: keepalive, link control answer. Never sent again, so
     /// never kept for a confirmation.
@@ -23,7 +25,7 @@ pub(super) enum Lane {
     Bulk,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) message: Message,
     pub(super) lane: Lane,
@@ -32,13 +34,13 @@ pub(super) struct Entry {
 }
 
 /// A bound on the outbox.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
     pub(super) bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outbox {
     lanes: [VecDeque<Entry>; 3],
     unconfirmed: VecDeque<Entry>,
@@ -85,6 +87,17 @@ impl Outbox {
 
     pub(super) fn unconfirmed(&self) -> usize {
         self.unconfirmed.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything that it holds, in the order in which it was or will be written.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (Standing, &Entry)> {
+        let unconfirmed = self.unconfirmed.iter().map(|entry| (Standing::Unconfirmed, entry));
+        let lanes = self.lanes.iter().zip([Standing::Own, Standing::Control, Standing::Bulk]);
+        unconfirmed.chain(lanes.flat_map(|(lane, standing)| lane.iter().map(move |entry| (standing, entry))))
     }
 
     /// The lane that goes next.

@@ -5,19 +5,21 @@
 
 use super::input::ModuleId;
 use super::note::DropReason;
+use super::view::RequestView;
 use crate::limits::SYNC_PENDING_MAX;
 use crate::message::{Content, Draft, Message};
 use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// One wait, by number: an id may be used again once its first wait has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WaitId(u64);
 
 /// One wait.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Waiter {
     pub(super) module: ModuleId,
     /// The request without its content: a time-out is told with its source, group and resource.
@@ -26,7 +28,7 @@ pub(super) struct Waiter {
     wait: WaitId,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SyncKeeper {
     waiters: BTreeMap<Arc<str>, Waiter>,
     deadlines: BTreeSet<(Instant, Arc<str>)>,
@@ -36,6 +38,15 @@ pub(super) struct SyncKeeper {
 impl SyncKeeper {
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
+    }
+
+    pub(super) fn view(&self) -> Vec<RequestView> {
+        let view = |(id, waiter): (&Arc<str>, &Waiter)| RequestView {
+            msg_id: (&**id).into(),
+            module: waiter.module,
+            deadline: waiter.deadline,
+        };
+        self.waiters.iter().map(view).collect()
     }
 
     /// Whether a request's own wait goes on.

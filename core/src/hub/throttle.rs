@@ -5,10 +5,11 @@
 use crate::config::Rate;
 use crate::time::Instant;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 const TOKEN: u64 = 1_000_000;
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Throttle {
     rate: Option<Rate>,
     level: u64,

@@ -5,9 +5,10 @@ use super::outbox::Lane;
 use super::{Hub, LinkEnd, Note, SyncOutcome};
 use crate::canary::Canary;
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 
 /// What a deadline is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimerKind {
     /// The driver had its time to open the link.
     OpenTimeout,
@@ -32,7 +33,7 @@ pub enum TimerKind {
 }
 
 /// A point in time and what it is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Deadline {
     /// When.
     pub at: Instant,
@@ -43,6 +44,11 @@ pub struct Deadline {
 impl Hub {
     /// When the hub wants its next [`Input::Tick`](super::Input::Tick), and why. Asking changes nothing.
     pub fn next_deadline(&self) -> Option<Deadline> {
+        self.deadlines().into_iter().flatten().min()
+    }
+
+    /// The next deadline of each part of the hub.
+    pub(super) fn deadlines(&self) -> [Option<Deadline>; 6] {
         [
             self.state_deadline(),
             self.link_deadline(),
@@ -52,9 +58,6 @@ impl Hub {
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
             self.paused.map(|since| self.stall_deadline(since)),
         ]
-        .into_iter()
-        .flatten()
-        .min()
     }
 
     fn state_deadline(&self) -> Option<Deadline> {

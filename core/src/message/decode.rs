@@ -10,7 +10,9 @@ use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::violation::Violation;
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use bytestring::ByteString;
+use core::ops::Range;
 
 pub(super) fn decode(mut frame: ByteString) -> Result<Message, Violation> {
     if frame.len() > FRAME_BYTES_MAX {
@@ -52,6 +54,15 @@ pub(super) fn unknown_members(frame: &str) -> Unknown {
     unknown
 }
 
+/// The values of a well-formed frame that only its receiver understands: contents and unknown members.
+pub(super) fn opaque_values(frame: &str) -> Vec<Range<usize>> {
+    let mut opaque = Vec::new();
+    let mut walk = Walk::new(frame, None);
+    walk.opaque = Some(&mut opaque);
+    let _ = walk.document();
+    opaque
+}
+
 #[derive(Clone, Copy)]
 enum Object {
     Top,
@@ -65,11 +76,20 @@ struct Walk<'a> {
     index: Index,
     unescaped: String,
     unknown: Option<&'a mut Unknown>,
+    /// Where every content and every unknown member has its value, overridden ones included.
+    opaque: Option<&'a mut Vec<Range<usize>>>,
 }
 
 impl<'a> Walk<'a> {
     fn new(text: &'a str, unknown: Option<&'a mut Unknown>) -> Walk<'a> {
-        Walk { text, scanner: Scanner::new(text), index: Index::default(), unescaped: String::new(), unknown }
+        Walk {
+            text,
+            scanner: Scanner::new(text),
+            index: Index::default(),
+            unescaped: String::new(),
+            unknown,
+            opaque: None,
+        }
     }
 
     /// The document; returns where it begins and ends.
@@ -99,6 +119,7 @@ impl<'a> Walk<'a> {
                     let value = self.scanner.at();
                     self.scanner.skip_value(depth_in(object))?;
                     self.keep_unknown(object, key, value);
+                    self.keep_opaque(value);
                 }
             }
         }
@@ -117,6 +138,7 @@ impl<'a> Walk<'a> {
             (Field::Content, _) => {
                 self.scanner.skip_value(depth_in(Object::Top))?;
                 self.index.spans[Field::Content as usize] = span(start, self.scanner.at());
+                self.keep_opaque(start);
                 Ok(())
             }
             (Field::Sync, b't') => self.scanner.word(b"true").map(|()| self.index.sync = true),
@@ -161,6 +183,12 @@ impl<'a> Walk<'a> {
         let mut text = String::new();
         text::unescape(raw, &mut text);
         Cow::Owned(text)
+    }
+
+    fn keep_opaque(&mut self, start: usize) {
+        if let Some(opaque) = &mut self.opaque {
+            opaque.push(start..self.scanner.at());
+        }
     }
 
     fn keep_unknown(&mut self, object: Object, key: Literal, value: usize) {

@@ -8,12 +8,15 @@ use super::Failure;
 use clap::Args;
 use edgehub::core::cloud::CloudNote;
 use edgehub::core::config::Rate;
+use edgehub::core::trace::Contents;
 use edgehub::core::{Config, Note};
+use edgehub::edge::RecorderOptions;
 use edgehub::loopback::Loopback;
 use edgehub::server::ServerOptions;
 use edgehub::{EdgeHub, Options};
 use show::Show;
 use smol::future::zip;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +30,9 @@ pub(crate) struct Demo {
     /// Milliseconds between two messages of a kind; 0 for as fast as it goes
     #[arg(long, default_value_t = 25)]
     pace: u64,
+    /// Record everything that the hub is told into this file, contents included
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 const NODE: &str = "edge-demo";
@@ -42,7 +48,14 @@ impl Demo {
             format_args!("CloudHub listens on {} with an authority made just now", server.address()),
         );
         let ticket = loopback.ticket(server.address(), NODE)?;
-        let (hub, hub_driver) = EdgeHub::new(with_observer(ticket.options(config())?, show.clone()));
+        let mut options = with_observer(ticket.options(config())?, show.clone());
+        if let Some(file) = &self.record {
+            options.recorder = Some(RecorderOptions {
+                contents: Contents::Kept,
+                ..RecorderOptions::new(NODE).into_file(file)
+            });
+        }
+        let (hub, hub_driver) = EdgeHub::new(options);
         let pace = Duration::from_millis(self.pace);
         let play = async {
             let node = node::Node::join(&hub, show.clone()).await?;

@@ -31,6 +31,16 @@ pub(super) fn monotonic_ns() -> u64 {
         .map_or(0, |time| time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs())
 }
 
+/// Does this whenever the operator wants to see what the flight recorder holds: SIGUSR1. Never resolves but with an
+/// error.
+pub(super) async fn each_dump_signal<T, E: From<std::io::Error>>(dump: impl AsyncFn()) -> Result<T, E> {
+    let mut signals = Signals::new([Signal::Usr1])?;
+    while signals.next().await.is_some() {
+        dump().await;
+    }
+    std::future::pending().await
+}
+
 /// Resolves when the operator wants this process to end: SIGINT or SIGTERM.
 pub(super) async fn told_to_end() -> std::io::Result<()> {
     let mut signals = Signals::new([Signal::Int, Signal::Term])?;

@@ -3,6 +3,8 @@
 use super::{Failure, process};
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
+use edgehub::core::trace::Contents;
+use edgehub::edge::{Capture, RecorderOptions};
 use edgehub::{EdgeHub, Options};
 use smol::future::{or, zip};
 use std::path::{Path, PathBuf};
@@ -14,17 +16,39 @@ pub(crate) struct Run {
     /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
     config: PathBuf,
+    /// Record everything that the hub is told into this file; contents of messages by length and hash only
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Record contents, too
+    #[arg(long, requires = "record")]
+    record_contents: bool,
+    /// Begin another file after so many MiB; the one before becomes FILE.1
+    #[arg(long, value_name = "MIB", requires = "record")]
+    record_rotate: Option<u64>,
 }
 
 impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let (hub, driver) = EdgeHub::new(options(&self.config)?);
+        let mut options = options(&self.config)?;
+        if let Some(path) = self.record {
+            let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
+            recorder.file = Some(Capture { path, rotate_at: self.record_rotate.map(|mib| mib << 20) });
+            if self.record_contents {
+                recorder.contents = Contents::Kept;
+            }
+            options.recorder = Some(recorder);
+        }
+        let (hub, driver) = EdgeHub::new(options);
+        let dumps = process::each_dump_signal(async || {
+            // A hub that has stopped has nothing to tell.
+            let _ = hub.dump_recording().await;
+        });
         let end = async {
             process::told_to_end().await?;
             info!("told to end; sending what is queued");
             hub.shutdown().await.map_err(Failure::from)
         };
-        let (ended, ()) = zip(or(end, std::future::pending()), driver.run()).await;
+        let (ended, ()) = zip(or(end, or(dumps, std::future::pending())), driver.run()).await;
         let account = ended?;
         info!(
             up = account.up.settled,

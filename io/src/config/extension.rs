@@ -1,5 +1,6 @@
 //! Our own settings: what KubeEdge's configuration has no word for.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Section;
@@ -22,6 +23,19 @@ pub struct HubConfig {
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
+    /// The flight recorder (`recorder`); off unless `recorder.path` is set.
+    pub recorder: Option<RecorderConfig>,
+}
+
+/// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderConfig {
+    /// The folder for its files (`recorder.path`).
+    pub path: PathBuf,
+    /// Bytes that it holds in memory (`recorder.memory`); 4 MiB by default.
+    pub memory: usize,
+    /// Whether contents of messages are recorded, too (`recorder.contents`); no by default.
+    pub contents: bool,
 }
 
 impl Default for HubConfig {
@@ -34,6 +48,7 @@ impl Default for HubConfig {
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
             sync_timeout: Duration::from_secs(30),
+            recorder: None,
         }
     }
 }
@@ -50,6 +65,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
         outbox_bytes: count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
+        recorder: recorder(&section.section("recorder")),
     };
     if hub.backoff_base > hub.backoff_max {
         let (base, max) = (hub.backoff_base.as_secs_f64(), hub.backoff_max.as_secs_f64());
@@ -58,6 +74,14 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     backoff.warn_of_unknown();
     outbox.warn_of_unknown();
     hub
+}
+
+fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {
+    let memory = count(section, "memory", 4 << 20, 1 << 32);
+    let contents = section.flag("contents", false);
+    let path = section.text("path");
+    section.warn_of_unknown();
+    path.map(|path| RecorderConfig { path: path.into(), memory, contents })
 }
 
 fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N

@@ -150,6 +150,7 @@ edgehub:
   backoff: {base: 2, max: 3}
   outbox: {messages: 5, bytes: 6}
   syncTimeout: 7
+  recorder: {path: /var/lib/edgehub, memory: 8, contents: true}
 ";
     let expected = HubConfig {
         ping_interval: Duration::from_millis(500),
@@ -159,6 +160,7 @@ edgehub:
         outbox_messages: 5,
         outbox_bytes: 6,
         sync_timeout: seconds(7),
+        recorder: Some(RecorderConfig { path: "/var/lib/edgehub".into(), memory: 8, contents: true }),
     };
     let (config, warnings) = good(&format!("{EDGECORE}{own}"));
     assert_eq!((config.hub, warnings), (expected.clone(), vec![]));

@@ -5,6 +5,7 @@
 
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
+use super::recorder::Flight;
 use super::{EdgeHub, Options};
 use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
@@ -45,12 +46,22 @@ pub(super) struct Request {
 /// What else can be asked of a driver. Few, and never held back.
 #[derive(Debug)]
 pub(super) enum Control {
-    Join { name: Box<str>, groups: Vec<Box<str>>, inbox: Sender<Delivery>, reply: Sender<Option<ModuleId>> },
+    Join {
+        name: Box<str>,
+        groups: Vec<Box<str>>,
+        inbox: Sender<Delivery>,
+        reply: Sender<Option<ModuleId>>,
+    },
     Leave(ModuleId),
-    Ready { module: ModuleId, credit: u32 },
+    Ready {
+        module: ModuleId,
+        credit: u32,
+    },
     Account(Sender<Account>),
     WhenSettled(Sender<Account>),
     Shutdown(Sender<Account>),
+    /// Write what the flight recorder holds to a file.
+    Dump,
 }
 
 /// Both ends of a channel.
@@ -81,6 +92,7 @@ pub struct Driver {
     settled: Vec<Sender<Account>>,
     stopped: Vec<Sender<Account>>,
     abandoned: bool,
+    recorder: Option<Flight>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -104,10 +116,13 @@ impl Driver {
         let clock = Clock::start();
         let (control_sender, control) = async_channel::unbounded();
         let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let now = clock.now();
+        let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let driver = Driver {
-            hub: Hub::new(options.config.clone(), options.seed, clock.now()),
+            hub: Hub::new(options.config.clone(), options.seed, now),
             clock,
-            now: clock.now(),
+            now,
+            recorder,
             options,
             control,
             commands,
@@ -240,6 +255,9 @@ impl Driver {
 
     /// Hands an input to the hub. The clocks are read once a turn: what is taken together happens at one moment.
     fn handle(&mut self, input: Input) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(self.now, &input);
+        }
         self.hub.handle(self.now, input);
     }
 
@@ -285,6 +303,11 @@ impl Driver {
                 self.handle(Input::Module { module, event: ModuleEvent::Ready { credit } });
             }
             Control::Account(reply) => drop(reply.try_send(self.hub.account())),
+            Control::Dump => {
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.dump("requested");
+                }
+            }
             Control::WhenSettled(reply) => self.settled.push(reply),
             Control::Shutdown(reply) => {
                 self.stopped.push(reply);
@@ -312,6 +335,9 @@ impl Driver {
     async fn carry_out(&mut self, executor: &Executor<'_>) -> bool {
         let mut running = true;
         while let Some(output) = self.hub.poll_output() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.output(&output);
+            }
             match output {
                 Output::Open { epoch } => self.open(executor, epoch),
                 Output::Write { message, .. } => self.writes.push(Write::Frame(message.into_frame())),
@@ -325,6 +351,9 @@ impl Driver {
                 Output::Stopped => running = false,
                 Output::Note(note) => self.observe(&note),
             }
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.drained(self.now, &self.hub);
         }
         self.hand_to_link();
         for (module, reply) in std::mem::take(&mut self.joining) {

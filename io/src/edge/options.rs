@@ -1,9 +1,11 @@
 //! What a hub needs to run.
 
+use super::recorder::{Memory, RecorderOptions};
 use crate::config::{self, NodeConfig};
 use crate::tls::{self, TlsError};
 use crate::websocket::Target;
 use edgehub_core::config::Rate;
+use edgehub_core::trace::Contents;
 use edgehub_core::{Config, Note, Now, Profile};
 use rustls::ClientConfig;
 use std::fmt;
@@ -24,6 +26,8 @@ pub struct Options {
     pub seed: u64,
     /// Is told what happens and why.
     pub observer: Option<Observer>,
+    /// The flight recorder, if there is to be one.
+    pub recorder: Option<RecorderOptions>,
 }
 
 impl fmt::Debug for Options {
@@ -38,13 +42,19 @@ impl fmt::Debug for Options {
 impl Options {
     /// Options with a random seed and no observer.
     pub fn new(config: Config, targets: Vec<Target>, tls: Arc<ClientConfig>) -> Options {
-        Options { config, targets, tls, seed: fastrand::u64(..), observer: None }
+        Options { config, targets, tls, seed: fastrand::u64(..), observer: None, recorder: None }
     }
 
     /// From a node's configuration; loads its certificates.
     pub fn from_config(node: &NodeConfig) -> Result<Options, TlsError> {
         let tls = tls::client_config(&node.files)?;
-        Ok(Options::new(core_config(node), node.websocket_targets(), tls))
+        let recorder = node.hub.recorder.as_ref().map(|recorder| RecorderOptions {
+            contents: if recorder.contents { Contents::Kept } else { Contents::Redacted },
+            memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),
+            ..RecorderOptions::new(&node.node_name)
+        });
+        let options = Options::new(core_config(node), node.websocket_targets(), tls);
+        Ok(Options { recorder, ..options })
     }
 }
 

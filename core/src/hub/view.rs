@@ -1,0 +1,140 @@
+//! What a hub holds at one moment, to be looked at.
+
+use super::input::{LinkEpoch, ModuleId};
+use super::timers::Deadline;
+use super::{Account, Hub, LinkState};
+use crate::message::Message;
+use crate::time::{Instant, Now};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use serde::Serialize;
+
+/// Where a message of the outbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Standing {
+    /// Written; the next pong may confirm it. Counted from the oldest.
+    Unconfirmed,
+    /// Waiting to be written: keepalives and answers of the hub's own.
+    Own,
+    /// Waiting to be written: acknowledgements and responses of modules.
+    Control,
+    /// Waiting to be written: everything else.
+    Bulk,
+}
+
+/// A joined module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModuleView {
+    /// Its number.
+    pub module: ModuleId,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its groups.
+    pub groups: Vec<Box<str>>,
+    /// Messages that it can take at once.
+    pub credit: u32,
+    /// Messages that wait for it.
+    pub waiting: usize,
+    /// Whether it has been declared stalled.
+    pub stalled: bool,
+}
+
+/// A sync request that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestView {
+    /// Its id.
+    pub msg_id: Box<str>,
+    /// Who asked.
+    pub module: ModuleId,
+    /// When it gives up.
+    pub deadline: Instant,
+}
+
+/// A hub at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The moment.
+    pub now: Now,
+    /// Where the link is in its life.
+    pub link: LinkState,
+    /// The latest link.
+    pub epoch: LinkEpoch,
+    /// Whether modules may send.
+    pub intake_open: bool,
+    /// Since when the link is not read.
+    pub paused_since: Option<Instant>,
+    /// What the outbox holds, in the order in which it was or will be written: standing, message id, bytes.
+    pub outbox: Vec<(Standing, Box<str>, usize)>,
+    /// Bytes in the outbox.
+    pub outbox_bytes: usize,
+    /// Messages written and not yet flushed.
+    pub unflushed: usize,
+    /// The modules.
+    pub modules: Vec<ModuleView>,
+    /// The sync table.
+    pub requests: Vec<RequestView>,
+    /// Every deadline that runs, the next one first.
+    pub deadlines: Vec<Deadline>,
+    /// The books.
+    pub account: Account,
+}
+
+impl Hub {
+    /// The hub as it is now.
+    pub fn view(&self) -> View {
+        let mut deadlines: Vec<Deadline> = self.deadlines().into_iter().flatten().collect();
+        deadlines.sort();
+        View {
+            now: self.now,
+            link: self.state,
+            epoch: self.epoch,
+            intake_open: self.intake_open,
+            paused_since: self.paused,
+            outbox: self
+                .outbox_messages()
+                .map(|(standing, message)| (standing, message.msg_id().into(), message.bytes()))
+                .collect(),
+            outbox_bytes: self.outbox.bytes(),
+            unflushed: self.in_flight.messages,
+            modules: self.modules.view(),
+            requests: self.sync_keeper.view(),
+            deadlines,
+            account: self.account(),
+        }
+    }
+
+    /// What the outbox holds, in the order in which it was or will be written.
+    pub fn outbox_messages(&self) -> impl Iterator<Item = (Standing, &Message)> {
+        self.outbox.standing().map(|(standing, entry)| (standing, &entry.message))
+    }
+
+    /// Messages that wait in a module's inbox.
+    pub fn inbox_messages(&self, module: ModuleId) -> impl Iterator<Item = &Message> {
+        self.modules.inbox(module)
+    }
+
+    /// The newest message that waits in a module's inbox.
+    pub fn newest_waiting(&self, module: ModuleId) -> Option<&Message> {
+        self.modules.newest_waiting(module)
+    }
+
+    /// Messages that are written and that no pong has confirmed.
+    pub fn unconfirmed(&self) -> usize {
+        self.outbox.unconfirmed()
+    }
+
+    /// Messages that wait to be written.
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// The name of a joined module.
+    pub fn module_name(&self, module: ModuleId) -> Option<&str> {
+        self.modules.name(module)
+    }
+
+    /// The joined modules, by number.
+    pub fn joined_modules(&self) -> impl Iterator<Item = ModuleId> {
+        self.modules.ids()
+    }
+}

@@ -1,0 +1,77 @@
+//! The flight recorder: a file that holds exactly what a hub was told, and from which everything it did follows again.
+//!
+//! A [`Recorder`] listens to a driver: it writes down every [`Input`](crate::Input) with its time, and a digest of the
+//! outputs. A [`Trace`] reads such a file; a [`Replay`] feeds its inputs to the real [`Hub`](crate::Hub) and compares.
+//! Outputs and notes are not in the file: the replay makes them again, and the analyses ([`explain`], [`stats`],
+//! [`state`], [`export`], [`mod@diff`], [`cut`]) watch it.
+//!
+//! # What is not in the file
+//!
+//! Unless the operator opts in ([`Contents::Kept`]), a content is its length and a hash, and so is no secret; header and
+//! route fields are in the file as they were. The hash has a random key that is never written: equal contents of one
+//! trace can be told from different ones, and guessing contents leads nowhere. It is not a cryptographic hash: whoever
+//! can choose contents of the recorded node might learn the key. The replay runs with filler of the same length, which
+//! makes no difference to a core that never looks into a content. Members that this version does not know lose their
+//! values in the same way; their names stay.
+//!
+//! # The format
+//!
+//! Every number has a fixed width, little end first, or is a varint (seven bits a byte, low ones first; signed ones in
+//! zigzag). Hashes are XXH3-64.
+//!
+//! | part | layout |
+//! |---|---|
+//! | head | `EHTRACE\n`, format version (2 bytes), length of the header (4), header: JSON ([`Header`]), hash of all before (8) |
+//! | block | `EHBK`, kind (1), packing (1), length of the filter (2), unpacked and packed length (4, 4), number of its first record (8), records (4), monotonic time of the first (8), wall time of the first (8), monotonic time of the last (8), hash of the head up to here, filter and payload (8); then filter and payload |
+//!
+//! Blocks are of two kinds. *Records* begin with empty dictionaries, so that each can be read alone, and carry a Bloom
+//! filter of the message ids in them. A *checkpoint* is the whole state of the hub between two records: from there a
+//! replay can begin, after what a ring has dropped, after a damaged block, or near the moment that is asked for.
+//! Payloads are LZ4 blocks, or plain where that is no longer.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `recorder`, `ring` | writing, and keeping the newest part in memory |
+//! | `reader`, `replay` | reading, and running again |
+//! | `header`, `block`, `filter` | the parts of the file |
+//! | `record`, `template`, `wire` | one record, one message in it, one number |
+//! | `digest` | what the outputs were, in 64 bits |
+//! | `snapshot` | the state of a hub as bytes |
+//! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `describe` | what can be asked |
+
+mod block;
+mod codebook;
+pub mod cut;
+pub mod describe;
+pub mod diff;
+mod digest;
+pub mod explain;
+pub mod export;
+mod filter;
+mod header;
+mod problem;
+mod reader;
+mod record;
+mod recorder;
+mod replay;
+mod ring;
+mod snapshot;
+pub mod state;
+pub mod stats;
+mod template;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use block::{Block, BlockKind};
+pub use digest::Digest;
+pub use header::{Contents, Header, Start};
+pub use problem::{Damage, Refusal};
+pub use reader::{BlockPlace, Trace};
+pub use record::Record;
+pub use recorder::Recorder;
+pub use replay::{Divergence, Moment, Replay, ReplayError, Replayed, replay};
+pub use ring::Ring;
+
+/// The version of the format that this crate writes, and the only one that it reads.
+pub const FORMAT_VERSION: u16 = 1;

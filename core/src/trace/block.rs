@@ -1,0 +1,219 @@
+//! A block: a run of records, or a checkpoint, that can be read by itself.
+
+use super::filter::filter_of;
+use super::problem::Broken;
+use super::wire::Cursor;
+use crate::time::{Instant, Now, UnixMillis};
+use alloc::borrow::Cow;
+use alloc::vec;
+use alloc::vec::Vec;
+use xxhash_rust::xxh3::Xxh3;
+
+/// What every block begins with; a reader that has lost its place looks for it.
+pub(super) const MAGIC: &[u8; 4] = b"EHBK";
+
+/// Length of the head of a block in bytes.
+pub(super) const HEAD_BYTES: usize = 60;
+
+/// Offset of the hash in the head.
+const HASH_AT: usize = HEAD_BYTES - 8;
+
+/// LZ4 makes at most 255 bytes of one: what claims more is no block.
+const EXPANSION_MAX: usize = 255;
+
+/// What is in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BlockKind {
+    /// Records.
+    Records,
+    /// The state of the hub before the record of this number.
+    Checkpoint,
+}
+
+/// A finished block, not yet packed: packing takes time and can be done elsewhere.
+#[derive(Debug)]
+pub struct Block {
+    pub(super) kind: BlockKind,
+    pub(super) raw: Vec<u8>,
+    pub(super) ids: Vec<u64>,
+    pub(super) first: u64,
+    pub(super) records: u32,
+    pub(super) begin: Now,
+    pub(super) end: Instant,
+}
+
+impl Block {
+    /// What is in it.
+    pub fn kind(&self) -> BlockKind {
+        self.kind
+    }
+
+    /// The bytes that it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.raw.capacity() + self.ids.capacity() * 8 + HEAD_BYTES
+    }
+
+    /// The block as it stands in a file.
+    pub fn pack(&self) -> Vec<u8> {
+        let packed = lz4_flex::block::compress(&self.raw);
+        let (packing, payload) = if packed.len() < self.raw.len() { (1, &packed) } else { (0, &self.raw) };
+        let filter = filter_of(&self.ids);
+        let mut out = Vec::with_capacity(HEAD_BYTES + filter.len() + payload.len());
+        out.extend_from_slice(MAGIC);
+        out.push(self.kind as u8);
+        out.push(packing);
+        out.extend_from_slice(&(filter.len() as u16).to_le_bytes());
+        out.extend_from_slice(&(self.raw.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        out.extend_from_slice(&self.first.to_le_bytes());
+        out.extend_from_slice(&self.records.to_le_bytes());
+        out.extend_from_slice(&self.begin.mono.0.to_le_bytes());
+        out.extend_from_slice(&self.begin.wall.0.to_le_bytes());
+        out.extend_from_slice(&self.end.0.to_le_bytes());
+        let hash = hash(&out, &filter, payload);
+        out.extend_from_slice(&hash.to_le_bytes());
+        out.extend_from_slice(&filter);
+        out.extend_from_slice(payload);
+        out
+    }
+}
+
+fn hash(head: &[u8], filter: &[u8], payload: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    for part in [head, filter, payload] {
+        hash.update(part);
+    }
+    hash.digest()
+}
+
+/// The head of a block in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) kind: BlockKind,
+    packed: bool,
+    filter_bytes: usize,
+    raw_bytes: usize,
+    payload_bytes: usize,
+    pub(super) first: u64,
+    pub(super) records: u32,
+    pub(super) begin: Now,
+    pub(super) end: Instant,
+}
+
+impl Head {
+    /// Length of the block, its head included.
+    pub(super) fn bytes(&self) -> usize {
+        HEAD_BYTES + self.filter_bytes + self.payload_bytes
+    }
+
+    /// Reads the head of the block at the start of `file` and checks the whole block.
+    pub(super) fn read(file: &[u8]) -> Result<Head, BlockError> {
+        let begins = file.len().min(MAGIC.len());
+        if file[..begins] != MAGIC[..begins] {
+            return Err(BlockError::Corrupt("no block begins here"));
+        }
+        let mut cursor = Cursor::new(file);
+        let head = Head::fields(&mut cursor).map_err(|_| BlockError::Truncated)??;
+        let hashed = u64::from_le_bytes(cursor.array().map_err(|_| BlockError::Truncated)?);
+        let body = file.get(HEAD_BYTES..head.bytes()).ok_or(BlockError::Truncated)?;
+        let (filter, payload) = body.split_at_checked(head.filter_bytes).ok_or(BlockError::Truncated)?;
+        if hash(&file[..HASH_AT], filter, payload) != hashed {
+            return Err(BlockError::Corrupt("its hash is wrong"));
+        }
+        Ok(head)
+    }
+
+    fn fields(cursor: &mut Cursor<'_>) -> Result<Result<Head, BlockError>, Broken> {
+        cursor.take(MAGIC.len())?;
+        let (kind, packing) = (cursor.byte()?, cursor.byte()?);
+        let head = Head {
+            kind: if kind == BlockKind::Records as u8 { BlockKind::Records } else { BlockKind::Checkpoint },
+            packed: packing == 1,
+            filter_bytes: usize::from(u16::from_le_bytes(cursor.array()?)),
+            raw_bytes: u32::from_le_bytes(cursor.array()?) as usize,
+            payload_bytes: u32::from_le_bytes(cursor.array()?) as usize,
+            first: u64::from_le_bytes(cursor.array()?),
+            records: u32::from_le_bytes(cursor.array()?),
+            begin: Now {
+                mono: Instant(u64::from_le_bytes(cursor.array()?)),
+                wall: UnixMillis(i64::from_le_bytes(cursor.array()?)),
+            },
+            end: Instant(u64::from_le_bytes(cursor.array()?)),
+        };
+        let sane = kind <= BlockKind::Checkpoint as u8
+            && packing <= 1
+            && head.raw_bytes
+                <= head.payload_bytes.saturating_mul(EXPANSION_MAX).saturating_add(EXPANSION_MAX);
+        Ok(if sane { Ok(head) } else { Err(BlockError::Corrupt("its head makes no sense")) })
+    }
+
+    /// The filter and the payload of a checked block at the start of `file`.
+    pub(super) fn body<'a>(&self, file: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        file.get(HEAD_BYTES..self.bytes())?.split_at_checked(self.filter_bytes)
+    }
+
+    /// The payload, unpacked.
+    pub(super) fn unpack<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, Broken> {
+        if !self.packed {
+            return Ok(Cow::Borrowed(payload));
+        }
+        let mut raw = vec![0; self.raw_bytes];
+        match lz4_flex::block::decompress_into(payload, &mut raw) {
+            Ok(bytes) if bytes == raw.len() => Ok(Cow::Owned(raw)),
+            _ => Err(Broken("it cannot be unpacked")),
+        }
+    }
+}
+
+/// What is wrong with a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockError {
+    /// The file ends inside it, as far as its head can be believed.
+    Truncated,
+    /// It is damaged.
+    Corrupt(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(raw: &[u8]) -> Block {
+        Block {
+            kind: BlockKind::Records,
+            raw: raw.into(),
+            ids: vec![1, 2, 3],
+            first: 9,
+            records: 3,
+            begin: Now::new(5, -6),
+            end: Instant(7),
+        }
+    }
+
+    #[test]
+    fn reads_what_it_packed() {
+        for raw in [&[7; 1000][..], b"xyz", b""] {
+            let file = block(raw).pack();
+            let head = Head::read(&file).unwrap();
+            assert_eq!((head.bytes(), head.first, head.records), (file.len(), 9, 3));
+            assert_eq!((head.begin, head.end), (Now::new(5, -6), Instant(7)));
+            let (filter, payload) = head.body(&file).unwrap();
+            assert!(super::super::filter::may_hold(filter, 2));
+            assert_eq!(&*head.unpack(payload).unwrap(), raw);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let file = block(&[7; 100]).pack();
+        for at in 0..file.len() * 8 {
+            let mut flipped = file.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            assert!(Head::read(&flipped).is_err(), "bit {at}");
+        }
+        for cut in 0..file.len() {
+            assert_eq!(Head::read(&file[..cut]), Err(BlockError::Truncated), "cut at {cut}");
+        }
+    }
+}

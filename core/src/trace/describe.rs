@@ -1,0 +1,98 @@
+//! Inputs and outputs in a few words, for a listing.
+
+use crate::hub::{Input, LinkEvent, ModuleEvent, Output};
+use crate::message::Message;
+use alloc::format;
+use alloc::string::String;
+
+/// An input. This is the one place that must learn of a new one: it does not compile without.
+pub fn input(input: &Input) -> String {
+    match input {
+        Input::Tick => "tick".into(),
+        Input::Shutdown => "shutdown".into(),
+        Input::Reconfigure(_) => "new configuration".into(),
+        Input::Link { epoch, event } => {
+            let what = match event {
+                LinkEvent::Opened => "opened".into(),
+                LinkEvent::OpenFailed => "could not be opened".into(),
+                LinkEvent::Received(message) => format!("received {}", self::message(message)),
+                LinkEvent::Malformed(violation) => format!("received what is no message: {violation}"),
+                LinkEvent::Flushed { messages, bytes } => {
+                    format!("flushed {messages} messages, {bytes} bytes")
+                }
+                LinkEvent::Pong(number) => format!("pong {number}"),
+                LinkEvent::Closed => "closed".into(),
+            };
+            format!("link {}: {what}", epoch.0)
+        }
+        Input::Module { module, event } => {
+            let what = match event {
+                ModuleEvent::Joined { name, groups, credit } => {
+                    format!("joins as {name} for {groups:?}, credit {credit}")
+                }
+                ModuleEvent::Left => "leaves".into(),
+                ModuleEvent::Sent { message, .. } => format!("sends {}", self::message(message)),
+                ModuleEvent::Ready { credit } => format!("takes {credit} more"),
+            };
+            format!("module {}: {what}", module.0)
+        }
+    }
+}
+
+/// An output. This is the one place that must learn of a new one: it does not compile without.
+pub fn output(output: &Output) -> String {
+    match output {
+        Output::Open { epoch } => format!("open link {}", epoch.0),
+        Output::Write { epoch, message } => format!("write to link {}: {}", epoch.0, self::message(message)),
+        Output::Ping { epoch, number } => format!("ping {number} on link {}", epoch.0),
+        Output::Pause { epoch } => format!("stop reading link {}", epoch.0),
+        Output::Resume { epoch } => format!("read link {} again", epoch.0),
+        Output::Close { epoch } => format!("close link {}", epoch.0),
+        Output::Intake { open: true } => "take messages from modules again".into(),
+        Output::Intake { open: false } => "make modules wait".into(),
+        Output::Deliver { module, message, answer } => {
+            let how = if *answer { "answer to" } else { "deliver to" };
+            format!("{how} module {}: {}", module.0, self::message(message))
+        }
+        Output::JoinRefused { module } => format!("refuse module {}", module.0),
+        Output::Stopped => "stopped".into(),
+        Output::Note(note) => format!("note: {note:?}"),
+    }
+}
+
+/// A message: what it is about, and its id.
+pub fn message(message: &Message) -> String {
+    let answers = match message.parent_msg_id() {
+        "" => String::new(),
+        parent => format!(", answers {parent}"),
+    };
+    format!(
+        "{} {} ({}/{}, {} bytes{answers}) {}",
+        message.operation(),
+        message.resource(),
+        message.source(),
+        message.group(),
+        message.bytes(),
+        message.msg_id()
+    )
+}
+
+/// The id that an input or output is about, if it is about one.
+pub fn is_about(input: Option<&Input>, outputs: &[Output], msg_id: &str) -> bool {
+    let about = |message: &Message| message.msg_id() == msg_id || message.parent_msg_id() == msg_id;
+    let by_input = match input {
+        Some(
+            Input::Link { event: LinkEvent::Received(message), .. }
+            | Input::Module { event: ModuleEvent::Sent { message, .. }, .. },
+        ) => about(message),
+        _ => false,
+    };
+    by_input
+        || outputs.iter().any(|output| match output {
+            Output::Write { message, .. } | Output::Deliver { message, .. } => about(message),
+            Output::Note(
+                crate::hub::Note::Dropped { msg_id: id, .. } | crate::hub::Note::SyncEnded { msg_id: id, .. },
+            ) => &**id == msg_id,
+            _ => false,
+        })
+}

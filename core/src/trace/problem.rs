@@ -1,0 +1,93 @@
+//! What can be wrong with a trace.
+
+use super::FORMAT_VERSION;
+use alloc::boxed::Box;
+use core::fmt;
+
+/// Bytes that are not what the format says, inside a block or a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Broken(pub(super) &'static str);
+
+/// Why a file cannot be read as a trace at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It does not begin as a trace does.
+    NotATrace,
+    /// It ends inside its header.
+    Truncated,
+    /// It was written in another version of the format.
+    UnknownVersion {
+        /// The version in the file.
+        found: u16,
+    },
+    /// Its header is damaged or does not make sense.
+    Header(Box<str>),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NotATrace => f.write_str("not a trace of an edge hub"),
+            Refusal::Truncated => f.write_str("the file ends inside the header"),
+            Refusal::UnknownVersion { found } => {
+                write!(f, "the trace has format version {found}; this program reads version {FORMAT_VERSION}")
+            }
+            Refusal::Header(why) => write!(f, "the header is damaged: {why}"),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// A part of a trace that cannot be read. What comes before it can, and what follows it after the next checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// The file ends inside a block, or inside the bytes of one that is not recognisable: a recording that was cut off.
+    Truncated {
+        /// Where the last whole block ends, in bytes from the start of the file.
+        offset: usize,
+    },
+    /// A block or a record does not make sense.
+    Corrupt {
+        /// Where the block begins, in bytes from the start of the file.
+        offset: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Records are missing although no block is damaged: a part of the file was taken out.
+    Missing {
+        /// Where they should be.
+        offset: usize,
+        /// The number of the first missing record.
+        from: u64,
+        /// The number of the first one that is there again.
+        to: u64,
+    },
+}
+
+impl Damage {
+    /// Where it is, in bytes from the start of the file.
+    pub fn offset(&self) -> usize {
+        match self {
+            Damage::Truncated { offset }
+            | Damage::Corrupt { offset, .. }
+            | Damage::Missing { offset, .. } => *offset,
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Truncated { offset } => {
+                write!(f, "the trace is cut off: what follows byte {offset} is not a whole block")
+            }
+            Damage::Corrupt { offset, why } => write!(f, "the block at byte {offset} is damaged: {why}"),
+            Damage::Missing { offset, from, to } => {
+                write!(f, "records {from} to {} are missing at byte {offset}", to.saturating_sub(1))
+            }
+        }
+    }
+}
+
+impl core::error::Error for Damage {}

@@ -1,0 +1,181 @@
+//! Reads a trace: its head, and where its blocks are.
+
+use super::block::{BlockError, BlockKind, Head, MAGIC};
+use super::filter::{id_hash, may_hold};
+use super::header::{Contents, Header, Start};
+use super::problem::{Broken, Damage, Refusal};
+use super::record::{Record, RecordReader};
+use super::snapshot;
+use crate::hub::Hub;
+use crate::time::Instant;
+use alloc::vec::Vec;
+
+/// A block and its place in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockPlace {
+    pub(super) offset: usize,
+    pub(super) head: Head,
+}
+
+impl BlockPlace {
+    /// Where it begins, in bytes from the start of the file.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Its length in the file, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.head.bytes()
+    }
+
+    /// What is in it.
+    pub fn kind(&self) -> BlockKind {
+        self.head.kind
+    }
+
+    /// The number of its first record.
+    pub fn first_record(&self) -> u64 {
+        self.head.first
+    }
+
+    /// How many records it has.
+    pub fn records(&self) -> u32 {
+        self.head.records
+    }
+
+    /// When its first record happened.
+    pub fn begin(&self) -> Instant {
+        self.head.begin.mono
+    }
+
+    /// When its last record happened.
+    pub fn end(&self) -> Instant {
+        self.head.end
+    }
+}
+
+/// A trace: a file in memory, checked and indexed.
+#[derive(Debug)]
+pub struct Trace<'a> {
+    file: &'a [u8],
+    header: Header,
+    blocks: Vec<BlockPlace>,
+    damage: Vec<Damage>,
+}
+
+impl<'a> Trace<'a> {
+    /// Reads a file. What is damaged in it is listed in [`Trace::damage`] and left out; only a file whose head cannot be
+    /// read is refused.
+    pub fn open(file: &'a [u8]) -> Result<Trace<'a>, Refusal> {
+        let (header, at) = Header::decode(file)?;
+        let mut trace = Trace { file, header, blocks: Vec::new(), damage: Vec::new() };
+        trace.index(at);
+        Ok(trace)
+    }
+
+    fn index(&mut self, mut at: usize) {
+        let mut next = match self.header.start {
+            Start::New => Some(0),
+            Start::Checkpoint => None,
+        };
+        while at < self.file.len() {
+            let rest = &self.file[at..];
+            match Head::read(rest) {
+                Ok(head) => {
+                    if let Some(expected) = next.filter(|&expected| expected != head.first) {
+                        self.damage.push(Damage::Missing { offset: at, from: expected, to: head.first });
+                    }
+                    next = Some(head.first.saturating_add(u64::from(head.records)));
+                    self.blocks.push(BlockPlace { offset: at, head });
+                    at += head.bytes();
+                }
+                Err(error) => {
+                    let found = next_magic(rest);
+                    self.damage.push(match (error, found) {
+                        (BlockError::Truncated, None) => Damage::Truncated { offset: at },
+                        (BlockError::Truncated, Some(_)) => {
+                            Damage::Corrupt { offset: at, why: "its length is wrong" }
+                        }
+                        (BlockError::Corrupt(why), _) => Damage::Corrupt { offset: at, why },
+                    });
+                    // The gap in the numbers is the damage that was just told.
+                    next = None;
+                    at = found.map_or(self.file.len(), |found| at + found);
+                }
+            }
+        }
+    }
+
+    /// The head.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The blocks that can be read, in their order.
+    pub fn blocks(&self) -> &[BlockPlace] {
+        &self.blocks
+    }
+
+    /// What cannot be read.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Records that can be read.
+    pub fn records(&self) -> u64 {
+        self.blocks.iter().map(|block| u64::from(block.records())).sum()
+    }
+
+    /// Length of the file in bytes.
+    pub fn bytes(&self) -> usize {
+        self.file.len()
+    }
+
+    fn kept(&self) -> bool {
+        self.header.contents == Contents::Kept
+    }
+
+    fn raw(&self, block: &BlockPlace) -> Result<alloc::borrow::Cow<'a, [u8]>, Broken> {
+        let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
+        let (_, payload) = body.ok_or(Broken("ends too early"))?;
+        block.head.unpack(payload)
+    }
+
+    /// Whether a block may hold records about a message; `false` is certain.
+    pub fn may_hold(&self, block: &BlockPlace, msg_id: &str) -> bool {
+        let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
+        body.is_some_and(|(filter, _)| may_hold(filter, id_hash(msg_id)))
+    }
+
+    /// Calls `visit` with each record of a block, until it returns `false`.
+    pub fn each_record(
+        &self,
+        block: &BlockPlace,
+        mut visit: impl FnMut(u64, Record) -> bool,
+    ) -> Result<(), Damage> {
+        let corrupt = |Broken(why)| Damage::Corrupt { offset: block.offset, why };
+        let raw = self.raw(block).map_err(corrupt)?;
+        let mut reader = RecordReader::new(&raw, block.head.begin, self.kept());
+        let mut number = block.head.first;
+        while !reader.is_at_end() {
+            if !visit(number, reader.read().map_err(corrupt)?) {
+                return Ok(());
+            }
+            number = number.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The state in a checkpoint.
+    pub fn restore(&self, block: &BlockPlace) -> Result<Hub, Damage> {
+        let corrupt = |Broken(why)| Damage::Corrupt { offset: block.offset, why };
+        let raw = self.raw(block).map_err(corrupt)?;
+        snapshot::read(&raw, self.kept()).map_err(corrupt)
+    }
+}
+
+/// Where the next block may begin, after the first byte.
+fn next_magic(rest: &[u8]) -> Option<usize> {
+    let later = rest.get(1..)?;
+    later.windows(MAGIC.len()).position(|window| window == MAGIC).map(|at| at + 1)
+}

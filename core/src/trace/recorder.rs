@@ -1,0 +1,186 @@
+//! Writes down what a hub is told.
+
+use super::block::{Block, BlockKind};
+use super::digest::Digest;
+use super::header::{Contents, Header, Start};
+use super::record::RecordWriter;
+use super::snapshot;
+use super::template::ContentRule;
+use crate::hub::{Hub, Input, Output};
+use crate::time::Now;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// A block is finished when its records have this many bytes, unpacked.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Largest checkpoint in bytes, unpacked. A hub that holds more is recorded without, until it holds less.
+const CHECKPOINT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A checkpoint may cost this share of the bytes between two of them, at most: one in so many.
+const CHECKPOINT_SHARE: usize = 32;
+
+/// Writes down what a hub is told. A driver calls it beside the hub:
+///
+/// 1. [`Recorder::input`] with everything it hands to [`Hub::handle`];
+/// 2. [`Recorder::output`] with everything that [`Hub::poll_output`] returns;
+/// 3. [`Recorder::drained`] once that is `None`, with the hub;
+/// 4. [`Recorder::next_block`] until that is `None`: these are to be kept, packed, wherever the trace goes.
+#[derive(Debug)]
+pub struct Recorder {
+    header: Header,
+    key: u64,
+    records: RecordWriter,
+    digest: Digest,
+    raw: Vec<u8>,
+    begin: Option<Now>,
+    end: Now,
+    first: u64,
+    next: u64,
+    blocks: VecDeque<Block>,
+    checkpoint_every: usize,
+    since_checkpoint: usize,
+    checkpoint_bytes: usize,
+}
+
+impl Recorder {
+    /// Records a hub. `key` is a random number for the hashes of this trace; it is not written. A checkpoint follows
+    /// about this many bytes of records, unpacked. A recorder that begins with [`Start::Checkpoint`] needs
+    /// [`Recorder::checkpoint`] before anything else.
+    pub fn new(header: Header, key: u64, checkpoint_every: usize) -> Recorder {
+        Recorder {
+            key,
+            records: RecordWriter::new(header.begin, key),
+            digest: Digest::new(header.contents),
+            raw: Vec::with_capacity(BLOCK_BYTES + 4096),
+            begin: None,
+            end: header.begin,
+            first: 0,
+            next: 0,
+            blocks: VecDeque::new(),
+            checkpoint_every,
+            since_checkpoint: 0,
+            checkpoint_bytes: 0,
+            header,
+        }
+    }
+
+    /// The head of the trace as bytes.
+    pub fn head(&self) -> Vec<u8> {
+        self.header.encode()
+    }
+
+    /// The head of a trace that begins with a checkpoint of this recording.
+    pub fn later_head(&self) -> Vec<u8> {
+        Header { start: Start::Checkpoint, ..self.header.clone() }.encode()
+    }
+
+    /// The head.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Records so far.
+    pub fn records(&self) -> u64 {
+        self.next
+    }
+
+    /// Something is handed to the hub.
+    pub fn input(&mut self, now: Now, input: &Input) {
+        let rule = match self.header.contents {
+            Contents::Kept => ContentRule::Keep,
+            Contents::Redacted => ContentRule::Hash(self.key),
+        };
+        self.put_input(now, input, rule);
+    }
+
+    /// Something was handed to a hub; what was redacted then has only its hash now.
+    pub(super) fn input_again(&mut self, now: Now, input: &Input, content_hash: Option<u64>) {
+        match content_hash {
+            Some(hash) => self.put_input(now, input, ContentRule::Known(hash)),
+            None => self.input(now, input),
+        }
+    }
+
+    fn put_input(&mut self, now: Now, input: &Input, rule: ContentRule) {
+        self.begin_at(now);
+        self.end = now;
+        self.records.put_input(&mut self.raw, now, input, rule);
+        self.next += 1;
+    }
+
+    /// The hub wants something.
+    pub fn output(&mut self, output: &Output) {
+        self.digest.add(output);
+    }
+
+    /// The hub wants nothing more: the moment between two steps.
+    pub fn drained(&mut self, hub: &Hub) {
+        if let Some((count, digest)) = self.digest.take() {
+            self.begin_at(self.end);
+            self.records.put_outputs(&mut self.raw, count, digest);
+            self.next += 1;
+        }
+        if self.raw.len() >= BLOCK_BYTES {
+            self.finish_block();
+            let enough = self.checkpoint_every.max(self.checkpoint_bytes.saturating_mul(CHECKPOINT_SHARE));
+            if self.since_checkpoint >= enough {
+                self.checkpoint(hub);
+            }
+        }
+    }
+
+    fn begin_at(&mut self, now: Now) {
+        if self.begin.is_none() {
+            self.begin = Some(now);
+            self.records.begin(now);
+        }
+    }
+
+    /// Finishes the block that is being written, so that everything recorded so far is in [`Recorder::next_block`].
+    pub fn finish_block(&mut self) {
+        let Some(begin) = self.begin.take() else { return };
+        self.since_checkpoint += self.raw.len();
+        let capacity = BLOCK_BYTES + 4096;
+        self.blocks.push_back(Block {
+            kind: BlockKind::Records,
+            raw: core::mem::replace(&mut self.raw, Vec::with_capacity(capacity)),
+            ids: self.records.begin(begin),
+            first: self.first,
+            records: u32::try_from(self.next - self.first).unwrap_or(u32::MAX),
+            begin,
+            end: self.end.mono,
+        });
+        self.first = self.next;
+    }
+
+    /// Writes the whole state of the hub, which must have been drained, so that a replay can begin here.
+    pub fn checkpoint(&mut self, hub: &Hub) {
+        self.finish_block();
+        let rule = match self.header.contents {
+            Contents::Kept => ContentRule::Keep,
+            Contents::Redacted => ContentRule::Known(0),
+        };
+        let mut raw = Vec::new();
+        let written = snapshot::write(&mut raw, hub, rule, self.key);
+        self.since_checkpoint = 0;
+        self.checkpoint_bytes = raw.len();
+        if !written || raw.len() > CHECKPOINT_BYTES_MAX {
+            return;
+        }
+        self.blocks.push_back(Block {
+            kind: BlockKind::Checkpoint,
+            raw,
+            ids: Vec::new(),
+            first: self.next,
+            records: 0,
+            begin: self.end,
+            end: self.end.mono,
+        });
+    }
+
+    /// The next finished block.
+    pub fn next_block(&mut self) -> Option<Block> {
+        self.blocks.pop_front()
+    }
+}

@@ -1,0 +1,306 @@
+//! Runs the real hub on what was recorded, and compares.
+
+use super::block::BlockKind;
+use super::digest::Digest;
+use super::header::Start;
+use super::problem::Damage;
+use super::reader::{BlockPlace, Trace};
+use super::record::Record;
+use crate::hub::{Hub, Input, Output};
+use crate::time::Now;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::ControlFlow;
+
+/// The first record at which the hub did something else than when it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Divergence {
+    /// The number of the record that holds the digest.
+    pub record: u64,
+    /// The number of the first input whose outputs it covers.
+    pub since: u64,
+    /// When.
+    pub now: Now,
+    /// Outputs and their digest then.
+    pub recorded: (u64, u64),
+    /// … and now.
+    pub replayed: (u64, u64),
+    /// The inputs, which are the same on both sides.
+    pub inputs: Vec<Input>,
+    /// The outputs of the replay, the newest last; no more than a thousand.
+    pub outputs: Vec<Output>,
+}
+
+/// Outputs and inputs that a divergence shows, at most.
+const SHOWN_MAX: usize = 1000;
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Divergence { record, since, now, recorded, replayed, .. } = self;
+        let seconds = now.mono.0 as f64 / 1e6;
+        writeln!(
+            f,
+            "record {record} at {seconds:.6} s differs; it covers the inputs from record {since} on"
+        )?;
+        writeln!(f, "recorded: {} outputs, digest {:016x}", recorded.0, recorded.1)?;
+        write!(f, "replayed: {} outputs, digest {:016x}", replayed.0, replayed.1)
+    }
+}
+
+impl core::error::Error for Divergence {}
+
+/// Why a replay did not reach the end as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayError {
+    /// The hub did something else.
+    Divergence(Box<Divergence>),
+    /// No part of the trace can be replayed: it has no beginning and no readable checkpoint.
+    NoBeginning,
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplayError::Divergence(divergence) => divergence.fmt(f),
+            ReplayError::NoBeginning => f.write_str(
+                "the trace has neither its beginning nor a checkpoint from which a replay can begin",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ReplayError {}
+
+/// What a whole replay came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// Inputs handed to the hub.
+    pub inputs: u64,
+    /// Outputs that it gave.
+    pub outputs: u64,
+    /// Digests that were compared and were equal.
+    pub compared: u64,
+    /// Records that could not be replayed, because a damaged part and no checkpoint comes before them.
+    pub skipped: u64,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+}
+
+/// One input and what it led to.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// The number of the record.
+    pub record: u64,
+    /// When.
+    pub now: Now,
+    /// What happened; `None` for what a new hub does by itself, and for a checkpoint from which the replay goes on.
+    pub input: Option<&'a Input>,
+    /// The hash of the message's content, where only that was kept.
+    pub content_hash: Option<u64>,
+    /// What the hub said to it.
+    pub outputs: &'a [Output],
+    /// The hub, afterwards.
+    pub hub: &'a Hub,
+    /// Whether this is a checkpoint after which the replay goes on without knowing what came before.
+    pub resumed: bool,
+}
+
+/// A replay of a trace, from its beginning or from one of its checkpoints.
+#[derive(Debug)]
+pub struct Replay<'t, 'a> {
+    trace: &'t Trace<'a>,
+    from: usize,
+    compare: bool,
+}
+
+/// Replays a whole trace and compares every digest.
+pub fn replay(trace: &Trace<'_>) -> Result<Replayed, ReplayError> {
+    Replay::new(trace).run(|_| ControlFlow::Continue(()))
+}
+
+impl<'t, 'a> Replay<'t, 'a> {
+    /// From the beginning.
+    pub fn new(trace: &'t Trace<'a>) -> Replay<'t, 'a> {
+        Replay { trace, from: 0, compare: true }
+    }
+
+    /// From the last checkpoint before the block at this index, or from the beginning.
+    pub fn near(trace: &'t Trace<'a>, block: usize) -> Replay<'t, 'a> {
+        let mut before = trace.blocks().iter().take(block.saturating_add(1));
+        let from = before.rposition(|block| block.kind() == BlockKind::Checkpoint).unwrap_or(0);
+        Replay { trace, from, compare: true }
+    }
+
+    /// Does not compare digests: for questions about a trace that is known to replay.
+    pub fn without_comparing(self) -> Replay<'t, 'a> {
+        Replay { compare: false, ..self }
+    }
+
+    /// Runs until the end, the first difference, or until `visit` breaks off. `visit` sees every input with what it led
+    /// to.
+    pub fn run(
+        &self,
+        mut visit: impl FnMut(&Moment<'_>) -> ControlFlow<()>,
+    ) -> Result<Replayed, ReplayError> {
+        let header = self.trace.header();
+        let mut run = Run {
+            hub: None,
+            next: 0,
+            since: 0,
+            now: header.begin,
+            outputs: Vec::new(),
+            covered: Vec::new(),
+            shown: Vec::new(),
+            digest: Digest::new(header.contents),
+            compare: self.compare,
+            result: Replayed { damage: self.trace.damage().to_vec(), ..Replayed::default() },
+        };
+        let mut flow = ControlFlow::Continue(());
+        if self.from == 0 && header.start == Start::New {
+            run.hub = Some(Hub::new(header.config.clone(), header.seed, header.begin));
+            flow = run.moment(0, None, None, false, &mut visit);
+        }
+        for block in &self.trace.blocks()[self.from..] {
+            if flow.is_break() {
+                return Ok(run.result);
+            }
+            flow = match block.kind() {
+                BlockKind::Checkpoint => run.checkpoint(self.trace, block, &mut visit),
+                BlockKind::Records => run.block(self.trace, block, &mut visit)?,
+            };
+        }
+        if run.result.inputs == 0 && run.result.skipped > 0 {
+            return Err(ReplayError::NoBeginning);
+        }
+        Ok(run.result)
+    }
+}
+
+struct Run {
+    hub: Option<Hub>,
+    /// The number of the record that continues what the hub has seen.
+    next: u64,
+    /// The number of the first input since the last digest.
+    since: u64,
+    now: Now,
+    outputs: Vec<Output>,
+    /// Inputs and outputs since the last digest, kept for a divergence.
+    covered: Vec<Input>,
+    shown: Vec<Output>,
+    digest: Digest,
+    compare: bool,
+    result: Replayed,
+}
+
+impl Run {
+    fn moment(
+        &mut self,
+        record: u64,
+        input: Option<&Input>,
+        content_hash: Option<u64>,
+        resumed: bool,
+        visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(hub) = &mut self.hub else { return ControlFlow::Continue(()) };
+        self.outputs.clear();
+        while let Some(output) = hub.poll_output() {
+            self.outputs.push(output);
+        }
+        self.result.outputs += self.outputs.len() as u64;
+        if self.compare {
+            self.outputs.iter().for_each(|output| self.digest.add(output));
+        }
+        let outputs = &self.outputs;
+        visit(&Moment { record, now: self.now, input, content_hash, outputs, hub, resumed })
+    }
+
+    /// Goes on from a checkpoint where nothing better is known.
+    fn checkpoint(
+        &mut self,
+        trace: &Trace<'_>,
+        block: &BlockPlace,
+        visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if self.hub.is_some() && self.next == block.first_record() {
+            return ControlFlow::Continue(());
+        }
+        match trace.restore(block) {
+            Ok(hub) => {
+                self.hub = Some(hub);
+                self.next = block.first_record();
+                self.since = self.next;
+                self.now = block.head.begin;
+                self.digest.take();
+                self.moment(self.next, None, None, true, visit)
+            }
+            Err(damage) => {
+                self.hub = None;
+                self.result.damage.push(damage);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn block(
+        &mut self,
+        trace: &Trace<'_>,
+        block: &BlockPlace,
+        visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ReplayError> {
+        if self.hub.is_none() || self.next != block.first_record() {
+            self.hub = None;
+            self.result.skipped += u64::from(block.records());
+            return Ok(ControlFlow::Continue(()));
+        }
+        let (mut flow, mut divergence) = (ControlFlow::Continue(()), None);
+        let read = trace.each_record(block, |number, record| {
+            self.next = number.saturating_add(1);
+            match record {
+                Record::Input { now, input, content_hash } => {
+                    self.now = now;
+                    self.result.inputs += 1;
+                    // What is shown of a divergence costs nothing while there is none: inputs share their frames.
+                    if self.compare && self.covered.len() < SHOWN_MAX {
+                        self.covered.push(input.clone());
+                    }
+                    if let Some(hub) = &mut self.hub {
+                        hub.handle(now, input.clone());
+                    }
+                    flow = self.moment(number, Some(&input), content_hash, false, visit);
+                    if self.compare {
+                        self.keep_shown();
+                    }
+                }
+                Record::Outputs { count, digest } => divergence = self.compare((count, digest), number),
+            }
+            flow.is_continue() && divergence.is_none()
+        });
+        if let Err(damage) = read {
+            self.hub = None;
+            self.result.damage.push(damage);
+        }
+        match divergence {
+            Some(divergence) => Err(ReplayError::Divergence(Box::new(divergence))),
+            None => Ok(flow),
+        }
+    }
+
+    fn keep_shown(&mut self) {
+        let room = SHOWN_MAX.saturating_sub(self.shown.len());
+        self.shown.extend(self.outputs.drain(..).take(room));
+    }
+
+    fn compare(&mut self, recorded: (u64, u64), record: u64) -> Option<Divergence> {
+        let replayed = self.digest.take().unwrap_or_default();
+        let since = core::mem::replace(&mut self.since, record.saturating_add(1));
+        if self.compare && replayed != recorded {
+            let (inputs, outputs) = (core::mem::take(&mut self.covered), core::mem::take(&mut self.shown));
+            return Some(Divergence { record, since, now: self.now, recorded, replayed, inputs, outputs });
+        }
+        self.result.compared += u64::from(self.compare);
+        self.covered.clear();
+        self.shown.clear();
+        None
+    }
+}

@@ -1,0 +1,63 @@
+//! The newest part of a recording, in memory.
+
+use super::block::{Block, BlockKind};
+use super::header::{Header, Start};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Keeps packed blocks up to a bound in bytes. When it is full, the oldest go, up to the next checkpoint: what is left
+/// can always be replayed.
+#[derive(Debug)]
+pub struct Ring {
+    header: Header,
+    blocks: VecDeque<(BlockKind, Vec<u8>)>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Ring {
+    /// An empty ring for so many bytes of a recording with this head. The recorder's distance between checkpoints
+    /// should be no more than the ring: it holds more than its bound while it has only one checkpoint.
+    pub fn new(header: Header, bytes_max: usize) -> Ring {
+        Ring { header, blocks: VecDeque::new(), bytes: 0, bytes_max }
+    }
+
+    /// Bytes in the ring.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the beginning of the recording is gone.
+    pub fn has_dropped(&self) -> bool {
+        self.header.start == Start::Checkpoint
+    }
+
+    /// Packs a block and takes it in.
+    pub fn push(&mut self, block: &Block) {
+        let packed = block.pack();
+        self.bytes += packed.len();
+        self.blocks.push_back((block.kind(), packed));
+        while self.bytes > self.bytes_max && self.drop_oldest() {}
+    }
+
+    /// Drops everything before the next checkpoint, which is then the first block.
+    fn drop_oldest(&mut self) -> bool {
+        let later = self.blocks.iter().skip(1);
+        let Some(next) = later.map(|(kind, _)| *kind).position(|kind| kind == BlockKind::Checkpoint) else {
+            return false;
+        };
+        for (_, packed) in self.blocks.drain(..=next) {
+            self.bytes -= packed.len();
+        }
+        self.header.start = Start::Checkpoint;
+        true
+    }
+
+    /// A trace of all that the ring holds. Finish the recorder's block and push it first.
+    pub fn dump(&self) -> Vec<u8> {
+        let mut out = self.header.encode();
+        out.reserve(self.bytes);
+        self.blocks.iter().for_each(|(_, packed)| out.extend_from_slice(packed));
+        out
+    }
+}

@@ -1,0 +1,124 @@
+//! The whole state of a hub as bytes, and back.
+//!
+//! A plain binary form without names, over the derived `Serialize` and `Deserialize` of the state: whatever the hub
+//! holds is in it, without anybody having to think of it. Messages are written as in a record, so their contents are
+//! redacted as there. Each structure ends with a hash of its name and its fields' names: the state of a version that
+//! has other fields is refused, not misread.
+
+mod de;
+mod ser;
+
+use super::problem::Broken;
+use super::template::{ContentRule, MessageReader, MessageWriter};
+use super::wire::Cursor;
+use crate::hub::Hub;
+use crate::time::UnixMillis;
+use alloc::vec::Vec;
+
+/// What the clocks of messages are measured from.
+const EPOCH: UnixMillis = UnixMillis(0);
+
+/// Appends the state; returns whether that was possible.
+pub(super) fn write(out: &mut Vec<u8>, hub: &Hub, rule: ContentRule, key: u64) -> bool {
+    let mut writer = ser::Writer { out, messages: MessageWriter::new(key), rule, frame_is_next: false };
+    serde::Serialize::serialize(hub, &mut writer).is_ok()
+}
+
+/// Reads a state.
+pub(super) fn read(raw: &[u8], kept: bool) -> Result<Hub, Broken> {
+    let mut reader = de::Reader { cursor: Cursor::new(raw), messages: MessageReader::new(kept) };
+    let hub = serde::Deserialize::deserialize(&mut reader)
+        .map_err(|_| Broken("the checkpoint is of another version, or makes no sense"))?;
+    if reader.cursor.is_empty() { Ok(hub) } else { Err(Broken("the checkpoint is longer than its state")) }
+}
+
+/// The mark at the end of a structure: its name and its fields, in order.
+fn shape(name: &str, fields: impl Iterator<Item = &'static str>) -> u16 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |text: &str| {
+        for byte in text.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    take(name);
+    fields.for_each(take);
+    (hash ^ (hash >> 32)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hub::{Input, LinkEvent, ModuleEvent, ModuleId};
+    use crate::message::{Content, Draft};
+    use crate::time::Now;
+    use std::format;
+
+    /// A hub with something in each of its places.
+    fn hub(text: &str) -> Hub {
+        let mut hub = Hub::new(Config::default(), 7, Now::new(0, 0));
+        let link = |event| Input::Link { epoch: crate::LinkEpoch(1), event };
+        let module = |event| Input::Module { module: ModuleId(3), event };
+        let joined = ModuleEvent::Joined { name: "twin".into(), groups: std::vec!["twin".into()], credit: 1 };
+        hub.handle(Now::new(5, 1), module(joined));
+        hub.handle(Now::new(6, 1), link(LinkEvent::Opened));
+        for id in 0..100 {
+            let id = format!("{id}");
+            let draft = Draft { msg_id: &id, content: Content::Text(text), ..Draft::default() };
+            let message = Draft { sync: true, ..draft }.encode().unwrap();
+            hub.handle(Now::new(7, 1), module(ModuleEvent::Sent { message, timeout: None }));
+            let message = Draft { group: "twin", ..draft }.encode().unwrap();
+            hub.handle(Now::new(8, 1), link(LinkEvent::Received(message)));
+        }
+        while hub.poll_output().is_some() {}
+        hub
+    }
+
+    fn bytes(hub: &Hub, rule: ContentRule) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(write(&mut out, hub, rule, 9));
+        out
+    }
+
+    #[test]
+    fn a_state_comes_back_and_goes_on_as_before() {
+        let mut hub = hub("secret");
+        let written = bytes(&hub, ContentRule::Keep);
+        let mut restored = read(&written, true).unwrap();
+        assert_eq!(bytes(&restored, ContentRule::Keep), written);
+        assert_eq!(format!("{restored:?}"), format!("{hub:?}"));
+        for hub in [&mut hub, &mut restored] {
+            hub.handle(Now::new(9_000_000, 1), Input::Tick);
+        }
+        let outputs = |hub: &mut Hub| core::iter::from_fn(|| hub.poll_output()).collect::<Vec<_>>();
+        let (one, other) = (outputs(&mut hub), outputs(&mut restored));
+        assert!(one.len() > 3);
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_redacted_state_holds_no_content() {
+        let written = bytes(&hub("hunter2"), ContentRule::Known(0));
+        assert!(!written.windows(7).any(|window| window == b"hunter2"));
+        let restored = read(&written, false).unwrap();
+        assert_eq!(restored.account(), hub("hunter2").account());
+        assert_eq!(bytes(&restored, ContentRule::Known(0)), written);
+    }
+
+    #[test]
+    fn another_shape_is_another_mark() {
+        let of = |name, fields: &[&'static str]| shape(name, fields.iter().copied());
+        assert_ne!(of("A", &["b", "c"]), of("A", &["b"]));
+        assert_ne!(of("A", &["b", "c"]), of("A", &["bc"]));
+        assert_ne!(of("A", &["b"]), of("B", &["b"]));
+    }
+
+    #[test]
+    fn a_damaged_state_is_refused() {
+        let written = bytes(&hub("x"), ContentRule::Keep);
+        for cut in 0..written.len() {
+            assert!(read(&written[..cut], true).is_err());
+        }
+        assert!(read(&[&*written, b"x"].concat(), true).is_err());
+    }
+}

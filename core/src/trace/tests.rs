@@ -1,0 +1,8 @@
+//! Recordings of random lives, replayed, cut, damaged and asked about.
+
+mod asking;
+mod damage;
+mod explaining;
+mod replaying;
+mod size;
+pub(super) mod world;

@@ -1,0 +1,103 @@
+//! Traces that were cut off, damaged, or taken apart.
+
+use super::world::recording;
+use crate::rng::Rng;
+use crate::trace::{BlockKind, Contents, Damage, Refusal, ReplayError, Trace, replay};
+use std::vec::Vec;
+
+fn file() -> Vec<u8> {
+    recording(2, 12_000, Contents::Redacted)
+}
+
+#[test]
+fn a_truncated_trace_replays_up_to_the_cut() {
+    let file = file();
+    let whole = Trace::open(&file).unwrap();
+    let mut rng = Rng::new(1);
+    for _ in 0..100 {
+        let cut = rng.below(file.len() as u64) as usize;
+        let cut_off = &file[..cut];
+        let trace = match Trace::open(cut_off) {
+            Ok(trace) => trace,
+            Err(refusal) => {
+                assert!(cut < whole.blocks()[0].offset());
+                assert!(matches!(refusal, Refusal::Truncated | Refusal::NotATrace), "{refusal}");
+                continue;
+            }
+        };
+        let kept = whole.blocks().iter().take_while(|block| block.offset() + block.bytes() <= cut).count();
+        assert_eq!(trace.blocks(), &whole.blocks()[..kept]);
+        let end = whole.blocks()[kept].offset();
+        let expected: &[Damage] = if end == cut { &[] } else { &[Damage::Truncated { offset: end }] };
+        assert_eq!(trace.damage(), expected);
+        let replayed = replay(&trace).unwrap();
+        assert_eq!((replayed.skipped, &*replayed.damage), (0, expected));
+    }
+}
+
+#[test]
+fn a_damaged_block_is_named_and_the_replay_goes_on_at_the_next_checkpoint() {
+    let good = file();
+    let whole = Trace::open(&good).unwrap();
+    let all = replay(&whole).unwrap();
+    let mut rng = Rng::new(1);
+    for (number, block) in whole.blocks().iter().enumerate() {
+        let mut file = good.clone();
+        let at = block.offset() + rng.below(block.bytes() as u64) as usize;
+        file[at] ^= 1 << rng.below(8);
+        let trace = Trace::open(&file).unwrap();
+        assert_eq!(trace.damage().len(), 1, "{:?}", trace.damage());
+        assert_eq!(trace.damage()[0].offset(), block.offset());
+        assert_eq!(trace.blocks().len(), whole.blocks().len() - 1);
+        let later = &whole.blocks()[number + 1..];
+        let resumes = later.iter().any(|block| block.kind() == BlockKind::Checkpoint);
+        let replayed = match replay(&trace) {
+            Ok(replayed) => replayed,
+            Err(ReplayError::NoBeginning) if number == 0 && !resumes => continue,
+            Err(error) => panic!("block {number}: {error}"),
+        };
+        if block.kind() == BlockKind::Checkpoint {
+            assert_eq!(replayed.inputs, all.inputs, "a checkpoint that is not needed is not missed");
+        } else {
+            assert!(replayed.inputs < all.inputs);
+            let until = later.iter().take_while(|block| block.kind() == BlockKind::Records);
+            assert_eq!(replayed.skipped, until.map(|block| u64::from(block.records())).sum::<u64>());
+        }
+    }
+}
+
+#[test]
+fn a_part_that_was_taken_out_is_missed() {
+    let good = file();
+    let whole = Trace::open(&good).unwrap();
+    let (first, second) = (whole.blocks()[0], whole.blocks()[1]);
+    let file = [&good[..first.offset()], &good[second.offset()..]].concat();
+    let trace = Trace::open(&file).unwrap();
+    let missing = Damage::Missing { offset: first.offset(), from: 0, to: second.first_record() };
+    assert_eq!(trace.damage(), [missing]);
+    assert!(replay(&trace).unwrap().skipped > 0);
+}
+
+#[test]
+fn any_damage_is_survived() {
+    let good = file();
+    let mut rng = Rng::new(3);
+    for _ in 0..60 {
+        let mut file = good.clone();
+        for _ in 0..=rng.below(4) {
+            let at = rng.below(file.len() as u64) as usize;
+            match rng.below(3) {
+                0 => file[at] = rng.next_u64() as u8,
+                1 => drop(file.drain(at..(at + 900).min(file.len()))),
+                _ => {
+                    let from = rng.below(file.len() as u64) as usize;
+                    let piece = file[from..(from + 5000).min(file.len())].to_vec();
+                    file.splice(at..at, piece);
+                }
+            }
+        }
+        if let Ok(trace) = Trace::open(&file) {
+            let _ = replay(&trace);
+        }
+    }
+}

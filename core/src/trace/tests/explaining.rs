@@ -1,0 +1,212 @@
+//! Every story agrees with what happened, as a model of its own sees it.
+
+use super::world::World;
+use crate::hub::{
+    Direction, DropReason, Input, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note, Output, SyncOutcome,
+};
+use crate::time::Instant;
+use crate::trace::explain::{Fate, Story, What, explain, stories};
+use crate::trace::{Contents, Trace};
+use std::collections::BTreeMap;
+use std::string::String;
+use std::vec::Vec;
+
+/// What is true of a message, from the inputs and outputs of the run itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Truth {
+    begun: Option<Instant>,
+    written: Vec<Instant>,
+    confirmed: Option<Instant>,
+    lost: usize,
+    ended: Option<(Instant, SyncOutcome)>,
+    delivered: Vec<(Instant, ModuleId)>,
+    dropped: Vec<(Instant, DropReason)>,
+    acknowledged: Option<String>,
+}
+
+#[derive(Default)]
+struct Model {
+    up: BTreeMap<String, Truth>,
+    down: BTreeMap<String, Truth>,
+    /// Written on this link: ids, and the pings between them.
+    written: Vec<Result<String, u64>>,
+}
+
+impl Model {
+    fn step(&mut self, now: Instant, input: &Input, outputs: &[Output]) {
+        match input {
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => {
+                self.up.entry(message.msg_id().into()).or_default().begun = Some(now);
+                if let Some(parent) = self
+                    .down
+                    .get_mut(message.parent_msg_id())
+                    .filter(|down| !down.delivered.is_empty() && down.acknowledged.is_none())
+                {
+                    parent.acknowledged = Some(message.msg_id().into());
+                }
+            }
+            Input::Link { event: LinkEvent::Received(message), .. } => {
+                self.down.entry(message.msg_id().into()).or_default().begun = Some(now);
+            }
+            _ => {}
+        }
+        let unexpected = |output: &Output| {
+            matches!(output, Output::Note(Note::UnexpectedLinkEvent { .. } | Note::StaleLinkEvent { .. }))
+        };
+        for output in outputs {
+            self.output(now, output);
+        }
+        if let Input::Link { event: LinkEvent::Pong(number), .. } = input
+            && !outputs.iter().any(unexpected)
+        {
+            let covered = |written: &Result<String, u64>| written.as_ref().is_err_and(|ping| ping <= number);
+            if let Some(at) = self.written.iter().rposition(covered) {
+                for id in self.written.drain(..=at).flatten() {
+                    self.up.get_mut(&id).unwrap().confirmed = Some(now);
+                }
+            }
+        }
+    }
+
+    fn output(&mut self, now: Instant, output: &Output) {
+        match output {
+            Output::Write { message, .. } => {
+                if let Some(truth) = self.up.get_mut(message.msg_id()) {
+                    truth.written.push(now);
+                    self.written.push(Ok(message.msg_id().into()));
+                }
+            }
+            Output::Ping { number, .. } => self.written.push(Err(*number)),
+            Output::Deliver { module, message, .. } => {
+                if let Some(truth) = self.down.get_mut(message.msg_id()) {
+                    truth.delivered.push((now, *module));
+                }
+            }
+            Output::Note(Note::LinkDown { end, .. })
+                if !matches!(end, LinkEnd::OpenFailed | LinkEnd::OpenTimeout) =>
+            {
+                for id in self.written.drain(..).flatten() {
+                    self.up.get_mut(&id).unwrap().lost += 1;
+                }
+            }
+            Output::Note(Note::Dropped { direction, msg_id, reason }) => {
+                let truths = match direction {
+                    Direction::Up => &mut self.up,
+                    Direction::Down => &mut self.down,
+                };
+                if let Some(truth) = truths.get_mut(&**msg_id) {
+                    truth.dropped.push((now, *reason));
+                }
+            }
+            Output::Note(Note::SyncEnded { msg_id, outcome }) => {
+                if let Some(truth) = self.up.get_mut(&**msg_id) {
+                    truth.ended = Some((now, *outcome));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn told(story: &Story) -> Truth {
+    let mut truth = Truth { begun: story.events.first().map(|event| event.now.mono), ..Truth::default() };
+    for event in &story.events {
+        let at = event.now.mono;
+        match &event.what {
+            What::Written { before, .. } => {
+                assert_eq!(*before as usize, truth.written.len());
+                truth.written.push(at);
+            }
+            What::Confirmed { .. } => truth.confirmed = Some(at),
+            What::LinkLost { .. } => truth.lost += 1,
+            What::RequestEnded { outcome } => truth.ended = Some((at, *outcome)),
+            What::Delivered { module, .. } => truth.delivered.push((at, *module)),
+            What::Dropped { reason } => truth.dropped.push((at, *reason)),
+            What::Acknowledged { by, .. } => truth.acknowledged = Some((**by).into()),
+            _ => {}
+        }
+    }
+    truth
+}
+
+/// The model's view of a run, and the file of its recording.
+fn run(seed: u64, steps: usize) -> (Model, Vec<u8>) {
+    let mut world = World::new(seed, Contents::Redacted, 100_000).drains_each();
+    world.live(steps);
+    let mut model = Model::default();
+    for (now, input, outputs) in &world.told {
+        model.step(now.mono, input, outputs);
+    }
+    (model, world.end())
+}
+
+#[test]
+fn every_story_is_true() {
+    let (mut compared, mut again, mut dropped, mut acknowledged) = (0, 0, 0, 0);
+    for seed in 0..60 {
+        let (model, file) = run(seed, 2000);
+        let trace = Trace::open(&file).unwrap();
+        let all = stories(&trace, Story::is_from_outside).unwrap();
+        assert_eq!(all.len(), model.up.len() + model.down.len(), "seed {seed}: one story for each message");
+        for story in all {
+            let truths = match story.direction {
+                Direction::Up => &model.up,
+                Direction::Down => &model.down,
+            };
+            let truth = &truths[&*story.msg_id];
+            assert_eq!(&told(&story), truth, "seed {seed}:\n{story}");
+            compared += 1;
+            again += usize::from(truth.written.len() > 1);
+            dropped += usize::from(matches!(story.fate(), Fate::Dropped(_)));
+            acknowledged += usize::from(truth.acknowledged.is_some());
+        }
+    }
+    // Stories in which nothing happens are easily true.
+    assert!(
+        compared > 50_000 && again > 1000 && dropped > 1000 && acknowledged > 1000,
+        "{compared} {again} {dropped} {acknowledged}"
+    );
+}
+
+#[test]
+fn one_message_is_explained_without_the_rest() {
+    let (model, file) = run(3, 25_000);
+    let trace = Trace::open(&file).unwrap();
+    let whole: BTreeMap<String, Story> =
+        stories(&trace, |_| true).unwrap().into_iter().map(|story| ((*story.msg_id).into(), story)).collect();
+    for id in model.up.keys().chain(model.down.keys()).step_by(500) {
+        let found = explain(&trace, id).unwrap();
+        let story = found.iter().find(|story| *story.msg_id == **id).unwrap();
+        // Replayed from a checkpoint in its middle, it may lack its end, but nothing that was true of it before.
+        let (found, expected) = (told(story), told(&whole[id]));
+        assert_eq!(
+            (found.begun, found.written, found.confirmed),
+            (expected.begun, expected.written, expected.confirmed)
+        );
+        assert_eq!(
+            (found.ended, found.delivered, found.dropped),
+            (expected.ended, expected.delivered, expected.dropped)
+        );
+    }
+    assert_eq!(explain(&trace, "no such message").unwrap(), []);
+}
+
+#[test]
+fn a_story_reads_as_plain_words() {
+    let (_, file) = run(3, 2000);
+    let trace = Trace::open(&file).unwrap();
+    let again = |story: &Story| {
+        story.events.iter().any(|event| matches!(event.what, What::Written { before: 1, .. }))
+    };
+    let story = stories(&trace, |story| again(story) && story.fate() == Fate::Arrived).unwrap().remove(0);
+    let told = std::format!("{story}");
+    for words in [
+        "handed over by",
+        "written to the link of epoch",
+        "ended before a pong confirmed it",
+        "sent again",
+        "confirmed by pong",
+    ] {
+        assert!(told.contains(words), "{words:?} is missing:\n{told}");
+    }
+}

@@ -1,0 +1,103 @@
+//! `edgehub trace`: one file per question.
+
+mod cut;
+mod diff;
+mod export;
+mod show;
+mod state;
+mod stats;
+
+use super::Failure;
+use clap::Subcommand;
+use edgehub::core::Instant;
+use edgehub::core::trace::{self, Damage};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trace {
+    /// List what happened
+    Show(show::Show),
+    /// Summarise: links, round trips, drops, slowest requests
+    Stats(stats::Stats),
+    /// Show what the hub held at one moment: queues, timers, waiting requests, link
+    State(state::State),
+    /// Make a part of a trace a trace of its own
+    Cut(cut::Cut),
+    /// Say where two traces part
+    Diff(diff::Diff),
+    /// Convert to JSON lines, or to the Chrome trace format that Perfetto reads
+    Export(export::Export),
+}
+
+impl Trace {
+    pub(super) fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Trace::Show(show) => show.run(),
+            Trace::Stats(stats) => stats.run(),
+            Trace::State(state) => state.run(),
+            Trace::Cut(cut) => cut.run(),
+            Trace::Diff(diff) => diff.run(),
+            Trace::Export(export) => export.run(),
+        }
+    }
+}
+
+/// A trace's file in memory.
+pub(super) struct File {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    pub(super) fn read(path: &Path) -> Result<File, Failure> {
+        let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(File { path: path.into(), bytes })
+    }
+
+    /// Checks it, and tells of every part that cannot be read.
+    pub(super) fn open(&self) -> Result<trace::Trace<'_>, Failure> {
+        let trace = trace::Trace::open(&self.bytes);
+        let trace = trace.map_err(|refusal| format!("{}: {refusal}", self.path.display()))?;
+        warn_of(trace.damage());
+        Ok(trace)
+    }
+}
+
+pub(super) fn warn_of(damage: &[Damage]) {
+    damage.iter().for_each(|damage| tracing::warn!("{damage}"));
+}
+
+/// A length of time: `500ms`, `12.5s`, `3m`, `2h`, or seconds without a unit.
+pub(super) fn length(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 0.001), ("us", 0.000_001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let unit = units.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (number, seconds) = unit.unwrap_or((text, 1.0));
+    number
+        .parse::<f64>()
+        .ok()
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds).ok())
+        .ok_or_else(|| format!("expected a length such as 500ms, 12.5s, 3m or 2h, found {text:?}"))
+}
+
+/// A moment on the hub's clock, which is what every listing shows.
+pub(super) fn moment(text: &str) -> Result<Instant, String> {
+    length(text).map(|since_start| Instant(0) + since_start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_have_units() {
+        assert_eq!(length("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(length("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(length("12.5"), Ok(Duration::from_millis(12_500)));
+        assert_eq!(length("40us"), Ok(Duration::from_micros(40)));
+        for wrong in ["", "s", "-1s", "1d", "1e99h", "NaN"] {
+            assert!(length(wrong).is_err(), "{wrong}");
+        }
+    }
+}

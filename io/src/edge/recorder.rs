@@ -1,0 +1,305 @@
+//! The flight recorder beside a driver: the core writes the records, a thread packs them and writes the files.
+
+use super::Options;
+use edgehub_core::hub::LinkEnd;
+use edgehub_core::trace::{Block, BlockKind, Contents, Header, Recorder, Ring};
+use edgehub_core::{Hub, Input, Instant, Note, Now, Output};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Bytes of records between two checkpoints, unpacked.
+const CHECKPOINT_EVERY: usize = 8 << 20;
+
+/// Longest time that records wait for more before they are packed.
+const BLOCK_AFTER: Duration = Duration::from_secs(5);
+
+/// Blocks that may wait for the thread; a disk that is slower than that ends the recording, not the hub.
+const WAITING_MAX: usize = 256;
+
+/// Files for each reason; the oldest is written over.
+const FILES_MAX: u32 = 8;
+
+/// What is recorded, and where it goes.
+#[derive(Debug, Clone)]
+pub struct RecorderOptions {
+    /// The node's name, for the head of the trace.
+    pub node: String,
+    /// What is kept of contents.
+    pub contents: Contents,
+    /// Everything, into a file.
+    pub file: Option<Capture>,
+    /// The newest part, in memory, for when something goes wrong.
+    pub memory: Option<Memory>,
+}
+
+/// A capture of everything.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// The file; it is written over.
+    pub path: PathBuf,
+    /// Bytes after which it is put aside as `.1` (and that as `.2`, and so on) and a new one begins.
+    pub rotate_at: Option<u64>,
+}
+
+/// A bounded recording in memory.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// The folder that it is written to on a panic, a lost link, or a request.
+    pub folder: PathBuf,
+}
+
+impl RecorderOptions {
+    /// Records nothing anywhere yet, for a node of this name.
+    pub fn new(node: &str) -> RecorderOptions {
+        RecorderOptions { node: node.into(), contents: Contents::Redacted, file: None, memory: None }
+    }
+
+    /// Adds a capture of everything into this file, without an end.
+    pub fn into_file(mut self, path: &Path) -> RecorderOptions {
+        self.file = Some(Capture { path: path.into(), rotate_at: None });
+        self
+    }
+
+    pub(super) fn start(&self, options: &Options, now: Now) -> Flight {
+        let header = Header {
+            node: self.node.as_str().into(),
+            seed: options.seed,
+            begin: now,
+            contents: self.contents,
+            config: options.config.clone(),
+            ..Header::default()
+        };
+        Flight::start(self, header)
+    }
+}
+
+/// What the thread is told.
+enum Job {
+    Block(Block),
+    Dump(&'static str),
+}
+
+/// A running recorder. Dropping it writes what is left; during a panic that is also a dump.
+pub(super) struct Flight {
+    recorder: Recorder,
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    /// Blocks that wait for the thread.
+    waiting: Arc<AtomicUsize>,
+    finished: Instant,
+    /// Why a dump is to follow the present drain.
+    wanted: Option<&'static str>,
+}
+
+impl Flight {
+    fn start(options: &RecorderOptions, header: Header) -> Flight {
+        let (jobs, to_do) = channel();
+        let (waiting, finished) = (Arc::new(AtomicUsize::new(0)), header.begin.mono);
+        let every =
+            options.memory.as_ref().map_or(CHECKPOINT_EVERY, |memory| memory.bytes.min(CHECKPOINT_EVERY));
+        let recorder = Recorder::new(header.clone(), fastrand::u64(..), every);
+        let keeper = Keeper::new(options, header, &recorder, waiting.clone());
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || keeper.run(to_do));
+        let thread = thread.inspect_err(|error| warn!(%error, "no flight recorder: no thread")).ok();
+        Flight { recorder, jobs: thread.is_some().then_some(jobs), thread, waiting, finished, wanted: None }
+    }
+
+    pub(super) fn input(&mut self, now: Now, input: &Input) {
+        if self.jobs.is_some() {
+            self.recorder.input(now, input);
+        }
+    }
+
+    pub(super) fn output(&mut self, output: &Output) {
+        if self.jobs.is_none() {
+            return;
+        }
+        self.recorder.output(output);
+        if let Output::Note(Note::LinkDown { end, .. }) = output
+            && !matches!(end, LinkEnd::OpenFailed | LinkEnd::OpenTimeout | LinkEnd::Shutdown)
+        {
+            // After the drain, so that the file holds all that the loss led to.
+            self.wanted = Some("link-lost");
+        }
+    }
+
+    pub(super) fn drained(&mut self, now: Now, hub: &Hub) {
+        if self.jobs.is_none() {
+            return;
+        }
+        self.recorder.drained(hub);
+        if now.mono.since(self.finished) >= BLOCK_AFTER {
+            self.finished = now.mono;
+            self.recorder.finish_block();
+        }
+        self.hand_on();
+        if let Some(reason) = self.wanted.take() {
+            self.dump(reason);
+        }
+    }
+
+    /// Has everything so far written to a file of its own.
+    pub(super) fn dump(&mut self, reason: &'static str) {
+        self.recorder.finish_block();
+        self.hand_on();
+        self.tell(Job::Dump(reason));
+    }
+
+    fn hand_on(&mut self) {
+        while let Some(block) = self.recorder.next_block() {
+            if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+                warn!("the disk is too slow for the flight recorder; recording ends here");
+                self.jobs = None;
+                return;
+            }
+            self.tell(Job::Block(block));
+        }
+    }
+
+    fn tell(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // A thread that has ended has said why.
+            let _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.dump("panic");
+        } else if self.jobs.is_some() {
+            self.recorder.finish_block();
+            self.hand_on();
+        }
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's side: packs blocks and keeps them.
+struct Keeper {
+    ring: Option<(Ring, PathBuf)>,
+    capture: Option<Capture>,
+    file: Option<File>,
+    written: u64,
+    later_head: Vec<u8>,
+    dumps: u32,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Keeper {
+    fn new(
+        options: &RecorderOptions,
+        header: Header,
+        recorder: &Recorder,
+        waiting: Arc<AtomicUsize>,
+    ) -> Keeper {
+        let memory = options.memory.as_ref();
+        let mut keeper = Keeper {
+            ring: memory.map(|memory| (Ring::new(header, memory.bytes), memory.folder.clone())),
+            capture: options.file.clone(),
+            file: None,
+            written: 0,
+            later_head: recorder.later_head(),
+            dumps: 0,
+            waiting,
+        };
+        keeper.begin_file(&recorder.head());
+        keeper
+    }
+
+    fn run(mut self, jobs: Receiver<Job>) {
+        for job in jobs {
+            match job {
+                Job::Block(block) => {
+                    self.keep(&block);
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                }
+                Job::Dump(reason) => self.dump(reason),
+            }
+        }
+    }
+
+    fn keep(&mut self, block: &Block) {
+        if let Some((ring, _)) = &mut self.ring {
+            ring.push(block);
+        }
+        let full =
+            self.capture.as_ref().and_then(|capture| capture.rotate_at).is_some_and(|at| self.written >= at);
+        // Only behind a checkpoint can a new file be read alone.
+        if full && block.kind() == BlockKind::Checkpoint {
+            self.rotate();
+        }
+        if self.file.is_some() {
+            self.write(&block.pack());
+        }
+    }
+
+    fn begin_file(&mut self, head: &[u8]) {
+        let Some(capture) = &self.capture else { return };
+        match File::create(&capture.path) {
+            Ok(file) => {
+                (self.file, self.written) = (Some(file), 0);
+                self.write(head);
+            }
+            Err(error) => warn!(%error, file = %capture.path.display(), "cannot record"),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let Some(file) = &mut self.file else { return };
+        match file.write_all(bytes) {
+            Ok(()) => self.written += bytes.len() as u64,
+            Err(error) => {
+                warn!(%error, "cannot go on recording; what is in the file can be read");
+                self.file = None;
+            }
+        }
+    }
+
+    fn rotate(&mut self) {
+        let Some(capture) = &self.capture else { return };
+        let aside = |number: u32| {
+            let mut name = capture.path.clone().into_os_string();
+            name.push(format!(".{number}"));
+            PathBuf::from(name)
+        };
+        for number in (1..FILES_MAX).rev() {
+            // One that is not there need not be moved.
+            let _ = fs::rename(aside(number), aside(number + 1));
+        }
+        let _ = fs::rename(&capture.path, aside(1));
+        let head = self.later_head.clone();
+        self.begin_file(&head);
+    }
+
+    fn dump(&mut self, reason: &str) {
+        let Some((ring, folder)) = &self.ring else { return };
+        let file = folder.join(format!("{reason}-{}.trace", self.dumps % FILES_MAX));
+        self.dumps += 1;
+        match write_whole(folder, &file, &ring.dump()) {
+            Ok(()) => info!(file = %file.display(), reason, "flight recorder written"),
+            Err(error) => warn!(%error, file = %file.display(), "cannot write the flight recorder"),
+        }
+    }
+}
+
+/// Writes a file beside its place and moves it there: a file that is there is whole.
+fn write_whole(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let unfinished = file.with_extension("unfinished");
+    fs::write(&unfinished, bytes)?;
+    fs::rename(&unfinished, file)
+}
