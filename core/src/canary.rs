@@ -4,6 +4,8 @@
 //! with the cargo feature `canaries` only, one at a time, in a hub that was told so with `Hub::with_canary`. Without
 //! the feature there is nothing to switch on: the question is a constant `false`, and nothing of it is compiled.
 
+use serde::{Deserialize, Serialize};
+
 /// One planted bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Canary {
@@ -75,10 +77,11 @@ impl Canary {
     ];
 }
 
-/// The bug that a hub was given, if any.
-#[derive(Debug, Clone, Copy, Default)]
+/// The bug that a hub was given, if any. It is not part of a checkpoint.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Planted {
     #[cfg(feature = "canaries")]
+    #[serde(skip)]
     canary: Option<Canary>,
 }
 
