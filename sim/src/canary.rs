@@ -1,6 +1,6 @@
 //! Bugs on purpose: every hub of the world is made here, sound, or with the bug that a test has planted.
 //!
-//! With the cargo feature `canaries`, and only then, [`with`] gives every hub of a run one
+//! With the cargo feature `canaries`, and only then, `with` gives every hub of a run one
 //! [`Canary`](edgehub_core::canary::Canary). The bug belongs to the thread, so that nothing of the world has to carry
 //! it about.
 

@@ -1,11 +1,11 @@
 //! Small scope, nothing left out: every order in which a few events can reach a hub.
 //!
-//! From each of a few [starts](start), every sequence of up to so many events of a small [alphabet](event::Event) is
+//! From each of a few starts, every sequence of up to so many events of a small alphabet is
 //! played on a hub with a tiny configuration, and all [checks](crate::checks) apply after every event. Random runs find what
 //! is rare in long histories; this shows that no short history was forgotten.
 //!
 //! Two histories that lead to the same state have the same future, so only the first of them is continued. A state is
-//! everything that the hub, its checks and its driver remember ([`fingerprint`]), books and clocks included: what is
+//! everything that the hub, its checks and its driver remember (`fingerprint`), books and clocks included: what is
 //! left out is left out soundly.
 
 mod event;
