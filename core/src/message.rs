@@ -20,12 +20,14 @@ mod text;
 pub use encode::{Content, Draft};
 pub(crate) use redact::{push_filler, redacted_text};
 
+use crate::limits::FIELD_BYTES_MAX;
 use crate::time::UnixMillis;
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use bytes::Bytes;
 use bytestring::ByteString;
 use core::fmt;
+use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 /// The operation names that the protocol itself gives a meaning to.
@@ -78,8 +80,8 @@ pub enum Field {
     Route,
 }
 
-/// Fields that have a place in the index: the texts and the content.
-const INDEXED: usize = Field::Content as usize + 1;
+/// Fields that have a place in the index: the texts.
+const INDEXED: usize = Field::Resource as usize + 1;
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,18 +104,53 @@ impl fmt::Display for Field {
     }
 }
 
-/// A range of the frame, or, from the frame's end on, of the unescaped texts.
+/// Where a field's text is: in the frame, or beside it when its characters there are escaped or far behind the start.
+///
+/// Messages are moved from queue to queue, so their index is small: 16 bits hold every position but a content's, since a
+/// field has at most [`FIELD_BYTES_MAX`] bytes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {
-    start: u32,
-    end: u32,
+    start: u16,
+    /// The length, and in the highest bit whether the text is beside the frame.
+    len: u16,
+}
+
+// Every field is short enough for a span, and so are all of them one behind the other.
+const _: () =
+    assert!(FIELD_BYTES_MAX < Span::BESIDE as usize && INDEXED * FIELD_BYTES_MAX <= u16::MAX as usize);
+
+impl Span {
+    const BESIDE: u16 = 1 << 15;
+
+    /// A text in the frame, unless it is out of reach.
+    fn in_frame(start: usize, len: usize) -> Option<Span> {
+        let len = u16::try_from(len).ok().filter(|len| len & Span::BESIDE == 0)?;
+        Some(Span { start: u16::try_from(start).ok()?, len })
+    }
+
+    /// A text beside the frame.
+    fn beside(start: usize, len: usize) -> Option<Span> {
+        let Span { start, len } = Span::in_frame(start, len)?;
+        Some(Span { start, len: len | Span::BESIDE })
+    }
+
+    fn is_beside(self) -> bool {
+        self.len & Span::BESIDE != 0
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = usize::from(self.start);
+        start..start + usize::from(self.len & !Span::BESIDE)
+    }
 }
 
 /// Where a frame's fields are, and the two that are not text.
 #[derive(Debug, Clone, Default)]
 struct Index {
-    spans: [Span; INDEXED],
     timestamp_ms: i64,
+    /// From where to where the content goes. A frame has at most 32 MiB.
+    content: (u32, u32),
+    spans: [Span; INDEXED],
     sync: bool,
 }
 
@@ -130,7 +167,8 @@ struct Index {
 #[derive(Clone)]
 pub struct Message {
     frame: ByteString,
-    unescaped: Option<Box<str>>,
+    /// The texts that are not to be had from the frame as they are.
+    beside: Option<Box<str>>,
     index: Index,
 }
 
@@ -162,13 +200,9 @@ impl Message {
     }
 
     fn field(&self, field: Field) -> &str {
-        let Span { start, end } = self.index.spans[field as usize];
-        let (start, end, len) = (start as usize, end as usize, self.frame.len());
-        if start < len {
-            self.frame.get(start..end).unwrap_or_default()
-        } else {
-            self.unescaped.as_deref().and_then(|text| text.get(start - len..end - len)).unwrap_or_default()
-        }
+        let span = self.index.spans[field as usize];
+        let texts = if span.is_beside() { self.beside.as_deref() } else { Some(&*self.frame) };
+        texts.and_then(|texts| texts.get(span.range())).unwrap_or_default()
     }
 
     /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.
@@ -234,9 +268,10 @@ impl Message {
 
     /// `content`, as raw JSON; `null` when absent.
     pub fn content(&self) -> &str {
-        match self.field(Field::Content) {
-            "" => "null",
-            content => content,
+        let (start, end) = self.index.content;
+        match self.frame.get(start as usize..end as usize) {
+            None | Some("") => "null",
+            Some(content) => content,
         }
     }
 

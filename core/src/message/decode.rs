@@ -5,10 +5,11 @@
 //! is ignored. A wrong type is an error, there and here.
 
 use super::scan::{Literal, Scanner};
-use super::{Field, Index, Message, Span, text};
+use super::{Field, INDEXED, Index, Message, Span, text};
 use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::violation::Violation;
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytestring::ByteString;
@@ -20,21 +21,14 @@ pub(super) fn decode(mut frame: ByteString) -> Result<Message, Violation> {
     }
     let mut walk = Walk::new(&frame, None);
     let (start, end) = walk.document()?;
-    let Walk { index, unescaped, .. } = walk;
-    // Positions from the frame's end on mean the unescaped texts: a frame that is cut needs its index made again.
+    // A frame that is cut needs its index made again.
     if start > 0 || end < frame.len() {
         frame = ByteString::try_from(frame.as_bytes().slice(start..end)).map_err(|_| Violation::NotUtf8)?;
-        let mut walk = Walk::new(&frame, None);
+        walk = Walk::new(&frame, None);
         walk.document()?;
-        let Walk { index, unescaped, .. } = walk;
-        return Ok(finish(frame, index, unescaped));
     }
-    Ok(finish(frame, index, unescaped))
-}
-
-fn finish(frame: ByteString, index: Index, unescaped: String) -> Message {
-    let unescaped = (!unescaped.is_empty()).then(|| unescaped.into_boxed_str());
-    Message { frame, unescaped, index }
+    let (index, beside) = walk.finish();
+    Ok(Message { frame, beside, index })
 }
 
 /// Members that no field of this version claims, each as `,"key":value`, by the object they stand in.
@@ -74,7 +68,8 @@ struct Walk<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
     index: Index,
-    unescaped: String,
+    /// The last literal of each text field: only that one counts.
+    texts: [Literal; INDEXED],
     unknown: Option<&'a mut Unknown>,
     /// Where every content and every unknown member has its value, overridden ones included.
     opaque: Option<&'a mut Vec<Range<usize>>>,
@@ -82,14 +77,8 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(text: &'a str, unknown: Option<&'a mut Unknown>) -> Walk<'a> {
-        Walk {
-            text,
-            scanner: Scanner::new(text),
-            index: Index::default(),
-            unescaped: String::new(),
-            unknown,
-            opaque: None,
-        }
+        let texts = [Literal::default(); INDEXED];
+        Walk { text, scanner: Scanner::new(text), index: Index::default(), texts, unknown, opaque: None }
     }
 
     /// The document; returns where it begins and ends.
@@ -137,7 +126,8 @@ impl<'a> Walk<'a> {
             (Field::Route, b'{') => self.members(Object::Route),
             (Field::Content, _) => {
                 self.scanner.skip_value(depth_in(Object::Top))?;
-                self.index.spans[Field::Content as usize] = span(start, self.scanner.at());
+                // Frames are at most 32 MiB: 32 bits hold every position.
+                self.index.content = (start as u32, self.scanner.at() as u32);
                 self.keep_opaque(start);
                 Ok(())
             }
@@ -159,20 +149,34 @@ impl<'a> Walk<'a> {
 
     fn text_field(&mut self, field: Field) -> Result<(), Violation> {
         let literal = self.scanner.string()?;
-        let span = if literal.escaped {
-            // Behind the frame's end; see `Span`.
-            let start = self.text.len() + self.unescaped.len();
-            text::unescape(&self.text[literal.start..literal.end], &mut self.unescaped);
-            span(start, self.text.len() + self.unescaped.len())
-        } else {
-            span(literal.start, literal.end)
-        };
-        let bytes = (span.end - span.start) as usize;
+        let bytes = self.literal(literal).len();
         if bytes > FIELD_BYTES_MAX {
             return Err(Violation::FieldTooLong { field, bytes });
         }
-        self.index.spans[field as usize] = span;
+        self.texts[field as usize] = literal;
         Ok(())
+    }
+
+    /// The index, and the texts that the frame does not hold as they are.
+    fn finish(mut self) -> (Index, Option<Box<str>>) {
+        let mut beside = String::new();
+        for (field, literal) in self.texts.iter().enumerate() {
+            let here = if literal.escaped {
+                None
+            } else {
+                Span::in_frame(literal.start, literal.end - literal.start)
+            };
+            self.index.spans[field] = match here {
+                Some(span) => span,
+                None => {
+                    let start = beside.len();
+                    beside.push_str(&self.literal(*literal));
+                    // Always in reach, as asserted beside `Span`.
+                    Span::beside(start, beside.len() - start).unwrap_or_default()
+                }
+            };
+        }
+        (self.index, (!beside.is_empty()).then(|| beside.into_boxed_str()))
     }
 
     fn literal(&self, literal: Literal) -> Cow<'a, str> {
@@ -211,11 +215,6 @@ fn depth_in(object: Object) -> u32 {
         Object::Top => 1,
         Object::Header | Object::Route => 2,
     }
-}
-
-/// Frames are at most 32 MiB, and the unescaped texts are shorter than their frame: 32 bits hold every position.
-fn span(start: usize, end: usize) -> Span {
-    Span { start: start as u32, end: end as u32 }
 }
 
 fn field_of(object: Object, key: &str) -> Option<Field> {
@@ -345,5 +344,25 @@ mod tests {
             (unknown.top.as_str(), unknown.header.as_str(), unknown.route.as_str()),
             (r#","x":[1, 2]"#, r#","new":{"a":1}"#, r#","via":"y""#)
         );
+    }
+    #[test]
+    fn fields_behind_a_long_content_are_found() {
+        for content in [65_000, 65_500, 65_535, 65_536, 70_000] {
+            let frame = format!(
+                r#"{{"content":"{}","header":{{"msg_id":"id","parent_msg_id":"a\"b"}},"route":{{"group":"twin"}}}}"#,
+                "x".repeat(content)
+            );
+            let message = Message::decode(frame).unwrap();
+            let fields = (message.msg_id(), message.parent_msg_id(), message.group(), message.source());
+            assert_eq!(fields, ("id", "a\"b", "twin", ""));
+            assert_eq!(message.content().len(), content + 2);
+        }
+    }
+
+    #[test]
+    fn only_the_last_of_equal_keys_takes_room_beside_the_frame() {
+        let again = r#""msg_id":"\u0041","#.repeat(100_000);
+        let message = Message::decode(format!(r#"{{"header":{{{again}"msg_id":"\u0042"}}}}"#)).unwrap();
+        assert_eq!((message.msg_id(), message.beside.as_deref()), ("B", Some("B")));
     }
 }

@@ -169,12 +169,13 @@ pub(super) fn without_local_fields(message: &Message) -> Message {
 struct Frame {
     out: String,
     index: Index,
-    escaped: bool,
+    /// A field's text will stand beside the frame.
+    beside: bool,
 }
 
 impl Frame {
     fn with_capacity(bytes: usize) -> Frame {
-        Frame { out: String::with_capacity(bytes), index: Index::default(), escaped: false }
+        Frame { out: String::with_capacity(bytes), index: Index::default(), beside: false }
     }
 
     /// A member of a text value: `start` is everything up to the value, beginning with a comma, which the first one in
@@ -192,13 +193,16 @@ impl Frame {
         if value.len() > FIELD_BYTES_MAX {
             return Err(Violation::FieldTooLong { field, bytes: value.len() });
         }
-        if text::is_plain(value) {
-            let start = self.out.len();
-            self.out.push_str(value);
-            self.index.spans[field as usize] = Span { start: start as u32, end: self.out.len() as u32 };
-        } else {
-            self.escaped = true;
-            text::escape(value, &mut self.out);
+        let span = if text::is_plain(value) { Span::in_frame(self.out.len(), value.len()) } else { None };
+        match span {
+            Some(span) => {
+                self.index.spans[field as usize] = span;
+                self.out.push_str(value);
+            }
+            None => {
+                self.beside = true;
+                text::escape(value, &mut self.out);
+            }
         }
         self.out.push('"');
         Ok(())
@@ -221,7 +225,7 @@ impl Frame {
             }
             Content::Json(raw) => self.out.push_str(raw.get()),
         }
-        self.index.spans[Field::Content as usize] = Span { start: start as u32, end: self.out.len() as u32 };
+        self.index.content = (start as u32, self.out.len() as u32);
     }
 
     fn finish(self) -> Result<Message, Violation> {
@@ -229,11 +233,11 @@ impl Frame {
             return Err(Violation::FrameTooLarge { bytes: self.out.len() });
         }
         let frame = ByteString::from(self.out);
-        if self.escaped {
-            // A field that needed an escape has its text outside the frame: let the decoder find it.
+        if self.beside {
+            // The decoder knows what to do with such a field.
             return Message::decode(frame);
         }
-        Ok(Message { frame, unescaped: None, index: self.index })
+        Ok(Message { frame, beside: None, index: self.index })
     }
 }
 

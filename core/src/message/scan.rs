@@ -8,7 +8,7 @@ use crate::limits::NESTING_DEPTH_MAX;
 use crate::violation::Violation;
 
 /// Where a string literal's characters are, without the quotes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Literal {
     pub(super) start: usize,
     pub(super) end: usize,
