@@ -206,9 +206,13 @@ impl Message {
     }
 
     /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.
-    pub(crate) fn place(&self, field: Field) -> Option<core::ops::Range<usize>> {
-        let Span { start, end } = self.index.spans[field as usize];
-        (start < end && end as usize <= self.frame.len()).then_some(start as usize..end as usize)
+    pub(crate) fn place(&self, field: Field) -> Option<Range<usize>> {
+        if field == Field::Content {
+            let (start, end) = self.index.content;
+            return (start < end).then_some(start as usize..end as usize);
+        }
+        let span = self.index.spans.get(field as usize)?;
+        (!span.is_beside() && !span.range().is_empty()).then(|| span.range())
     }
 
     /// `header.msg_id`: unique per message, a UUID in text form.
