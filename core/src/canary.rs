@@ -47,11 +47,15 @@ pub enum Canary {
     WriteAfterClose,
     /// What is written is taken for confirmed: a lost link loses it (defect D2).
     WrittenIsForgotten,
+    /// A new message supersedes the newest of its class, whatever that is about.
+    CoalescedAcrossKeys,
+    /// A message's time to live ends, and it stays.
+    NothingExpires,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 20] = [
+    pub const ALL: [Canary; 22] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -72,6 +76,8 @@ impl Canary {
         Canary::TimeoutUntold,
         Canary::WriteAfterClose,
         Canary::WrittenIsForgotten,
+        Canary::CoalescedAcrossKeys,
+        Canary::NothingExpires,
     ];
 }
 

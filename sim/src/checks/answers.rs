@@ -62,7 +62,8 @@ impl Answers {
                 step.now.mono
             )),
             SyncOutcome::Timeout if !over => Err(format!("{msg_id} times out before {deadline:?}")),
-            SyncOutcome::Timeout | SyncOutcome::Rejected(DropReason::OutboxFull | DropReason::Shutdown) => {
+            SyncOutcome::Rejected(DropReason::ModuleGone | DropReason::RequestIdTaken) => Ok(()),
+            SyncOutcome::Timeout | SyncOutcome::Rejected(_) => {
                 let told = |output: &Output| {
                     matches!(output, Output::Deliver { module: to, message, answer: true }
                         if *to == module && message.parent_msg_id() == msg_id

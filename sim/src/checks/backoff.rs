@@ -34,7 +34,9 @@ impl Backoff {
                 self.failures
             ));
         }
-        self.longest = if wait == range && range > BACKOFF_FLOOR { self.longest + 1 } else { 0 };
+        // A range of a few microseconds is hit whole by chance.
+        let wide = range > BACKOFF_FLOOR + Duration::from_millis(1);
+        self.longest = if wait == range && wide { self.longest + 1 } else { 0 };
         if self.longest >= 3 {
             return Err(format!("{wait:?} is the whole range, for the third time in a row: no jitter"));
         }

@@ -51,8 +51,11 @@ impl Requests {
 
 /// Why a request can be refused without ever having waited.
 fn is_refusal(outcome: SyncOutcome) -> bool {
-    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown};
-    matches!(outcome, SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown))
+    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown, TooLargeForClass};
+    matches!(
+        outcome,
+        SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown | TooLargeForClass)
+    )
 }
 
 impl Check for Requests {

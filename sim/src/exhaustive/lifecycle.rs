@@ -165,6 +165,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::Ping => "timer: ping",
         TimerKind::Barrier => "timer: barrier",
         TimerKind::Throttle => "timer: throttle",
+        TimerKind::MessageExpiry => "timer: message expiry",
         TimerKind::SyncTimeout => "timer: sync timeout",
         TimerKind::ModuleStall => "timer: module stall",
     }

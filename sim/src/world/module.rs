@@ -3,7 +3,7 @@
 use super::cloud_modules::AskPlan;
 use super::{Event, World};
 use crate::chance::For;
-use crate::checks::Outcome;
+use crate::checks::{Outcome, class_of};
 use crate::key;
 use edgehub_core::message::operation;
 use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId, UnixMillis};
@@ -52,10 +52,10 @@ impl Module {
 
     /// An id that names its sender and rises: the cloud can tell whether the order was kept. It follows from the
     /// action that it belongs to, not from what was sent before.
-    fn next_id(&mut self, lane: usize, entity: u64) -> String {
+    fn next_id(&mut self, lane: usize, class: &str, entity: u64) -> String {
         let number = (entity * 1000).max(self.latest[lane] + 1);
         self.latest[lane] = number;
-        format!("{}/{}/{number}", self.name, ["bulk", "control"][lane])
+        format!("{}/{}/{class}/{number}", self.name, ["bulk", "control"][lane])
     }
 }
 
@@ -100,29 +100,33 @@ impl World {
         let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !absent) else { return Ok(()) };
         let wall = edge.clock.read(self.salt, self.now).wall;
         let place = &mut edge.modules[module];
-        let msg_id = match speech.ask {
-            Some((.., true)) if !place.asked.is_empty() => {
-                self.cloud.arrivals.unordered(node, &place.asked);
-                place.asked.clone()
-            }
-            _ => place.next_id(0, speech.entity),
-        };
-        if speech.ask.is_some() {
-            place.asked.clone_from(&msg_id);
-        }
         let (name, group) = (place.name, place.group);
-        let message = Draft {
-            msg_id: &msg_id,
+        let resource = format!("default/pod/p{}", speech.entity % 3);
+        let draft = Draft {
             timestamp: wall,
             sync: speech.ask.is_some(),
             source: name,
             destination: if speech.elsewhere { "twin" } else { "websocket" },
             group: if group == "meta" { "resource" } else { group },
             operation: if speech.ask.is_some() { operation::QUERY } else { "update" },
-            resource: "default/pod/p",
-            content: Content::Text(self.content(speech.bytes)),
+            resource: &resource,
             ..Draft::default()
         };
+        let as_seen = draft.encode().map_err(|violation| violation.to_string())?;
+        let classes = &edge.config.classes;
+        let class = &*classes.classes[class_of(classes, &as_seen)].name;
+        let msg_id = match speech.ask {
+            Some((.., true)) if !place.asked.is_empty() => {
+                self.cloud.arrivals.unordered(node, &place.asked);
+                place.asked.clone()
+            }
+            _ => place.next_id(0, class, speech.entity),
+        };
+        if speech.ask.is_some() {
+            place.asked.clone_from(&msg_id);
+        }
+        let content = Content::Text(self.content(speech.bytes));
+        let message = Draft { msg_id: &msg_id, content, ..draft };
         let message = message.encode().map_err(|violation| violation.to_string())?;
         let timeout = speech.ask.and_then(|(_, timeout, _)| timeout);
         if let Some((plan, ..)) = speech.ask {
@@ -165,7 +169,7 @@ impl World {
         let Some(place) = self.edges[node].place(module) else { return Ok(()) };
         if let Some(message) = message {
             let wall = self.edges[node].clock.read(self.salt, now).wall;
-            let id = self.edges[node].modules[place].next_id(1, now.0);
+            let id = self.edges[node].modules[place].next_id(1, "control", now.0);
             let answer = Draft::response_to(&message, &id, UnixMillis(wall.0)).encode();
             let message = answer.map_err(|violation| violation.to_string())?;
             self.module_event(node, module, ModuleEvent::Sent { message, timeout: None })?;

@@ -72,7 +72,7 @@ pub(crate) fn is_hubs_own(message: &Message) -> bool {
 fn is_bulk(message: &Message) -> bool {
     !is_hubs_own(message)
         && message.parent_msg_id().is_empty()
-        && !["response", "keepalive"].contains(&message.operation())
+        && !["response", "keepalive", "ping", "pong", "config"].contains(&message.operation())
 }
 
 impl Observer {
