@@ -51,11 +51,13 @@ pub enum Canary {
     CoalescedAcrossKeys,
     /// A message's time to live ends, and it stays.
     NothingExpires,
+    /// What is delivered at most once is told as confirmed when it is written.
+    WrittenToldAsConfirmed,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 22] = [
+    pub const ALL: [Canary; 23] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -78,6 +80,7 @@ impl Canary {
         Canary::WrittenIsForgotten,
         Canary::CoalescedAcrossKeys,
         Canary::NothingExpires,
+        Canary::WrittenToldAsConfirmed,
     ];
 }
 

@@ -28,6 +28,7 @@ mod modules;
 mod note;
 mod outbox;
 mod output;
+mod receipt;
 pub mod route;
 mod sync_keeper;
 mod throttle;
@@ -36,10 +37,11 @@ mod upstream;
 mod writing;
 
 pub use account::{Account, Ledger};
-pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use output::Output;
+pub use receipt::Stage;
 pub use timers::{Deadline, TimerKind};
 
 use crate::canary::{Canary, Planted};
@@ -203,7 +205,9 @@ impl Hub {
                 }
             }
             ModuleEvent::Left => self.module_left(module),
-            ModuleEvent::Sent { message, timeout } => self.sent(module, message, timeout),
+            ModuleEvent::Sent { message, timeout, receipt } => {
+                self.sent(module, message, timeout, receipt);
+            }
             ModuleEvent::Ready { credit } => self.module_ready(module, credit),
         }
     }

@@ -14,6 +14,7 @@ mod link;
 mod model;
 mod rate;
 mod reading;
+mod receipts;
 mod requests;
 mod secret;
 mod told;
@@ -26,6 +27,7 @@ pub(crate) use upstream::class_of;
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use receipts::Receipts;
 use upstream::Upstream;
 
 /// Nothing wrong, or what is.
@@ -70,6 +72,7 @@ pub struct EdgeChecks {
     checks: Vec<Box<dyn Check>>,
     confirmation: Confirmation,
     upstream: Upstream,
+    receipts: Receipts,
     latest: Instant,
 }
 
@@ -95,6 +98,7 @@ impl EdgeChecks {
             ],
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
+            receipts: Receipts::default(),
             latest: Instant(0),
         }
     }
@@ -130,6 +134,7 @@ impl EdgeChecks {
             check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
         }
         self.confirmation.after(step).map_err(|what| format!("confirmation: {what}"))?;
+        self.receipts.after(step, &self.confirmation).map_err(|what| format!("receipts: {what}"))?;
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|what| format!("way up: {what}"))
     }

@@ -1,6 +1,6 @@
 //! Pings, and what their pongs confirm.
 
-use super::{Hub, Note, Output};
+use super::{Hub, Note, Output, Stage};
 
 impl Hub {
     /// Something was written that wants a pong behind it.
@@ -32,7 +32,9 @@ impl Hub {
         self.keepalive.heard(self.now.mono);
         self.account.up.settled += confirmed;
         for _ in 0..confirmed {
-            self.outbox.take_confirmed();
+            if let Some(entry) = self.outbox.take_confirmed() {
+                self.tell_asker(&entry, Stage::Confirmed);
+            }
         }
         if number == self.last_ping {
             self.note(Note::RoundTrip { rtt: self.now.mono.since(self.pinged_at) });

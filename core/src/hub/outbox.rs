@@ -25,6 +25,7 @@ mod slab;
 pub(super) use queue::Amount;
 pub(super) use room::Room;
 
+use super::input::{ModuleId, ReceiptId};
 use super::sync_keeper::WaitId;
 use crate::canary::{Canary, Planted};
 use crate::class::{Class, Classes, Delivery};
@@ -41,6 +42,9 @@ use slab::Slab;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) message: Message,
+    pub(super) module: ModuleId,
+    /// Under which number the module wants to be told of its end.
+    pub(super) receipt: Option<ReceiptId>,
     /// The wait that hangs on it, if it is a sync request.
     pub(super) wait: Option<WaitId>,
 }

@@ -1,11 +1,12 @@
 //! From a module into the outbox.
 
-use super::input::ModuleId;
+use super::input::{ModuleId, ReceiptId};
 use super::link::LinkState;
 use super::outbox::{Amount, Entry, Room};
 use super::route::is_for_the_cloud;
-use super::{Direction, DropReason, Hub, Note, Output, SyncOutcome};
+use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
+use crate::class::Overflow;
 use crate::message::Message;
 use core::time::Duration;
 
@@ -16,9 +17,16 @@ const INTAKE_OPENS_AT: usize = 128;
 
 impl Hub {
     /// A module sends a message. A request is remembered before it can leave.
-    pub(super) fn sent(&mut self, module: ModuleId, message: Message, timeout: Option<Duration>) {
+    pub(super) fn sent(
+        &mut self,
+        module: ModuleId,
+        message: Message,
+        timeout: Option<Duration>,
+        receipt: Option<ReceiptId>,
+    ) {
         self.account.up.accepted += 1;
         let class = self.config.classes.of(&message);
+        let mut limit = None;
         let mut wait = None;
         let refused = if matches!(self.state, LinkState::Draining | LinkState::Stopped) {
             Some(DropReason::Shutdown)
@@ -26,7 +34,8 @@ impl Hub {
             Some(DropReason::NotJoined)
         } else if !is_for_the_cloud(message.destination()) {
             Some(DropReason::NotForTheCloud)
-        } else if self.is_too_large(class, &message) {
+        } else if let Some(exceeded) = self.exceeded_limit(class, &message) {
+            limit = Some(exceeded);
             Some(DropReason::TooLargeForClass)
         } else if message.is_sync() {
             let deadline =
@@ -43,28 +52,29 @@ impl Hub {
         };
         if let Some(reason) = refused {
             self.dropped_up(&message, reason);
+            if receipt.is_some() {
+                self.tell(module, receipt, &message, Stage::Dropped { reason, limit });
+            }
             if message.is_sync() {
                 self.request_rejected(module, &message, reason);
             }
             return;
         }
-        self.enqueue(class, Entry { message: message.into_link_form(), wait });
+        self.enqueue(class, Entry { message: message.into_link_form(), module, receipt, wait });
     }
 
-    /// Whether a message is larger than its class allows; says so.
-    fn is_too_large(&mut self, class: usize, message: &Message) -> bool {
-        let Some(limit) = self.outbox.class(class).and_then(|class| class.message_bytes) else {
-            return false;
-        };
+    /// The limit of a message's class, if the message is larger; says so.
+    fn exceeded_limit(&mut self, class: usize, message: &Message) -> Option<usize> {
+        let limit = self.outbox.class(class)?.message_bytes?;
         if message.bytes() <= limit {
-            return false;
+            return None;
         }
         // What is local does not count: it does not leave.
         let bytes = message.clone().into_link_form().bytes();
         if bytes > limit {
             self.note(Note::TooLarge { msg_id: message.msg_id().into(), bytes, limit });
         }
-        bytes > limit
+        (bytes > limit).then_some(limit)
     }
 
     /// Queues a message of the hub's own making.
@@ -83,6 +93,10 @@ impl Hub {
         let freed = superseded.map_or(Amount::default(), |(_, freed)| freed);
         let mut room = self.outbox.room_for(class, bytes, freed);
         if let Room::None(reason) = room {
+            let rejects = self.outbox.class(class).is_some_and(|class| class.overflow == Overflow::Reject);
+            if rejects && entry.receipt.is_none() {
+                self.tell(entry.module, None, &entry.message, Stage::dropped(reason));
+            }
             return self.give_up(entry, reason);
         }
         if let Some((number, _)) = superseded
@@ -111,11 +125,23 @@ impl Hub {
     /// A message that was queued, or was to be, will not reach the cloud. A request ends with it.
     pub(super) fn give_up(&mut self, entry: Entry, reason: DropReason) {
         self.dropped_up(&entry.message, reason);
+        self.tell_asker(&entry, Stage::dropped(reason));
         if let Some(wait) = entry.wait
             && let Some(waiter) = self.sync_keeper.end_wait(entry.message.msg_id(), wait)
         {
             self.sync_ended(waiter, SyncOutcome::Rejected(reason));
         }
+    }
+
+    /// Tells the sender, if it asked for it.
+    pub(super) fn tell_asker(&mut self, entry: &Entry, stage: Stage) {
+        if entry.receipt.is_some() {
+            self.tell(entry.module, entry.receipt, &entry.message, stage);
+        }
+    }
+
+    fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, message: &Message, stage: Stage) {
+        self.outputs.push_back(Output::Receipt { module, receipt, msg_id: message.msg_id().into(), stage });
     }
 
     pub(super) fn dropped_up(&mut self, message: &Message, reason: DropReason) {

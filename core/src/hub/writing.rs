@@ -1,6 +1,6 @@
 //! From the outbox onto the link.
 
-use super::{DropReason, Hub, Output};
+use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
 use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
@@ -59,6 +59,12 @@ impl Hub {
         if once || self.planted.is(Canary::WrittenIsForgotten) {
             let Some(entry) = self.outbox.pop(class) else { return };
             self.account.up.settled += 1;
+            let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
+                Stage::Confirmed
+            } else {
+                Stage::Written
+            };
+            self.tell_asker(&entry, told);
             self.put_on_link(entry.message);
         } else if let Some(message) = self.outbox.write(class) {
             self.put_on_link(message);

@@ -79,7 +79,7 @@ impl Answers {
     }
 
     fn begin(&mut self, step: &Step<'_>) {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else {
+        let Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } = step.input else {
             return;
         };
         let refused = |output: &Output| {

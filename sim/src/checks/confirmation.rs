@@ -39,7 +39,7 @@ impl Confirmation {
     }
 
     /// Whether a pong is to confirm a message that is written now.
-    fn is_kept(&self, id: u64) -> bool {
+    pub(super) fn is_kept(&self, id: u64) -> bool {
         let Some(name) = self.sent.get(&id) else { return false };
         let Classes { classes, otherwise, .. } = &self.classes;
         let class = classes.iter().find(|class| class.name == *name).unwrap_or(&classes[*otherwise]);

@@ -34,7 +34,7 @@ impl Requests {
 
     /// The request of this step: its id, and whether one of the same id waits already.
     fn begin(&mut self, step: &Step<'_>) -> Option<(u64, (ModuleId, Instant), bool)> {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else {
+        let Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } = step.input else {
             return None;
         };
         if !message.is_sync() {

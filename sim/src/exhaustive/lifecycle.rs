@@ -136,6 +136,7 @@ fn is_refused(step: &Step) -> bool {
         matches!(
             output,
             Output::JoinRefused { .. }
+                | Output::Receipt { .. }
                 | Output::Note(
                     Note::StaleLinkEvent { .. }
                         | Note::UnexpectedLinkEvent { .. }

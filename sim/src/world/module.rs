@@ -5,6 +5,7 @@ use super::{Event, World};
 use crate::chance::For;
 use crate::checks::{Outcome, class_of};
 use crate::key;
+use edgehub_core::hub::ReceiptId;
 use edgehub_core::message::operation;
 use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId, UnixMillis};
 use std::time::Duration;
@@ -136,7 +137,12 @@ impl World {
             self.longest_wait = self.longest_wait.max(wait);
             self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
-        self.module_event(node, id, ModuleEvent::Sent { message, timeout })
+        let receipt = (speech.entity % 2 == 0).then(|| {
+            let edge = &mut self.edges[node];
+            edge.next_receipt += 1;
+            ReceiptId(edge.next_receipt)
+        });
+        self.module_event(node, id, ModuleEvent::Sent { message, timeout, receipt })
     }
 
     /// A message for a module: it takes a while, acknowledges what is not an answer, and can take another one.
@@ -172,7 +178,7 @@ impl World {
             let id = self.edges[node].modules[place].next_id(1, "control", now.0);
             let answer = Draft::response_to(&message, &id, UnixMillis(wall.0)).encode();
             let message = answer.map_err(|violation| violation.to_string())?;
-            self.module_event(node, module, ModuleEvent::Sent { message, timeout: None })?;
+            self.module_event(node, module, ModuleEvent::Sent { message, timeout: None, receipt: None })?;
         }
         match credit {
             0 => Ok(()),
