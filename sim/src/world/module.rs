@@ -137,7 +137,7 @@ impl World {
             self.longest_wait = self.longest_wait.max(wait);
             self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
-        let receipt = (speech.entity % 2 == 0).then(|| {
+        let receipt = speech.entity.is_multiple_of(2).then(|| {
             let edge = &mut self.edges[node];
             edge.next_receipt += 1;
             ReceiptId(edge.next_receipt)
