@@ -4,10 +4,12 @@ mod driver;
 mod link;
 mod module;
 mod options;
+mod receipt;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options};
+pub use receipt::Receipt;
 
 use async_channel::Sender;
 use driver::{Command, Control};
