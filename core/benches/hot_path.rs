@@ -91,7 +91,7 @@ fn arriving_message(bencher: Bencher<'_, '_>, bytes: usize) {
 fn leaving_message(bencher: Bencher<'_, '_>, bytes: usize) {
     let (message, mut hub) = (decode(&frame(bytes)), hub());
     bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
-        let sent = ModuleEvent::Sent { message: message.clone(), timeout: None };
+        let sent = ModuleEvent::Sent { message: message.clone(), timeout: None, receipt: None };
         hub.handle(Now::default(), Input::Module { module: MODULE, event: sent });
         let mut ping = None;
         while let Some(output) = hub.poll_output() {

@@ -103,7 +103,7 @@ impl Node {
     fn turn(&mut self, batch: &[Message]) {
         self.now.mono.0 += 100;
         for message in batch {
-            let sent = ModuleEvent::Sent { message: message.clone(), timeout: None };
+            let sent = ModuleEvent::Sent { message: message.clone(), timeout: None, receipt: None };
             self.handle(Input::Module { module: MODULE, event: sent });
         }
         let (messages, bytes, ping) = self.drain();

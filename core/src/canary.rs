@@ -49,11 +49,17 @@ pub enum Canary {
     WriteAfterClose,
     /// What is written is taken for confirmed: a lost link loses it (defect D2).
     WrittenIsForgotten,
+    /// A new message supersedes the newest of its class, whatever that is about.
+    CoalescedAcrossKeys,
+    /// A message's time to live ends, and it stays.
+    NothingExpires,
+    /// What is delivered at most once is told as confirmed when it is written.
+    WrittenToldAsConfirmed,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 20] = [
+    pub const ALL: [Canary; 23] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -74,6 +80,9 @@ impl Canary {
         Canary::TimeoutUntold,
         Canary::WriteAfterClose,
         Canary::WrittenIsForgotten,
+        Canary::CoalescedAcrossKeys,
+        Canary::NothingExpires,
+        Canary::WrittenToldAsConfirmed,
     ];
 }
 

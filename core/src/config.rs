@@ -1,5 +1,6 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
+use crate::class::Classes;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub sync_timeout: Duration,
     /// Rate limit on modules' messages; `None` for no limit. Control traffic is exempt.
     pub rate: Option<Rate>,
+    /// What is done with which messages of modules.
+    pub classes: Classes,
     /// Messages of modules that the outbox holds, unconfirmed ones included.
     pub outbox_messages: usize,
     /// … and their bytes.
@@ -75,6 +78,7 @@ impl Default for Config {
             stable_after: Duration::from_secs(30),
             sync_timeout: Duration::from_secs(60),
             rate: Some(Rate { per_second: 30, burst: 60 }),
+            classes: Classes::default(),
             outbox_messages: 8192,
             outbox_bytes: 16 * 1024 * 1024,
             stall_limit: Duration::from_secs(30),
@@ -104,6 +108,7 @@ impl Config {
         self.ping_misses = self.ping_misses.max(1);
         self.barrier_messages = self.barrier_messages.max(1);
         self.outbox_messages = self.outbox_messages.max(1);
+        self.classes = self.classes.clamped();
         self.rate = self
             .rate
             .filter(|rate| rate.per_second > 0)

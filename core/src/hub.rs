@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `input`, `output`, `note` | the two closed lists, and what is told about them |
 //! | `lifecycle` | dialling, connect info, losing the link, shutting down |
-//! | `upstream` | from a module into the outbox and onto the link |
+//! | `upstream` | from a module into the outbox |
+//! | `writing`, `barrier` | from the outbox onto the link, and its confirmation |
 //! | `downstream` | from the link to the modules |
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
@@ -17,6 +18,7 @@
 
 mod account;
 mod backoff;
+mod barrier;
 mod downstream;
 mod input;
 mod keepalive;
@@ -26,18 +28,21 @@ mod modules;
 mod note;
 mod outbox;
 mod output;
+mod receipt;
 pub mod route;
 mod sync_keeper;
 mod throttle;
 mod timers;
 mod upstream;
 mod view;
+mod writing;
 
 pub use account::{Account, Ledger};
-pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use output::Output;
+pub use receipt::Stage;
 pub use timers::{Deadline, TimerKind};
 pub use view::{ModuleView, RequestView, Standing, View};
 
@@ -49,7 +54,7 @@ use alloc::collections::VecDeque;
 use backoff::Backoff;
 use keepalive::Keepalive;
 use modules::Modules;
-use outbox::{Bounds, Outbox};
+use outbox::{Amount, Outbox};
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
@@ -84,7 +89,7 @@ pub struct Hub {
     /// Since when the link is not read, because modules are slow.
     paused: Option<Instant>,
     /// Written, not yet flushed.
-    in_flight: Bounds,
+    in_flight: Amount,
     // Upstream.
     outbox: Outbox,
     throttle: Throttle,
@@ -116,8 +121,8 @@ impl Hub {
             opened_at: None,
             keepalive: Keepalive::new(now.mono, &config),
             paused: None,
-            in_flight: Bounds { messages: 0, bytes: 0 },
-            outbox: Outbox::new(bounds(&config)),
+            in_flight: Amount::default(),
+            outbox: Outbox::new(&config.classes, bounds(&config)),
             throttle: Throttle::new(config.rate, now.mono),
             intake_open: true,
             last_ping: 0,
@@ -204,7 +209,9 @@ impl Hub {
                 }
             }
             ModuleEvent::Left => self.module_left(module),
-            ModuleEvent::Sent { message, timeout } => self.sent(module, message, timeout),
+            ModuleEvent::Sent { message, timeout, receipt } => {
+                self.sent(module, message, timeout, receipt);
+            }
             ModuleEvent::Ready { credit } => self.module_ready(module, credit),
         }
     }
@@ -215,6 +222,9 @@ impl Hub {
             self.throttle = Throttle::new(config.rate, self.now.mono);
         }
         self.outbox.set_bounds(bounds(&config));
+        if config.classes != self.config.classes {
+            self.outbox.set_classes(&config.classes);
+        }
         self.config = config;
         // A shorter patience begins now, and what a shorter limit makes due is due now.
         self.keepalive.heard(self.now.mono);
@@ -248,6 +258,6 @@ fn is_message(input: &Input) -> bool {
     matches!(input, Input::Link { event: LinkEvent::Received(_), .. })
 }
 
-fn bounds(config: &Config) -> Bounds {
-    Bounds { messages: config.outbox_messages, bytes: config.outbox_bytes }
+fn bounds(config: &Config) -> Amount {
+    Amount { messages: config.outbox_messages, bytes: config.outbox_bytes }
 }

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`message`] | one message of the protocol: a frame and an index of it |
 //! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
+//! | [`class`] | what is kept, for how long, and what gives way |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
@@ -32,6 +33,7 @@ extern crate std;
 
 #[cfg_attr(not(feature = "canaries"), doc(hidden))]
 pub mod canary;
+pub mod class;
 pub mod cloud;
 pub mod config;
 pub mod hub;
@@ -43,6 +45,7 @@ pub mod time;
 pub mod trace;
 pub mod violation;
 
+pub use class::{Class, Classes};
 pub use config::{Config, Profile};
 pub use hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 pub use message::{Content, Draft, Message};

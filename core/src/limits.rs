@@ -33,6 +33,12 @@ pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;
 
+/// Classes of messages. One octet tells them apart, and each costs every message a look.
+pub const CLASSES_MAX: usize = 16;
+
+/// Rules that give messages their class. They are tried one after another.
+pub const CLASS_RULES_MAX: usize = 256;
+
 /// Pings on their way whose answers are remembered one by one. A peer that leaves more unanswered has the newest ones
 /// counted together: their pongs confirm what the last remembered one does.
 pub const PINGS_MAX: usize = 1024;

@@ -4,11 +4,13 @@ mod driver;
 mod link;
 mod module;
 mod options;
+mod receipt;
 mod recorder;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options};
+pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 
 use async_channel::Sender;

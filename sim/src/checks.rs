@@ -14,15 +14,21 @@ mod link;
 mod model;
 mod rate;
 mod reading;
+mod receipts;
 mod requests;
 mod secret;
 mod told;
+mod upstream;
 
 pub use cloud::CloudChecks;
+
+pub(crate) use upstream::class_of;
 
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use receipts::Receipts;
+use upstream::Upstream;
 
 /// Nothing wrong, or what is.
 pub type Outcome = Result<(), String>;
@@ -65,6 +71,8 @@ trait Check: std::fmt::Debug {
 pub struct EdgeChecks {
     checks: Vec<Box<dyn Check>>,
     confirmation: Confirmation,
+    upstream: Upstream,
+    receipts: Receipts,
     latest: Instant,
 }
 
@@ -88,7 +96,9 @@ impl EdgeChecks {
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
             ],
-            confirmation: Confirmation::default(),
+            confirmation: Confirmation::new(config),
+            upstream: Upstream::new(config),
+            receipts: Receipts::default(),
             latest: Instant(0),
         }
     }
@@ -120,11 +130,12 @@ impl EdgeChecks {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
-        let EdgeChecks { checks, confirmation, .. } = self;
-        let confirmation: &mut dyn Check = confirmation;
-        for check in checks.iter_mut().map(|check| &mut **check).chain([confirmation]) {
+        for check in &mut self.checks {
             check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
         }
-        Ok(())
+        self.confirmation.after(step).map_err(|what| format!("confirmation: {what}"))?;
+        self.receipts.after(step, &self.confirmation).map_err(|what| format!("receipts: {what}"))?;
+        let confirmed = self.confirmation.confirmed();
+        self.upstream.after(step, confirmed).map_err(|what| format!("way up: {what}"))
     }
 }

@@ -7,6 +7,7 @@
 mod traffic;
 
 use crate::catalogue;
+use crate::classes;
 use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
 use crate::scenario::{Action, Kind, Parameter, Scenario, Subject, Verb};
@@ -23,6 +24,9 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     scenario.ends_unhealed = dice.chance(150);
     settings(&mut dice, &EDGE, &mut scenario.edge);
     settings(&mut dice, &CLOUD, &mut scenario.cloud);
+    if dice.chance(600) {
+        scenario.edge.classes = classes::set(dice.index(classes::WORDS.len()) as u64);
+    }
     if dice.chance(900) {
         scenario.cloud.node_limit = 1_000;
     }

@@ -38,6 +38,7 @@ pub mod canary;
 pub mod catalogue;
 mod chance;
 pub mod checks;
+mod classes;
 mod dice;
 mod disk;
 pub mod exhaustive;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// Each bug must be found by one of so many seeds, from 0 on …
 const SEEDS: u64 = 1000;
+/// … and without one so many seeds must hold …
+const SOUND_SEEDS: u64 = 500;
 /// … of so many minutes each.
 const MINUTES: u64 = 2;
 
@@ -50,7 +52,7 @@ fn canaries_are_found() {
 /// The feature alone changes nothing: without a bug the same seeds hold.
 #[test]
 fn nothing_is_found_where_nothing_is_planted() {
-    for seed in 0..SEEDS {
+    for seed in 0..SOUND_SEEDS {
         assert_eq!(wrong(seed), None, "seed {seed}");
     }
 }

@@ -5,6 +5,7 @@
 //! | `laws` | the thirteen laws of the core, and what follows from them, over generated runs |
 //! | `routing` | the routing tables of both profiles, written down a second time |
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
+//! | `classes` | what leaves, in which order, and what the sender is told |
 //! | `conformance` | conversations of the original, recorded, replayed against this hub |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
 //! | `workspace` | the arrows between the crates point the right way |
@@ -13,6 +14,8 @@
 // Clippy's own exception covers the test functions and not what helps them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "all/classes.rs"]
+mod classes;
 #[path = "all/conformance.rs"]
 mod conformance;
 #[path = "all/defects.rs"]

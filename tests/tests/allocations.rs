@@ -98,7 +98,10 @@ fn arriving(hub: &mut Hub, now: Now, frame: Bytes) {
 /// From a module to the link, flushed, and confirmed by the pong when a ping is due.
 fn leaving(hub: &mut Hub, now: Now, message: Message) {
     let bytes = message.bytes();
-    hub.handle(now, Input::Module { module: MODULE, event: ModuleEvent::Sent { message, timeout: None } });
+    hub.handle(
+        now,
+        Input::Module { module: MODULE, event: ModuleEvent::Sent { message, timeout: None, receipt: None } },
+    );
     let mut ping = None;
     let mut written = 0;
     while let Some(output) = hub.poll_output() {

@@ -17,6 +17,10 @@ pub struct LinkEpoch(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ModuleId(pub u32);
 
+/// A message whose sender wants to know what becomes of it, by a number of the driver's choosing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReceiptId(pub u64);
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Input {
@@ -86,6 +90,9 @@ pub enum ModuleEvent {
         message: Message,
         /// How long a request waits, if not the configured time.
         timeout: Option<Duration>,
+        /// Under which number the module wants to be told what becomes of it, if at all.
+        #[serde(default)]
+        receipt: Option<ReceiptId>,
     },
     /// It can take so many more messages.
     Ready {

@@ -3,11 +3,12 @@
 use super::input::LinkEpoch;
 use super::keepalive::Keepalive;
 use super::link::{LinkChange, LinkState};
-use super::outbox::Bounds;
+use super::outbox::Amount;
 use super::route::CONNECT_INFO_GROUPS;
 use super::{DropReason, Hub, LinkEnd, LinkEvent, Note, Output, SyncOutcome};
 use crate::canary::Canary;
 use crate::message::{Content, Draft, operation};
+use alloc::vec::Vec;
 
 impl Hub {
     /// Moves the link on; `false` when the change has no place in its state, and then nothing changed.
@@ -53,7 +54,7 @@ impl Hub {
         self.state_ends = None;
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
-        self.in_flight = Bounds { messages: 0, bytes: 0 };
+        self.in_flight = Amount::default();
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
         self.send_keepalive();
@@ -95,17 +96,21 @@ impl Hub {
     /// Puts back what belonged to the link; returns how much was unconfirmed.
     fn link_ended(&mut self) -> usize {
         if self.planted.is(Canary::WriteAfterClose)
-            && let Some(lane) = self.outbox.next_lane()
-            && let Some(entry) = self.outbox.pop(lane)
+            && let Some(class) = self.outbox.next(|_| true)
         {
-            self.write(entry);
+            self.write(class);
         }
         let unconfirmed = self.outbox.unconfirmed();
         self.paused = None;
         self.barrier_at = None;
         self.uncovered = 0;
-        for entry in self.outbox.link_lost() {
-            self.dropped_up(&entry.message, DropReason::LinkLost);
+        let mut gone = Vec::new();
+        self.outbox.link_lost(|entry| gone.push(entry));
+        while let Some(message) = self.outbox.pop_own() {
+            self.dropped_up(&message, DropReason::LinkLost);
+        }
+        for entry in gone.into_iter().rev() {
+            self.give_up(entry, DropReason::LinkLost);
         }
         unconfirmed
     }
@@ -184,10 +189,10 @@ impl Hub {
     /// Closes the books: what is still queued is dropped, whoever still waits is told.
     fn stopped(&mut self) {
         self.state_ends = None;
-        while let Some(lane) = self.outbox.next_lane() {
-            if let Some(entry) = self.outbox.pop(lane) {
-                self.dropped_up(&entry.message, DropReason::Shutdown);
-            }
+        while let Some(class) = self.outbox.next(|_| true)
+            && let Some(entry) = self.outbox.pop(class)
+        {
+            self.give_up(entry, DropReason::Shutdown);
         }
         for waiter in self.sync_keeper.end_all(None) {
             self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::Shutdown));

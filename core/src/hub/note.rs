@@ -13,6 +13,14 @@ use serde::{Deserialize, Serialize};
 pub enum DropReason {
     /// Upstream: the outbox was full; the oldest queued message made room.
     OutboxFull,
+    /// Upstream: its class was full.
+    ClassFull,
+    /// Upstream: its class's time to live was over before it could leave, or leave again.
+    Expired,
+    /// Upstream: a newer message about the same thing took its place.
+    Superseded,
+    /// Upstream: larger than its class allows; [`Note::TooLarge`] says the limit.
+    TooLargeForClass,
     /// Upstream: it had a meaning on a link that is gone (keepalive, link control).
     LinkLost,
     /// Upstream: the request's wait had ended, by an answer or by its time, before it could leave, or leave again.
@@ -45,8 +53,12 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of the ledger.
-    pub const ALL: [DropReason; 15] = [
+    pub const ALL: [DropReason; 19] = [
         DropReason::OutboxFull,
+        DropReason::ClassFull,
+        DropReason::Expired,
+        DropReason::Superseded,
+        DropReason::TooLargeForClass,
         DropReason::LinkLost,
         DropReason::RequestExpired,
         DropReason::RequestIdTaken,
@@ -68,6 +80,10 @@ impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DropReason::OutboxFull => "outbox full",
+            DropReason::ClassFull => "class full",
+            DropReason::Expired => "time to live over",
+            DropReason::Superseded => "superseded by a newer one",
+            DropReason::TooLargeForClass => "larger than its class allows",
             DropReason::LinkLost => "meaningless after link loss",
             DropReason::RequestExpired => "the request's wait had ended",
             DropReason::RequestIdTaken => "request id empty or already waiting",
@@ -171,6 +187,15 @@ pub enum Note {
         msg_id: Box<str>,
         /// Why.
         reason: DropReason,
+    },
+    /// A message is larger than its class allows; it is dropped.
+    TooLarge {
+        /// Its id.
+        msg_id: Box<str>,
+        /// Its size in bytes, in the form in which it would leave.
+        bytes: usize,
+        /// What its class allows, in bytes.
+        limit: usize,
     },
     /// A sync request ended.
     SyncEnded {

@@ -1,69 +1,92 @@
 //! What is to be sent, in order, until the cloud has it.
 //!
-//! Control traffic (keepalives, acknowledgements, responses, link control answers) goes ahead of bulk, so that a flood
-//! of data never makes the cloud resend what was long delivered (defect D8). A message that has been written stays here
-//! until a pong confirms it: CloudHub answers a ping from its read loop, after it has handed on all that came before.
-//! When the link is lost first, what was unconfirmed is queued again, in its old order and with its old id.
+//! Each class has a queue, and the class with the first priority that holds something goes first: a flood of data never
+//! makes the cloud resend what was long delivered (defect D8). A message of a class that is delivered at least once stays
+//! here when it has been written, until a pong confirms it: CloudHub answers a ping from its read loop, after it has
+//! handed on all that came before. When the link is lost first, what was unconfirmed is queued again, in its old order and
+//! with its old id.
+//!
+//! A message lies in one table for as long as it is here; the queues hold small slots, for these are what moves.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `slab` | the table of messages |
+//! | `queue` | what waits in one class |
+//! | `room` | who makes room for whom |
+//! | `pings` | which pong confirms what |
+//! | `reclass` | another set of classes |
 
+mod pings;
+mod queue;
+mod reclass;
+mod room;
+mod slab;
+
+pub(super) use queue::Amount;
+pub(super) use room::Room;
+
+use super::input::{ModuleId, ReceiptId};
 use super::sync_keeper::WaitId;
 use super::view::Standing;
 use crate::canary::{Canary, Planted};
-use crate::limits::{CONTROL_QUEUE_MAX, PINGS_MAX};
+use crate::class::{Class, Classes, Delivery};
+use crate::limits::CONTROL_QUEUE_MAX;
 use crate::message::{Message, operation};
+use crate::time::Instant;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use pings::Pings;
+use queue::{ClassQueue, Slot};
 use serde::{Deserialize, Serialize};
+use slab::Slab;
 
-/// Which way a message takes; the first lane that holds something goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Lane {
-    /// Ours, and only meant for the link on which it was due: keepalive, link control answer. Never sent again, so
-    /// never kept for a confirmation.
-    Transient,
-    /// An acknowledgement or response of a module.
-    Control,
-    /// Everything else; subject to the rate limit.
-    Bulk,
-}
-
+/// A module's message, and who is to be told of its end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) message: Message,
-    pub(super) lane: Lane,
+    pub(super) module: ModuleId,
+    /// Under which number the module wants to be told of its end.
+    pub(super) receipt: Option<ReceiptId>,
     /// The wait that hangs on it, if it is a sync request.
     pub(super) wait: Option<WaitId>,
 }
 
-/// A bound on the outbox.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Bounds {
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outbox {
-    lanes: [VecDeque<Entry>; 3],
-    unconfirmed: VecDeque<Entry>,
-    /// Messages ever written; the last `unconfirmed.len()` of them are unconfirmed.
-    written: u64,
-    /// Pings on the way: number, and how much had been written before it.
-    pings: VecDeque<(u64, u64)>,
-    bytes: usize,
-    bounds: Bounds,
+    entries: Slab<Entry>,
+    queues: Vec<ClassQueue>,
+    /// The queues by priority.
+    order: Vec<u8>,
+    /// Whether any class has a time to live.
+    expires: bool,
+    unconfirmed: VecDeque<Slot>,
+    pings: Pings,
+    /// The hub's own messages: only meant for the link on which they were due, and never sent again.
+    own: VecDeque<Message>,
+    accepted: u64,
+    /// Modules' messages, queued or unconfirmed.
+    total: Amount,
+    bounds: Amount,
     planted: Planted,
 }
 
 impl Outbox {
-    pub(super) fn new(bounds: Bounds) -> Outbox {
-        Outbox {
-            lanes: Default::default(),
+    pub(super) fn new(classes: &Classes, bounds: Amount) -> Outbox {
+        let mut outbox = Outbox {
+            entries: Slab::new(),
+            queues: classes.classes.iter().cloned().map(ClassQueue::new).collect(),
+            order: Vec::new(),
+            expires: false,
             unconfirmed: VecDeque::new(),
-            written: 0,
-            pings: VecDeque::new(),
-            bytes: 0,
+            pings: Pings::default(),
+            own: VecDeque::new(),
+            accepted: 0,
+            total: Amount::default(),
             bounds,
             planted: Planted::default(),
-        }
+        };
+        outbox.put_in_order();
+        outbox
     }
 
     #[cfg(feature = "canaries")]
@@ -71,7 +94,7 @@ impl Outbox {
         self.planted = planted;
     }
 
-    pub(super) fn set_bounds(&mut self, bounds: Bounds) {
+    pub(super) fn set_bounds(&mut self, bounds: Amount) {
         self.bounds = bounds;
     }
 
@@ -82,7 +105,7 @@ impl Outbox {
 
     /// Messages queued.
     pub(super) fn queued(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
+        self.own.len() + self.queues.iter().map(|queue| queue.queued.messages).sum::<usize>()
     }
 
     pub(super) fn unconfirmed(&self) -> usize {
@@ -90,125 +113,217 @@ impl Outbox {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.total.bytes
     }
 
-    /// Everything that it holds, in the order in which it was or will be written.
-    pub(super) fn standing(&self) -> impl Iterator<Item = (Standing, &Entry)> {
-        let unconfirmed = self.unconfirmed.iter().map(|entry| (Standing::Unconfirmed, entry));
-        let lanes = self.lanes.iter().zip([Standing::Own, Standing::Control, Standing::Bulk]);
-        unconfirmed.chain(lanes.flat_map(|(lane, standing)| lane.iter().map(move |entry| (standing, entry))))
-    }
-
-    /// The lane that goes next.
-    pub(super) fn next_lane(&self) -> Option<Lane> {
-        [Lane::Transient, Lane::Control, Lane::Bulk]
-            .into_iter()
-            .find(|&lane| !self.lanes[lane as usize].is_empty())
+    /// Everything that it holds: what is unconfirmed in the order in which it was written, the hub's own, and what waits,
+    /// class by class.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (Standing, &Message)> {
+        let message = |slot: &Slot| Some(&self.entries.get(slot.place?)?.message);
+        let unconfirmed = self.unconfirmed.iter().filter_map(message);
+        let queues = self.order.iter().filter_map(|&class| self.queues.get(usize::from(class)));
+        let waiting = queues.flat_map(ClassQueue::slots).filter_map(message);
+        unconfirmed
+            .map(|message| (Standing::Unconfirmed, message))
+            .chain(self.own.iter().map(|message| (Standing::Own, message)))
+            .chain(waiting.map(|message| (Standing::Waiting, message)))
     }
 
     /// Whether more than this share (in 1/256) of either bound is used.
     pub(super) fn is_fuller_than(&self, share: usize) -> bool {
         let over = |used: usize, bound: usize| used.saturating_mul(256) > bound.saturating_mul(share);
-        over(self.len(), self.bounds.messages) || over(self.bytes, self.bounds.bytes)
+        over(self.total.messages, self.bounds.messages) || over(self.total.bytes, self.bounds.bytes)
     }
 
-    /// Queues a message. Returns what has to make room for it: the oldest of its kind that have not left, or the new
-    /// one itself when they would not be enough.
-    pub(super) fn push(&mut self, entry: Entry) -> VecDeque<Entry> {
-        let lane = if entry.lane == Lane::Transient { Lane::Transient } else { Lane::Bulk };
-        let Some(leaving) = self.to_make_room(&entry) else { return VecDeque::from([entry]) };
-        // Most often nothing has to leave, and the hot path should not pay for collecting nothing.
-        let room = match leaving {
-            0 => VecDeque::new(),
-            _ => self.lanes[lane as usize].drain(..leaving).collect::<VecDeque<Entry>>(),
-        };
-        self.bytes -= room.iter().map(|entry| entry.message.bytes()).sum::<usize>();
-        self.bytes += entry.message.bytes();
-        self.lanes[entry.lane as usize].push_back(entry);
+    /// Queues a message of the hub's own; returns the oldest of them when there are too many.
+    pub(super) fn push_own(&mut self, message: Message) -> Option<Message> {
+        let room = if self.own.len() >= CONTROL_QUEUE_MAX { self.own.pop_front() } else { None };
+        self.own.push_back(message);
         room
     }
 
-    /// How many queued messages must leave so that this one can stay; `None` when even all of them are not enough.
-    fn to_make_room(&self, entry: &Entry) -> Option<usize> {
-        if entry.lane == Lane::Transient {
-            return Some(usize::from(self.lanes[Lane::Transient as usize].len() >= CONTROL_QUEUE_MAX));
-        }
-        let (mut messages, mut bytes, mut leaving) = (self.len(), self.bytes, 0);
-        let mut oldest = self.lanes[Lane::Bulk as usize].iter();
-        // One message may be larger than all the room, when it is alone.
-        while messages >= self.bounds.messages
-            || (messages > 0 && bytes.saturating_add(entry.message.bytes()) > self.bounds.bytes)
-        {
-            bytes -= oldest.next()?.message.bytes();
-            messages -= 1;
-            leaving += 1;
-        }
-        Some(leaving)
+    pub(super) fn pop_own(&mut self) -> Option<Message> {
+        self.own.pop_front()
     }
 
     /// Whether a keepalive message has not left yet.
     pub(super) fn holds_keepalive(&self) -> bool {
-        let mut own = self.lanes[Lane::Transient as usize].iter();
-        own.any(|entry| entry.message.operation() == operation::KEEPALIVE)
+        self.own.iter().any(|message| message.operation() == operation::KEEPALIVE)
     }
 
-    /// Takes the next message of a lane, for writing or for dropping.
-    pub(super) fn pop(&mut self, lane: Lane) -> Option<Entry> {
-        let entry = self.lanes[lane as usize].pop_front()?;
-        self.bytes -= entry.message.bytes();
-        Some(entry)
+    pub(super) fn class(&self, class: usize) -> Option<&Class> {
+        self.queues.get(class).map(|queue| &queue.class)
     }
 
-    /// Takes the next message of a lane if it is one of these.
-    pub(super) fn pop_if(&mut self, lane: Lane, is_one: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
-        if is_one(self.lanes[lane as usize].front()?) { self.pop(lane) } else { None }
+    /// The message that this one supersedes, by its number, and what it takes up.
+    pub(super) fn superseded_by(&self, class: usize, entry: &Entry) -> Option<(u64, Amount)> {
+        let queue = self.queues.get(class).filter(|queue| queue.class.coalesce && entry.wait.is_none())?;
+        let old = queue.superseded_by(self.key_of(&entry.message))?;
+        let same = |message: &Message| {
+            (message.source(), message.group(), message.resource())
+                == (entry.message.source(), entry.message.group(), entry.message.resource())
+        };
+        // Two keys may have one hash.
+        let message = &self.entries.get(old.place?)?.message;
+        (same(message) || self.planted.is(Canary::CoalescedAcrossKeys))
+            .then_some((old.number, Amount { messages: 1, bytes: old.bytes as usize }))
     }
 
-    /// A message goes out; it is kept until it is confirmed.
-    pub(super) fn written(&mut self, entry: Entry) {
-        self.bytes += entry.message.bytes();
-        self.unconfirmed.push_back(entry);
-        self.written += 1;
+    /// Queues a message of a module for which there is room.
+    pub(super) fn push(&mut self, class: usize, entry: Entry, at: Instant) {
+        let key = match self.queues.get(class) {
+            Some(queue) if queue.class.coalesce => self.key_of(&entry.message),
+            _ => 0,
+        };
+        let Some(queue) = self.queues.get_mut(class) else { return };
+        let bytes = entry.message.bytes();
+        self.accepted += 1;
+        queue.held.add(bytes);
+        self.total.add(bytes);
+        let yields = queue.class.coalesce && entry.wait.is_none();
+        let place = Some(self.entries.insert(entry));
+        queue.push(Slot {
+            number: self.accepted,
+            at,
+            key,
+            // No frame is longer than 32 MiB.
+            bytes: bytes as u32,
+            class: class as u8,
+            sent: false,
+            yields,
+            place,
+        });
+    }
+
+    /// The class that goes next, of those that may.
+    pub(super) fn next(&self, may: impl Fn(&Class) -> bool) -> Option<usize> {
+        let mut next: Option<(u8, u64, usize)> = None;
+        for index in self.order.iter().map(|&index| usize::from(index)) {
+            let queue = &self.queues[index];
+            if next.is_some_and(|(priority, ..)| priority < queue.class.priority) {
+                break;
+            }
+            if let Some(front) = queue.front()
+                && next.is_none_or(|(_, number, _)| front.number < number)
+                && may(&queue.class)
+            {
+                next = Some((queue.class.priority, front.number, index));
+            }
+        }
+        next.map(|(.., index)| index)
+    }
+
+    /// The message of a class that goes next.
+    pub(super) fn front(&self, class: usize) -> Option<&Entry> {
+        self.entries.get(self.queues.get(class)?.front()?.place?)
+    }
+
+    /// Takes the next message of a class for good.
+    pub(super) fn pop(&mut self, class: usize) -> Option<Entry> {
+        let slot = self.queues.get_mut(class)?.pop()?;
+        self.release(slot)
+    }
+
+    /// Takes a queued message for good.
+    pub(super) fn remove(&mut self, class: usize, number: u64) -> Option<Entry> {
+        let slot = self.queues.get_mut(class)?.remove(number)?;
+        self.release(slot)
+    }
+
+    /// Takes the next message of a class to write it. It stays here until it is confirmed.
+    pub(super) fn write(&mut self, class: usize) -> Option<Message> {
+        let mut slot = self.queues.get_mut(class)?.pop()?;
+        let message = self.entries.get(slot.place?)?.message.clone();
+        slot.sent = true;
+        self.unconfirmed.push_back(slot);
+        self.pings.written += 1;
+        Some(message)
     }
 
     /// A ping goes out behind everything written so far.
     pub(super) fn pinged(&mut self, number: u64) {
-        if self.pings.len() >= PINGS_MAX {
-            self.pings.pop_back();
-        }
-        self.pings.push_back((number, self.written));
+        self.pings.pinged(number);
     }
 
-    /// A pong came back. It confirms all that was written before its ping, and any earlier ping with it: a peer may
-    /// leave pongs out. Returns how many messages it confirmed, or `None` when no ping up to this one is on its way.
-    pub(super) fn confirm(&mut self, number: u64) -> Option<u64> {
-        let at = self.pings.partition_point(|&(ping, _)| ping <= number).checked_sub(1)?;
-        let (_, before) = self.pings[at];
-        let written = if self.planted.is(Canary::PongConfirmsAll) { self.written } else { before };
-        self.pings.drain(..=at);
-        let first = self.written - self.unconfirmed.len() as u64;
-        let confirmed = written.saturating_sub(first);
-        for entry in self.unconfirmed.drain(..confirmed as usize) {
-            if !self.planted.is(Canary::BytesForgotten) {
-                self.bytes -= entry.message.bytes();
+    /// A pong came back: `None` when no ping up to this one is on its way. Otherwise so many of the unconfirmed messages
+    /// are to be taken with [`Outbox::take_confirmed`].
+    pub(super) fn pong(&mut self, number: u64) -> Option<u64> {
+        let before = self.pings.answered(number)?;
+        let written = if self.planted.is(Canary::PongConfirmsAll) { self.pings.written } else { before };
+        let first = self.pings.written - self.unconfirmed.len() as u64;
+        Some(written.saturating_sub(first))
+    }
+
+    /// Takes the oldest unconfirmed message.
+    pub(super) fn take_confirmed(&mut self) -> Option<Entry> {
+        let slot = self.unconfirmed.pop_front()?;
+        let bytes = self.total.bytes;
+        let entry = self.release(slot);
+        if self.planted.is(Canary::BytesForgotten) {
+            self.total.bytes = bytes;
+        }
+        entry
+    }
+
+    /// The link is gone: unconfirmed messages are queued again, first and in order. Calls `gone` with what is not sent
+    /// again.
+    pub(super) fn link_lost(&mut self, mut gone: impl FnMut(Entry)) {
+        self.pings.forget();
+        let mut back = alloc::vec![0; self.queues.len()];
+        while let Some(slot) = self.unconfirmed.pop_back() {
+            let class = usize::from(slot.class);
+            match self.queues.get_mut(class) {
+                Some(queue) if queue.class.delivery == Delivery::AtLeastOnce => {
+                    queue.put_back(slot);
+                    back[class] += 1;
+                }
+                _ => self.release(slot).into_iter().for_each(&mut gone),
             }
         }
-        Some(confirmed)
+        if self.planted.is(Canary::OrderSwapped) {
+            self.queues.iter_mut().zip(back).for_each(|(queue, count)| queue.swap_first(count));
+        }
     }
 
-    /// The link is gone: unconfirmed messages are queued again, first and in order. Returns what has no meaning on
-    /// another link.
-    pub(super) fn link_lost(&mut self) -> VecDeque<Entry> {
-        self.pings.clear();
-        if self.planted.is(Canary::OrderSwapped) {
-            self.unconfirmed.make_contiguous().reverse();
+    /// When the next message has waited too long.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        if !self.expires || self.planted.is(Canary::NothingExpires) {
+            return None;
         }
-        while let Some(entry) = self.unconfirmed.pop_back() {
-            self.lanes[entry.lane as usize].push_front(entry);
-        }
-        let transient = core::mem::take(&mut self.lanes[Lane::Transient as usize]);
-        self.bytes -= transient.iter().map(|entry| entry.message.bytes()).sum::<usize>();
-        transient
+        let ends = |queue: &ClassQueue| Some(queue.front()?.at + queue.class.time_to_live?);
+        self.queues.iter().filter_map(ends).min()
     }
+
+    /// Takes a message that has waited too long.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
+        let over = |queue: &ClassQueue| {
+            let ends = queue.front().zip(queue.class.time_to_live).map(|(front, length)| front.at + length);
+            ends.is_some_and(|ends| ends <= now)
+        };
+        if self.next_expiry()? > now {
+            return None;
+        }
+        let class = self.queues.iter().position(over)?;
+        self.pop(class)
+    }
+
+    fn release(&mut self, slot: Slot) -> Option<Entry> {
+        if let Some(queue) = self.queues.get_mut(usize::from(slot.class)) {
+            queue.held.sub(slot.bytes as usize);
+        }
+        self.total.sub(slot.bytes as usize);
+        self.entries.remove(slot.place?)
+    }
+
+    fn key_of(&self, message: &Message) -> u64 {
+        if self.planted.is(Canary::CoalescedAcrossKeys) { 0 } else { key_of(message) }
+    }
+}
+
+/// FNV-1a of what a message is about. Whoever relies on it compares the texts.
+fn key_of(message: &Message) -> u64 {
+    let fields = [message.source(), message.group(), message.resource()];
+    // No text of UTF-8 holds this byte: it ends each field.
+    let bytes = fields.iter().flat_map(|field| field.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,8 +1,10 @@
 //! What a hub asks of its driver. The list is closed.
 
-use super::input::{LinkEpoch, ModuleId};
+use super::input::{LinkEpoch, ModuleId, ReceiptId};
 use super::note::Note;
+use super::receipt::Stage;
 use crate::message::Message;
+use alloc::boxed::Box;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do, in this order.
@@ -56,6 +58,18 @@ pub enum Output {
         message: Message,
         /// Whether it answers a sync request of this module.
         answer: bool,
+    },
+    /// Tells a sender what has become of its message. It uses up no credit.
+    Receipt {
+        /// The sender, which may have left.
+        module: ModuleId,
+        /// The number under which it asked. `None`: it did not ask, and its message is rejected because its class
+        /// ([`Overflow::Reject`](crate::class::Overflow::Reject)) has no room.
+        receipt: Option<ReceiptId>,
+        /// The message's id.
+        msg_id: Box<str>,
+        /// What has become of it.
+        stage: Stage,
     },
     /// The module may not join: its name is taken, or there are too many.
     JoinRefused {

@@ -27,6 +27,11 @@ impl Throttle {
         self.level.saturating_add(refill).min(u64::from(rate.burst) * TOKEN)
     }
 
+    /// Whether there is a token.
+    pub(super) fn has_token(&self, now: Instant) -> bool {
+        self.rate.is_none_or(|rate| self.level_at(rate, now) >= TOKEN)
+    }
+
     /// Takes a token if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let Some(rate) = self.rate else { return true };

@@ -1,7 +1,6 @@
 //! Every deadline of the hub, with its reason.
 
 use super::link::LinkState;
-use super::outbox::Lane;
 use super::{Hub, LinkEnd, Note, SyncOutcome};
 use crate::canary::Canary;
 use crate::time::Instant;
@@ -26,6 +25,8 @@ pub enum TimerKind {
     Barrier,
     /// The next token of the rate limit is there.
     Throttle,
+    /// A queued message's time to live is over.
+    MessageExpiry,
     /// A sync request's time is over.
     SyncTimeout,
     /// A module has taken nothing for too long, or too little for the link to be read again.
@@ -48,11 +49,12 @@ impl Hub {
     }
 
     /// The next deadline of each part of the hub.
-    pub(super) fn deadlines(&self) -> [Option<Deadline>; 6] {
+    pub(super) fn deadlines(&self) -> [Option<Deadline>; 7] {
         [
             self.state_deadline(),
             self.link_deadline(),
             self.throttle_deadline(),
+            self.outbox.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
             self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
             self.modules.slowest().map(|(_, since)| self.stall_deadline(since)),
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
@@ -89,7 +91,8 @@ impl Hub {
     }
 
     fn throttle_deadline(&self) -> Option<Deadline> {
-        let held = self.state.is_open() && self.window_open() && self.outbox.next_lane() == Some(Lane::Bulk);
+        // With a free window, whatever waits waits for the rate limit.
+        let held = self.state.is_open() && self.window_open() && self.outbox.next(|_| true).is_some();
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
     }
 
@@ -110,6 +113,7 @@ impl Hub {
                 TimerKind::Heartbeat => self.send_keepalive(),
                 TimerKind::Ping | TimerKind::Barrier => self.ping(),
                 TimerKind::Throttle => self.write_ready(),
+                TimerKind::MessageExpiry => self.drop_expired(),
                 TimerKind::SyncTimeout => {
                     if let Some(waiter) = self.sync_keeper.pop_expired(self.now.mono) {
                         self.sync_ended(waiter, SyncOutcome::Timeout);

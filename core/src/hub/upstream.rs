@@ -1,13 +1,13 @@
-//! From a module into the outbox, and onto the link.
+//! From a module into the outbox.
 
-use super::input::ModuleId;
+use super::input::{ModuleId, ReceiptId};
 use super::link::LinkState;
-use super::outbox::{Entry, Lane};
+use super::outbox::{Amount, Entry, Room};
 use super::route::is_for_the_cloud;
-use super::{Direction, DropReason, Hub, Note, Output, SyncOutcome};
+use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
-use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
-use crate::message::{Content, Draft, Message, operation};
+use crate::class::Overflow;
+use crate::message::Message;
 use core::time::Duration;
 
 /// Above this share of the outbox (in 1/256) modules must wait …
@@ -17,8 +17,16 @@ const INTAKE_OPENS_AT: usize = 128;
 
 impl Hub {
     /// A module sends a message. A request is remembered before it can leave.
-    pub(super) fn sent(&mut self, module: ModuleId, message: Message, timeout: Option<Duration>) {
+    pub(super) fn sent(
+        &mut self,
+        module: ModuleId,
+        message: Message,
+        timeout: Option<Duration>,
+        receipt: Option<ReceiptId>,
+    ) {
         self.account.up.accepted += 1;
+        let class = self.config.classes.of(&message);
+        let mut limit = None;
         let mut wait = None;
         let refused = if matches!(self.state, LinkState::Draining | LinkState::Stopped) {
             Some(DropReason::Shutdown)
@@ -26,6 +34,9 @@ impl Hub {
             Some(DropReason::NotJoined)
         } else if !is_for_the_cloud(message.destination()) {
             Some(DropReason::NotForTheCloud)
+        } else if let Some(exceeded) = self.exceeded_limit(class, &message) {
+            limit = Some(exceeded);
+            Some(DropReason::TooLargeForClass)
         } else if message.is_sync() {
             let deadline =
                 self.now.mono + timeout.unwrap_or(self.config.sync_timeout).max(Duration::from_micros(1));
@@ -41,141 +52,101 @@ impl Hub {
         };
         if let Some(reason) = refused {
             self.dropped_up(&message, reason);
+            if receipt.is_some() {
+                self.tell(module, receipt, &message, Stage::Dropped { reason, limit });
+            }
             if message.is_sync() {
                 self.request_rejected(module, &message, reason);
             }
             return;
         }
-        let lane = if is_control(&message) { Lane::Control } else { Lane::Bulk };
-        self.enqueue(Entry { message: message.into_link_form(), lane, wait });
+        self.enqueue(class, Entry { message: message.into_link_form(), module, receipt, wait });
+    }
+
+    /// The limit of a message's class, if the message is larger; says so.
+    fn exceeded_limit(&mut self, class: usize, message: &Message) -> Option<usize> {
+        let limit = self.outbox.class(class)?.message_bytes?;
+        if message.bytes() <= limit {
+            return None;
+        }
+        // What is local does not count: it does not leave.
+        let bytes = message.clone().into_link_form().bytes();
+        if bytes > limit {
+            self.note(Note::TooLarge { msg_id: message.msg_id().into(), bytes, limit });
+        }
+        (bytes > limit).then_some(limit)
     }
 
     /// Queues a message of the hub's own making.
     pub(super) fn enqueue_own(&mut self, message: Message) {
         self.account.up.accepted += 1;
-        self.enqueue(Entry { message, lane: Lane::Transient, wait: None });
+        if let Some(oldest) = self.outbox.push_own(message) {
+            self.dropped_up(&oldest, DropReason::OutboxFull);
+        }
     }
 
-    fn enqueue(&mut self, entry: Entry) {
-        for room in self.outbox.push(entry) {
-            if self.planted.is(Canary::OldestUnbooked) {
-                continue;
+    /// Queues a module's message: first it takes the place of what it supersedes, then others make room as far as that is
+    /// needed. When there is no room to be made, nothing changes but that the message is dropped.
+    fn enqueue(&mut self, class: usize, entry: Entry) {
+        let bytes = entry.message.bytes();
+        let superseded = self.outbox.superseded_by(class, &entry);
+        let freed = superseded.map_or(Amount::default(), |(_, freed)| freed);
+        let mut room = self.outbox.room_for(class, bytes, freed);
+        if let Room::None(reason) = room {
+            let rejects = self.outbox.class(class).is_some_and(|class| class.overflow == Overflow::Reject);
+            if rejects && entry.receipt.is_none() {
+                self.tell(entry.module, None, &entry.message, Stage::dropped(reason));
             }
-            self.dropped_up(&room.message, DropReason::OutboxFull);
-            if let Some(wait) = room.wait
-                && let Some(waiter) = self.sync_keeper.end_wait(room.message.msg_id(), wait)
-            {
-                self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::OutboxFull));
-            }
+            return self.give_up(entry, reason);
         }
+        if let Some((number, _)) = superseded
+            && let Some(old) = self.outbox.remove(class, number)
+        {
+            self.give_up(old, DropReason::Superseded);
+            room = self.outbox.room_for(class, bytes, Amount::default());
+        }
+        while let Room::After(giver, reason) = room {
+            let Some(oldest) = self.outbox.pop(giver) else { break };
+            if !self.planted.is(Canary::OldestUnbooked) {
+                self.give_up(oldest, reason);
+            }
+            room = self.outbox.room_for(class, bytes, Amount::default());
+        }
+        self.outbox.push(class, entry, self.now.mono);
+    }
+
+    /// Drops what has waited longer than its class allows.
+    pub(super) fn drop_expired(&mut self) {
+        while let Some(expired) = self.outbox.pop_expired(self.now.mono) {
+            self.give_up(expired, DropReason::Expired);
+        }
+    }
+
+    /// A message that was queued, or was to be, will not reach the cloud. A request ends with it.
+    pub(super) fn give_up(&mut self, entry: Entry, reason: DropReason) {
+        self.dropped_up(&entry.message, reason);
+        self.tell_asker(&entry, Stage::dropped(reason));
+        if let Some(wait) = entry.wait
+            && let Some(waiter) = self.sync_keeper.end_wait(entry.message.msg_id(), wait)
+        {
+            self.sync_ended(waiter, SyncOutcome::Rejected(reason));
+        }
+    }
+
+    /// Tells the sender, if it asked for it.
+    pub(super) fn tell_asker(&mut self, entry: &Entry, stage: Stage) {
+        if entry.receipt.is_some() {
+            self.tell(entry.module, entry.receipt, &entry.message, stage);
+        }
+    }
+
+    fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, message: &Message, stage: Stage) {
+        self.outputs.push_back(Output::Receipt { module, receipt, msg_id: message.msg_id().into(), stage });
     }
 
     pub(super) fn dropped_up(&mut self, message: &Message, reason: DropReason) {
         self.account.up.drop_one(reason);
         self.note(Note::Dropped { direction: Direction::Up, msg_id: message.msg_id().into(), reason });
-    }
-
-    /// Whether the driver can take another message.
-    pub(super) fn window_open(&self) -> bool {
-        self.in_flight.messages < WRITE_WINDOW_MESSAGES && self.in_flight.bytes < WRITE_WINDOW_BYTES
-    }
-
-    /// Writes what the window and the rate limit allow, control traffic first.
-    pub(super) fn write_ready(&mut self) {
-        while self.state.is_open() && self.window_open() {
-            let Some(lane) = self.outbox.next_lane() else { break };
-            if let Some(expired) = self.outbox.pop_if(lane, |entry| {
-                entry.wait.is_some_and(|wait| !self.sync_keeper.goes_on(entry.message.msg_id(), wait))
-            }) {
-                self.dropped_up(&expired.message, DropReason::RequestExpired);
-                continue;
-            }
-            if self.is_throttled(lane) && !self.throttle.take(self.now.mono) {
-                break;
-            }
-            let Some(entry) = self.outbox.pop(lane) else { break };
-            self.write(entry);
-        }
-    }
-
-    /// Acknowledgements and keepalives are exempt (defect D8).
-    fn is_throttled(&self, lane: Lane) -> bool {
-        match lane {
-            Lane::Transient => false,
-            Lane::Control => self.planted.is(Canary::AcknowledgementsThrottled),
-            Lane::Bulk => !self.planted.is(Canary::BulkExempt),
-        }
-    }
-
-    /// Puts a message on the link.
-    pub(super) fn write(&mut self, entry: Entry) {
-        self.in_flight.messages += 1;
-        self.in_flight.bytes += entry.message.bytes();
-        self.outputs.push_back(Output::Write { epoch: self.epoch, message: entry.message.clone() });
-        if entry.lane == Lane::Transient || self.planted.is(Canary::WrittenIsForgotten) {
-            self.account.up.settled += 1;
-        } else {
-            self.outbox.written(entry);
-        }
-        self.uncovered += 1;
-        self.barrier_at.get_or_insert(self.now.mono + self.config.barrier_after);
-        if self.uncovered >= self.config.barrier_messages {
-            self.ping();
-        }
-    }
-
-    /// The driver has handed so much to the operating system.
-    pub(super) fn flushed(&mut self, messages: usize, bytes: usize) {
-        self.in_flight.messages = self.in_flight.messages.saturating_sub(messages);
-        self.in_flight.bytes = self.in_flight.bytes.saturating_sub(bytes);
-    }
-
-    /// Sends a ping: its pong is a sign of life, a round-trip time and a receipt for everything written before it.
-    pub(super) fn ping(&mut self) {
-        self.last_ping += 1;
-        self.pinged_at = self.now.mono;
-        self.uncovered = 0;
-        self.barrier_at = None;
-        self.outbox.pinged(self.last_ping);
-        self.keepalive.pinged(self.now.mono, &self.config);
-        self.outputs.push_back(Output::Ping { epoch: self.epoch, number: self.last_ping });
-    }
-
-    /// A pong came back.
-    pub(super) fn pong(&mut self, number: u64) {
-        let sent = number <= self.last_ping;
-        let Some(confirmed) = (if sent { self.outbox.confirm(number) } else { None }) else {
-            return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
-        };
-        self.keepalive.heard(self.now.mono);
-        self.account.up.settled += confirmed;
-        if number == self.last_ping {
-            self.note(Note::RoundTrip { rtt: self.now.mono.since(self.pinged_at) });
-        }
-    }
-
-    /// The keepalive message that CloudHub waits for.
-    pub(super) fn send_keepalive(&mut self) {
-        let burst = self.planted.is(Canary::HeartbeatBurst);
-        self.keepalive.beat(if burst { self.keepalive.heartbeat_at() } else { self.now.mono }, &self.config);
-        if self.outbox.holds_keepalive() && !self.planted.is(Canary::HeartbeatBurst) {
-            // The link is stuck: one keepalive says as much as many.
-            return;
-        }
-        let id = self.rng.uuid();
-        let draft = Draft {
-            msg_id: id.as_str(),
-            timestamp: self.now.wall,
-            source: "websocket",
-            group: "resource",
-            operation: operation::KEEPALIVE,
-            resource: "node",
-            content: Content::Text("ping"),
-            ..Draft::default()
-        };
-        if let Ok(message) = draft.encode() {
-            self.enqueue_own(message);
-        }
     }
 
     /// Makes modules wait while the link is up and does not keep pace. Without a link they need not wait: the oldest
@@ -193,9 +164,4 @@ impl Hub {
             self.outputs.push_back(Output::Intake { open });
         }
     }
-}
-
-/// Acknowledgements and responses: what the cloud waits for must not queue behind data.
-fn is_control(message: &Message) -> bool {
-    message.is_response() || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE)
 }

@@ -3,6 +3,7 @@
 use super::input::{LinkEpoch, ModuleId};
 use super::timers::Deadline;
 use super::{Account, Hub, LinkState};
+use crate::class::Delivery;
 use crate::message::Message;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
@@ -16,10 +17,8 @@ pub enum Standing {
     Unconfirmed,
     /// Waiting to be written: keepalives and answers of the hub's own.
     Own,
-    /// Waiting to be written: acknowledgements and responses of modules.
-    Control,
-    /// Waiting to be written: everything else.
-    Bulk,
+    /// Waiting to be written: messages of modules, class by class in the order of their priority.
+    Waiting,
 }
 
 /// A joined module.
@@ -105,7 +104,7 @@ impl Hub {
 
     /// What the outbox holds, in the order in which it was or will be written.
     pub fn outbox_messages(&self) -> impl Iterator<Item = (Standing, &Message)> {
-        self.outbox.standing().map(|(standing, entry)| (standing, &entry.message))
+        self.outbox.standing()
     }
 
     /// Messages that wait in a module's inbox.
@@ -116,6 +115,13 @@ impl Hub {
     /// The newest message that waits in a module's inbox.
     pub fn newest_waiting(&self, module: ModuleId) -> Option<&Message> {
         self.modules.newest_waiting(module)
+    }
+
+    /// Whether a module's message is done with when it is written: its class delivers at most once.
+    pub(crate) fn is_settled_when_written(&self, message: &Message) -> bool {
+        let classes = &self.config.classes;
+        let class = classes.classes.get(classes.of(message));
+        class.is_some_and(|class| class.delivery == Delivery::AtMostOnce)
     }
 
     /// Messages that are written and that no pong has confirmed.

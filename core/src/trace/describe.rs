@@ -1,6 +1,6 @@
 //! Inputs and outputs in a few words, for a listing.
 
-use crate::hub::{Input, LinkEvent, ModuleEvent, Output};
+use crate::hub::{Input, LinkEvent, ModuleEvent, Output, Stage};
 use crate::message::Message;
 use alloc::format;
 use alloc::string::String;
@@ -54,9 +54,22 @@ pub fn output(output: &Output) -> String {
             let how = if *answer { "answer to" } else { "deliver to" };
             format!("{how} module {}: {}", module.0, self::message(message))
         }
+        Output::Receipt { module, receipt: _, msg_id, stage } => {
+            format!("tell module {} of {msg_id}: {}", module.0, self::stage(*stage))
+        }
         Output::JoinRefused { module } => format!("refuse module {}", module.0),
         Output::Stopped => "stopped".into(),
         Output::Note(note) => format!("note: {note:?}"),
+    }
+}
+
+/// What a module is told of its message.
+fn stage(stage: Stage) -> String {
+    match stage {
+        Stage::Written => "written".into(),
+        Stage::Confirmed => "confirmed".into(),
+        Stage::Dropped { reason, limit: None } => format!("dropped, {reason}"),
+        Stage::Dropped { reason, limit: Some(limit) } => format!("dropped, {reason} ({limit} bytes)"),
     }
 }
 

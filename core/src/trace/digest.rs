@@ -5,7 +5,7 @@
 
 use super::header::Contents;
 use super::wire::{put, put_bytes};
-use crate::hub::{Direction, Note, Output, SyncOutcome};
+use crate::hub::{Direction, Note, Output, Stage, SyncOutcome};
 use crate::message::Message;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -59,6 +59,12 @@ impl Digest {
             }
             Output::JoinRefused { module } => tagged(out, 9, u64::from(module.0)),
             Output::Stopped => out.push(10),
+            Output::Receipt { module, receipt, msg_id, stage } => {
+                tagged(out, 11, u64::from(module.0));
+                put(out, receipt.map_or(0, |receipt| receipt.0.wrapping_add(1)));
+                put_bytes(out, msg_id.as_bytes());
+                put_stage(out, *stage);
+            }
             Output::Note(note) => put_note(out, note),
         }
         if self.gathered.len() >= GATHER {
@@ -156,9 +162,27 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
         }
         Note::ModuleStalled { module } => tagged(out, 40, u64::from(module.0)),
         Note::ModuleRecovered { module } => tagged(out, 41, u64::from(module.0)),
+        Note::TooLarge { msg_id, bytes, limit } => {
+            out.push(43);
+            put_bytes(out, msg_id.as_bytes());
+            put(out, *bytes as u64);
+            put(out, *limit as u64);
+        }
         Note::ClockBack { by } => {
             out.push(42);
             put_duration(out, *by);
+        }
+    }
+}
+
+fn put_stage(out: &mut Vec<u8>, stage: Stage) {
+    match stage {
+        Stage::Written => out.push(0),
+        Stage::Confirmed => out.push(1),
+        Stage::Dropped { reason, limit } => {
+            out.push(2);
+            out.push(reason as u8);
+            put(out, limit.map_or(0, |limit| limit as u64 + 1));
         }
     }
 }

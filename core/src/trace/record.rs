@@ -12,7 +12,7 @@ use super::problem::Broken;
 use super::template::{ContentRule, MessageReader, MessageWriter};
 use super::wire::{Cursor, put, put_bytes, put_signed};
 use crate::config::Config;
-use crate::hub::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+use crate::hub::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
 use crate::time::{Instant, Now, UnixMillis};
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -204,8 +204,10 @@ impl RecordWriter {
                 put(out, u64::from(*credit));
             }
             ModuleEvent::Left => {}
-            ModuleEvent::Sent { message, timeout } => {
+            ModuleEvent::Sent { message, timeout, receipt } => {
                 put_timeout(out, *timeout);
+                // Most messages have none: then it is one byte.
+                put(out, receipt.map_or(0, |receipt| receipt.0.wrapping_add(1)));
                 self.messages.put(out, message, now.wall, rule);
             }
             ModuleEvent::Ready { credit } => put(out, u64::from(*credit)),
@@ -356,8 +358,9 @@ impl<'a> RecordReader<'a> {
             }
             Kind::Sent => {
                 let timeout = self.read_timeout()?;
+                let receipt = self.cursor.number()?.checked_sub(1).map(ReceiptId);
                 let (message, hash) = self.messages.read(&mut self.cursor, self.before.now.wall)?;
-                return Ok((ModuleEvent::Sent { message, timeout }, hash));
+                return Ok((ModuleEvent::Sent { message, timeout, receipt }, hash));
             }
             Kind::Ready => ModuleEvent::Ready { credit: self.cursor.narrow()? },
             _ => ModuleEvent::Left,
@@ -433,8 +436,11 @@ mod tests {
                 }
             ),
             Just(ModuleEvent::Left),
-            (message(), any::<Option<Duration>>())
-                .prop_map(|(message, timeout)| ModuleEvent::Sent { message, timeout }),
+            (message(), any::<Option<Duration>>(), prop::option::of(0..u64::MAX)).prop_map(
+                |(message, timeout, receipt)| {
+                    ModuleEvent::Sent { message, timeout, receipt: receipt.map(ReceiptId) }
+                }
+            ),
             any::<u32>().prop_map(|credit| ModuleEvent::Ready { credit }),
         ];
         prop_oneof![

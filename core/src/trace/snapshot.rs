@@ -66,7 +66,7 @@ mod tests {
             let id = format!("{id}");
             let draft = Draft { msg_id: &id, content: Content::Text(text), ..Draft::default() };
             let message = Draft { sync: true, ..draft }.encode().unwrap();
-            hub.handle(Now::new(7, 1), module(ModuleEvent::Sent { message, timeout: None }));
+            hub.handle(Now::new(7, 1), module(ModuleEvent::Sent { message, timeout: None, receipt: None }));
             let message = Draft { group: "twin", ..draft }.encode().unwrap();
             hub.handle(Now::new(8, 1), link(LinkEvent::Received(message)));
         }

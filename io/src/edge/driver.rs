@@ -10,7 +10,7 @@ use super::{EdgeHub, Options};
 use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
-use edgehub_core::hub::{Account, LinkEnd};
+use edgehub_core::hub::{Account, LinkEnd, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Now, Output};
 use smol::future::{self, or};
 use smol::{Executor, Task};
@@ -33,8 +33,17 @@ pub(super) type Reply = Sender<Result<Message, RequestError>>;
 pub(super) struct Command {
     pub(super) module: ModuleId,
     pub(super) message: Message,
-    /// For a request: how long it waits, and who is told the outcome. Few messages are requests.
-    pub(super) request: Option<Box<Request>>,
+    /// What its sender wants to hear of it. Most senders want nothing.
+    pub(super) wish: Option<Box<Wish>>,
+}
+
+/// What a sender wants to hear of its message.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// The answer of the cloud.
+    Answer(Request),
+    /// The stages of its way.
+    Stages(Sender<Stage>),
 }
 
 #[derive(Debug)]
@@ -88,6 +97,8 @@ pub struct Driver {
     reading: bool,
     modules: BTreeMap<ModuleId, Inbox>,
     next_module: u32,
+    receipts: BTreeMap<ReceiptId, Sender<Stage>>,
+    next_receipt: u64,
     joining: Vec<(ModuleId, Sender<Option<ModuleId>>)>,
     settled: Vec<Sender<Account>>,
     stopped: Vec<Sender<Account>>,
@@ -134,6 +145,8 @@ impl Driver {
             reading: true,
             modules: BTreeMap::new(),
             next_module: 0,
+            receipts: BTreeMap::new(),
+            next_receipt: 0,
             joining: Vec::new(),
             settled: Vec::new(),
             stopped: Vec::new(),
@@ -261,19 +274,34 @@ impl Driver {
         self.hub.handle(self.now, input);
     }
 
-    fn take_command(&mut self, Command { module, message, request }: Command) {
-        let mut timeout = None;
-        if let Some(request) = request {
-            let Request { timeout: wait, reply } = *request;
-            timeout = wait;
-            if let Some(inbox) = self.modules.get_mut(&module) {
-                match inbox.requests.entry(message.msg_id().into()) {
-                    Entry::Vacant(vacant) => drop(vacant.insert(reply)),
-                    Entry::Occupied(_) => return drop(reply.try_send(Err(RequestError::IdTaken))),
+    fn take_command(&mut self, Command { module, message, wish }: Command) {
+        let (mut timeout, mut receipt) = (None, None);
+        match wish.map(|wish| *wish) {
+            Some(Wish::Answer(Request { timeout: wait, reply })) => {
+                timeout = wait;
+                if let Some(inbox) = self.modules.get_mut(&module) {
+                    match inbox.requests.entry(message.msg_id().into()) {
+                        Entry::Vacant(vacant) => drop(vacant.insert(reply)),
+                        Entry::Occupied(_) => return drop(reply.try_send(Err(RequestError::IdTaken))),
+                    }
                 }
             }
+            Some(Wish::Stages(stages)) => {
+                self.next_receipt += 1;
+                self.receipts.insert(ReceiptId(self.next_receipt), stages);
+                receipt = Some(ReceiptId(self.next_receipt));
+            }
+            None => {}
         }
-        self.handle(Input::Module { module, event: ModuleEvent::Sent { message, timeout } });
+        self.handle(Input::Module { module, event: ModuleEvent::Sent { message, timeout, receipt } });
+    }
+
+    /// Tells a sender; each stage of the hub's is the last one.
+    fn tell(&mut self, receipt: Option<ReceiptId>, stage: Stage) {
+        if let Some(stages) = receipt.and_then(|receipt| self.receipts.remove(&receipt)) {
+            // A sender that no longer listens has given the receipt up.
+            let _ = stages.try_send(stage);
+        }
     }
 
     fn take_reads(&mut self, epoch: LinkEpoch, batch: Vec<Read>) {
@@ -348,6 +376,7 @@ impl Driver {
                 Output::Intake { open } => self.intake_open = open,
                 Output::Deliver { module, message, answer } => self.deliver(module, message, answer),
                 Output::JoinRefused { module } => self.join_refused(module),
+                Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
                 Output::Stopped => running = false,
                 Output::Note(note) => self.observe(&note),
             }

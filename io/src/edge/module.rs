@@ -1,7 +1,8 @@
 //! A module of this process: joined under a name, with a bounded inbox.
 
 use super::EdgeHub;
-use super::driver::{Command, Control, Request};
+use super::driver::{Command, Control, Request, Wish};
+use super::receipt::Receipt;
 use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::message::operation;
 use edgehub_core::rng::Rng;
@@ -170,13 +171,22 @@ impl Module {
 
     /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
     pub async fn send(&self, message: Message) -> Result<(), Stopped> {
-        let command = Command { module: self.0.id, message, request: None };
+        let command = Command { module: self.0.id, message, wish: None };
         // Most often there is room, and waiting for it need not be prepared.
         match self.0.commands.try_send(command) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(command)) => self.0.commands.send(command).await.map_err(|_| Stopped),
             Err(TrySendError::Closed(_)) => Err(Stopped),
         }
+    }
+
+    /// Sends a message and returns what tells its way: confirmed, written, or dropped and why.
+    pub async fn send_tracked(&self, message: Message) -> Result<Receipt, Stopped> {
+        let (stages, receipt) = Receipt::new();
+        let wish = Some(Box::new(Wish::Stages(stages)));
+        let command = Command { module: self.0.id, message, wish };
+        self.0.commands.send(command).await.map_err(|_| Stopped)?;
+        Ok(receipt)
     }
 
     /// Sends a request and waits for its one outcome; `None` waits for the configured time.
@@ -189,8 +199,8 @@ impl Module {
     ) -> Result<Message, RequestError> {
         let (reply, answer) = async_channel::bounded(1);
         let message = with_sync(message).map_err(RequestError::Limit)?;
-        let command =
-            Command { module: self.0.id, message, request: Some(Box::new(Request { timeout, reply })) };
+        let wish = Some(Box::new(Wish::Answer(Request { timeout, reply })));
+        let command = Command { module: self.0.id, message, wish };
         self.0.commands.send(command).await.map_err(|_| RequestError::Stopped)?;
         let answer = answer.recv().await.map_err(|_| RequestError::Stopped)??;
         if answer.operation() == operation::ERROR { Err(RequestError::Failed(answer)) } else { Ok(answer) }

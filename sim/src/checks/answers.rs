@@ -62,7 +62,8 @@ impl Answers {
                 step.now.mono
             )),
             SyncOutcome::Timeout if !over => Err(format!("{msg_id} times out before {deadline:?}")),
-            SyncOutcome::Timeout | SyncOutcome::Rejected(DropReason::OutboxFull | DropReason::Shutdown) => {
+            SyncOutcome::Rejected(DropReason::ModuleGone | DropReason::RequestIdTaken) => Ok(()),
+            SyncOutcome::Timeout | SyncOutcome::Rejected(_) => {
                 let told = |output: &Output| {
                     matches!(output, Output::Deliver { module: to, message, answer: true }
                         if *to == module && message.parent_msg_id() == msg_id
@@ -78,7 +79,7 @@ impl Answers {
     }
 
     fn begin(&mut self, step: &Step<'_>) {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else {
+        let Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } = step.input else {
             return;
         };
         let refused = |output: &Output| {

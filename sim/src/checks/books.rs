@@ -71,7 +71,10 @@ impl Check for Books {
             && step.outputs.iter().any(|output| {
                 !matches!(
                     output,
-                    Output::Note(_) | Output::JoinRefused { .. } | Output::Deliver { answer: true, .. }
+                    Output::Note(_)
+                        | Output::JoinRefused { .. }
+                        | Output::Receipt { .. }
+                        | Output::Deliver { answer: true, .. }
                 )
             })
         {

@@ -1,16 +1,18 @@
 //! A pong confirms exactly what modules had written before its ping, on the same link. What the hub writes on its own
-//! account is settled with the writing.
+//! account is settled with the writing, and so is what is delivered at most once.
 
-use super::{Check, Outcome, Step};
+use super::{Outcome, Step, class_of};
 use crate::key;
+use edgehub_core::class::{Classes, Delivery};
 use edgehub_core::limits::PINGS_MAX;
-use edgehub_core::{Input, LinkEvent, ModuleEvent, Note, Output};
-use std::collections::{BTreeSet, VecDeque};
+use edgehub_core::{Config, Input, LinkEvent, ModuleEvent, Note, Output};
+use std::collections::{BTreeMap, VecDeque};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Confirmation {
-    /// Ids of everything that modules have sent.
-    sent: BTreeSet<u64>,
+    classes: Classes,
+    /// Ids of everything that modules have sent, and the names of their classes.
+    sent: BTreeMap<u64, Box<str>>,
     /// Written on this link: messages, and the pings between them.
     written: VecDeque<Written>,
     pings: usize,
@@ -25,6 +27,25 @@ enum Written {
 }
 
 impl Confirmation {
+    pub(super) fn new(config: &Config) -> Confirmation {
+        Confirmation {
+            classes: config.classes.clone(),
+            sent: BTreeMap::new(),
+            written: VecDeque::new(),
+            pings: 0,
+            confirmed: Vec::new(),
+            settled: 0,
+        }
+    }
+
+    /// Whether a pong is to confirm a message that is written now.
+    pub(super) fn is_kept(&self, id: u64) -> bool {
+        let Some(name) = self.sent.get(&id) else { return false };
+        let Classes { classes, otherwise, .. } = &self.classes;
+        let class = classes.iter().find(|class| class.name == *name).unwrap_or(&classes[*otherwise]);
+        class.delivery == Delivery::AtLeastOnce
+    }
+
     pub(super) fn confirmed(&self) -> &[u64] {
         &self.confirmed
     }
@@ -52,12 +73,23 @@ impl Confirmation {
         self.pings += 1;
     }
 
-    /// Returns how many messages of the hub's own were written.
+    /// A message keeps its class by name, or belongs to that of what no rule fits.
+    fn reconfigure(&mut self, classes: &Classes) {
+        let otherwise = &classes.classes[classes.otherwise].name;
+        for name in self.sent.values_mut() {
+            if !classes.classes.iter().any(|class| class.name == *name) {
+                name.clone_from(otherwise);
+            }
+        }
+        self.classes = classes.clone();
+    }
+
+    /// Returns how many messages were written that are settled with that.
     fn observe(&mut self, outputs: &[Output]) -> u64 {
         let mut own = 0;
         for output in outputs {
             match output {
-                Output::Write { message, .. } if self.sent.contains(&key::of(message.msg_id())) => {
+                Output::Write { message, .. } if self.is_kept(key::of(message.msg_id())) => {
                     self.written.push_back(Written::Message(key::of(message.msg_id())));
                 }
                 Output::Write { .. } => own += 1,
@@ -73,15 +105,15 @@ impl Confirmation {
     }
 }
 
-impl Check for Confirmation {
-    fn name(&self) -> &'static str {
-        "confirmation"
-    }
-
-    fn after(&mut self, step: &Step<'_>) -> Outcome {
+impl Confirmation {
+    pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
-            self.sent.insert(key::of(message.msg_id()));
+            let class = class_of(&self.classes, message);
+            self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
+        }
+        if let Input::Reconfigure(config) = step.input {
+            self.reconfigure(&config.classes);
         }
         let settled = step.hub.account().up.settled;
         let newly = settled - std::mem::replace(&mut self.settled, settled);

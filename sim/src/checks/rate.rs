@@ -1,5 +1,5 @@
 //! What modules send leaves no faster than the rate limit allows in any stretch of time; answers and acknowledgements
-//! never wait for it (defect D8).
+//! never wait for it (defect D8). Every set of classes of a scenario exempts the same messages.
 
 use super::{Check, Outcome, Step};
 use edgehub_core::config::Rate;
@@ -80,7 +80,8 @@ fn full(rate: Option<Rate>) -> u128 {
 }
 
 fn is_control(message: &Message) -> bool {
-    message.is_response() || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE)
+    let control = matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
+    control || message.is_response() || message.is_link_control()
 }
 
 impl Check for RateLimit {

@@ -34,7 +34,7 @@ impl Requests {
 
     /// The request of this step: its id, and whether one of the same id waits already.
     fn begin(&mut self, step: &Step<'_>) -> Option<(u64, (ModuleId, Instant), bool)> {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout } } = step.input else {
+        let Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } = step.input else {
             return None;
         };
         if !message.is_sync() {
@@ -51,8 +51,11 @@ impl Requests {
 
 /// Why a request can be refused without ever having waited.
 fn is_refusal(outcome: SyncOutcome) -> bool {
-    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown};
-    matches!(outcome, SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown))
+    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown, TooLargeForClass};
+    matches!(
+        outcome,
+        SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown | TooLargeForClass)
+    )
 }
 
 impl Check for Requests {

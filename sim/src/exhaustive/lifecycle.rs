@@ -136,6 +136,7 @@ fn is_refused(step: &Step) -> bool {
         matches!(
             output,
             Output::JoinRefused { .. }
+                | Output::Receipt { .. }
                 | Output::Note(
                     Note::StaleLinkEvent { .. }
                         | Note::UnexpectedLinkEvent { .. }
@@ -165,6 +166,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::Ping => "timer: ping",
         TimerKind::Barrier => "timer: barrier",
         TimerKind::Throttle => "timer: throttle",
+        TimerKind::MessageExpiry => "timer: message expiry",
         TimerKind::SyncTimeout => "timer: sync timeout",
         TimerKind::ModuleStall => "timer: module stall",
     }

@@ -189,7 +189,7 @@ impl Node {
         };
         let message = Draft { msg_id, source: "edged", group: "meta", ..draft }.encode();
         let message = message.map_err(|violation| violation.to_string())?;
-        Ok(self.module(ModuleEvent::Sent { message, timeout: None }))
+        Ok(self.module(ModuleEvent::Sent { message, timeout: None, receipt: None }))
     }
 }
 

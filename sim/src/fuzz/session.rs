@@ -145,7 +145,7 @@ fn module_event(bytes: &mut Unstructured<'_>, module: ModuleId) -> arbitrary::Re
             } else {
                 None
             };
-            ModuleEvent::Sent { message, timeout }
+            ModuleEvent::Sent { message, timeout, receipt: None }
         }
     })
 }

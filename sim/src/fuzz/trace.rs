@@ -62,7 +62,7 @@ fn recording() -> Vec<u8> {
         let draft =
             Draft { msg_id: &id, group: "twin", content: Content::Text("secret"), ..Draft::default() };
         let Ok(message) = draft.encode() else { continue };
-        inputs.push(module(ModuleEvent::Sent { message: message.clone(), timeout: None }));
+        inputs.push(module(ModuleEvent::Sent { message: message.clone(), timeout: None, receipt: None }));
         inputs.push(link(1 + number / 10, LinkEvent::Received(message)));
         if number == 10 {
             inputs.extend([link(1, LinkEvent::Closed), Input::Tick, link(2, LinkEvent::Opened)]);

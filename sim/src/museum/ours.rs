@@ -180,7 +180,7 @@ impl Subject for Ours {
     }
 
     fn sends(&mut self, module: usize, message: Message) {
-        let event = ModuleEvent::Sent { message, timeout: None };
+        let event = ModuleEvent::Sent { message, timeout: None, receipt: None };
         self.tell(Input::Module { module: ModuleId(module as u32), event });
         self.run();
     }

@@ -1,6 +1,7 @@
 //! What a scenario's head can set, as data: KubeEdge's defaults are left out of the text.
 
 use super::verb::{Kind, Parameter, count, time, word};
+use crate::classes;
 use edgehub_core::cloud::CloudConfig;
 use edgehub_core::config::Rate;
 use edgehub_core::{Config, Profile};
@@ -42,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 17] = [
+pub(crate) const EDGE_NAMES: [&str; 18] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -60,10 +61,11 @@ pub(crate) const EDGE_NAMES: [&str; 17] = [
     "stall-limit",
     "shutdown-grace",
     "profile",
+    "classes",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 17] = [
+pub(crate) const EDGE: [Setting<Config>; 18] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -100,6 +102,11 @@ pub(crate) const EDGE: [Setting<Config>; 17] = [
         change: |config, value| {
             config.profile = if value == 1 { Profile::Classic } else { Profile::Current };
         },
+    },
+    Setting {
+        parameter: word("classes", &classes::WORDS),
+        read: |config| classes::word_of(&config.classes),
+        change: |config, value| config.classes = classes::set(value),
     },
 ];
 

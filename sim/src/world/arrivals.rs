@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     seen: BTreeSet<(usize, u64)>,
-    /// The latest number of each sender's lane.
+    /// The latest number of each sender's lane, class and resource.
     latest: BTreeMap<(usize, u64), u64>,
     /// Ids that were used twice: they have no place in the order.
     unordered: BTreeSet<(usize, u64)>,
@@ -38,7 +38,7 @@ impl Arrivals {
         }
         let Some((lane, number)) = id.rsplit_once('/') else { return Ok(()) };
         let Ok(number) = number.parse::<u64>() else { return Ok(()) };
-        match self.latest.insert((node, key::of(lane)), number) {
+        match self.latest.insert((node, key::of(&format!("{lane}\n{}", message.resource()))), number) {
             Some(before) if before >= number => {
                 Err(format!("order: {id} of node {node} came after number {before}"))
             }

@@ -55,6 +55,8 @@ impl World {
                         return Err(format!("joining: {module:?} may not join"));
                     }
                 }
+                // The checks have seen it.
+                Output::Receipt { .. } => {}
                 Output::Stopped => self.edges[node].stopped = true,
                 Output::Note(note) => self.take_note(node, &note),
             }

@@ -67,6 +67,7 @@ pub(crate) struct Edge {
     pub(crate) intake: bool,
     pub(crate) stopped: bool,
     pub(crate) next_module: u32,
+    pub(super) next_receipt: u64,
     pub(crate) requests_ended: u64,
     pub(crate) driver: DriverFaults,
     /// What the hub has said and the driver has not done.
@@ -110,6 +111,7 @@ impl Edge {
             intake: true,
             stopped: false,
             next_module: 0,
+            next_receipt: 0,
             requests_ended: 0,
             driver: DriverFaults::default(),
             undone: VecDeque::new(),

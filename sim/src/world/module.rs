@@ -3,8 +3,9 @@
 use super::cloud_modules::AskPlan;
 use super::{Event, World};
 use crate::chance::For;
-use crate::checks::Outcome;
+use crate::checks::{Outcome, class_of};
 use crate::key;
+use edgehub_core::hub::ReceiptId;
 use edgehub_core::message::operation;
 use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId, UnixMillis};
 use std::time::Duration;
@@ -52,10 +53,10 @@ impl Module {
 
     /// An id that names its sender and rises: the cloud can tell whether the order was kept. It follows from the
     /// action that it belongs to, not from what was sent before.
-    fn next_id(&mut self, lane: usize, entity: u64) -> String {
+    fn next_id(&mut self, lane: usize, class: &str, entity: u64) -> String {
         let number = (entity * 1000).max(self.latest[lane] + 1);
         self.latest[lane] = number;
-        format!("{}/{}/{number}", self.name, ["bulk", "control"][lane])
+        format!("{}/{}/{class}/{number}", self.name, ["bulk", "control"][lane])
     }
 }
 
@@ -100,29 +101,33 @@ impl World {
         let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !absent) else { return Ok(()) };
         let wall = edge.clock.read(self.salt, self.now).wall;
         let place = &mut edge.modules[module];
-        let msg_id = match speech.ask {
-            Some((.., true)) if !place.asked.is_empty() => {
-                self.cloud.arrivals.unordered(node, &place.asked);
-                place.asked.clone()
-            }
-            _ => place.next_id(0, speech.entity),
-        };
-        if speech.ask.is_some() {
-            place.asked.clone_from(&msg_id);
-        }
         let (name, group) = (place.name, place.group);
-        let message = Draft {
-            msg_id: &msg_id,
+        let resource = format!("default/pod/p{}", speech.entity % 3);
+        let draft = Draft {
             timestamp: wall,
             sync: speech.ask.is_some(),
             source: name,
             destination: if speech.elsewhere { "twin" } else { "websocket" },
             group: if group == "meta" { "resource" } else { group },
             operation: if speech.ask.is_some() { operation::QUERY } else { "update" },
-            resource: "default/pod/p",
-            content: Content::Text(self.content(speech.bytes)),
+            resource: &resource,
             ..Draft::default()
         };
+        let as_seen = draft.encode().map_err(|violation| violation.to_string())?;
+        let classes = &edge.config.classes;
+        let class = &*classes.classes[class_of(classes, &as_seen)].name;
+        let msg_id = match speech.ask {
+            Some((.., true)) if !place.asked.is_empty() => {
+                self.cloud.arrivals.unordered(node, &place.asked);
+                place.asked.clone()
+            }
+            _ => place.next_id(0, class, speech.entity),
+        };
+        if speech.ask.is_some() {
+            place.asked.clone_from(&msg_id);
+        }
+        let content = Content::Text(self.content(speech.bytes));
+        let message = Draft { msg_id: &msg_id, content, ..draft };
         let message = message.encode().map_err(|violation| violation.to_string())?;
         let timeout = speech.ask.and_then(|(_, timeout, _)| timeout);
         if let Some((plan, ..)) = speech.ask {
@@ -132,7 +137,12 @@ impl World {
             self.longest_wait = self.longest_wait.max(wait);
             self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
-        self.module_event(node, id, ModuleEvent::Sent { message, timeout })
+        let receipt = speech.entity.is_multiple_of(2).then(|| {
+            let edge = &mut self.edges[node];
+            edge.next_receipt += 1;
+            ReceiptId(edge.next_receipt)
+        });
+        self.module_event(node, id, ModuleEvent::Sent { message, timeout, receipt })
     }
 
     /// A message for a module: it takes a while, acknowledges what is not an answer, and can take another one.
@@ -165,10 +175,10 @@ impl World {
         let Some(place) = self.edges[node].place(module) else { return Ok(()) };
         if let Some(message) = message {
             let wall = self.edges[node].clock.read(self.salt, now).wall;
-            let id = self.edges[node].modules[place].next_id(1, now.0);
+            let id = self.edges[node].modules[place].next_id(1, "control", now.0);
             let answer = Draft::response_to(&message, &id, UnixMillis(wall.0)).encode();
             let message = answer.map_err(|violation| violation.to_string())?;
-            self.module_event(node, module, ModuleEvent::Sent { message, timeout: None })?;
+            self.module_event(node, module, ModuleEvent::Sent { message, timeout: None, receipt: None })?;
         }
         match credit {
             0 => Ok(()),

@@ -295,7 +295,7 @@ impl Replay {
             Fed::Down(message) => self.link(LinkEvent::Received(message)),
             Fed::Up(message) => {
                 let at = MODULES.iter().position(|(name, _)| *name == message.source()).unwrap_or(0);
-                let event = ModuleEvent::Sent { message, timeout: None };
+                let event = ModuleEvent::Sent { message, timeout: None, receipt: None };
                 self.input(Input::Module { module: ModuleId(at as u32), event });
             }
             Fed::Shutdown => self.input(Input::Shutdown),

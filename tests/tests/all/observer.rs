@@ -72,7 +72,7 @@ pub(crate) fn is_hubs_own(message: &Message) -> bool {
 fn is_bulk(message: &Message) -> bool {
     !is_hubs_own(message)
         && message.parent_msg_id().is_empty()
-        && !["response", "keepalive"].contains(&message.operation())
+        && !["response", "keepalive", "ping", "pong", "config"].contains(&message.operation())
 }
 
 impl Observer {
@@ -192,7 +192,13 @@ impl Observer {
     fn output(&mut self, output: &Output, keepalives: &mut u32) {
         assert!(
             !self.stopped
-                || matches!(output, Output::Note(_) | Output::JoinRefused { .. } | Output::Deliver { .. }),
+                || matches!(
+                    output,
+                    Output::Note(_)
+                        | Output::JoinRefused { .. }
+                        | Output::Receipt { .. }
+                        | Output::Deliver { .. }
+                ),
             "{output:?} after Stopped"
         );
         match output {
@@ -217,7 +223,7 @@ impl Observer {
                 assert_ne!(self.link, Link::None, "closes what is there");
                 self.link_over();
             }
-            Output::Intake { .. } | Output::JoinRefused { .. } => {}
+            Output::Intake { .. } | Output::JoinRefused { .. } | Output::Receipt { .. } => {}
             Output::Deliver { module, message, .. } => self.delivered(*module, message),
             Output::Stopped => self.stopped = true,
             Output::Note(note) => self.note(note),

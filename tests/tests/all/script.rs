@@ -118,7 +118,7 @@ impl Script {
     }
 
     pub(crate) fn send(&mut self, module: u32, message: Message) -> &mut Script {
-        self.module(module, ModuleEvent::Sent { message, timeout: None })
+        self.module(module, ModuleEvent::Sent { message, timeout: None, receipt: None })
     }
 
     /// What came out since the last look, one output a line, notes aside.
@@ -162,6 +162,7 @@ impl Script {
                     self.last_ping = number;
                     write!(line, "ping")
                 }
+                Output::Receipt { msg_id, stage, .. } => write!(line, "receipt {msg_id} {stage:?}"),
                 Output::Write { message, .. } => write!(line, "write {}", shown(&message)),
                 Output::Deliver { module, message, .. } => {
                     write!(line, "deliver {} to {}", shown(&message), module.0)

@@ -196,7 +196,7 @@ impl<F: FnMut(Story)> Biographer<F> {
                     .get(&serial)
                     .map_or(0, |story| story.events.iter().filter(|event| written(event)).count());
                 self.tell(serial, What::Written { epoch: *epoch, before: before as u32 });
-                if made {
+                if made || hub.is_settled_when_written(message) {
                     self.tell(serial, What::Confirmed { pong: None });
                     self.end_if_over(serial);
                 } else {
@@ -221,6 +221,8 @@ impl<F: FnMut(Story)> Biographer<F> {
             | Output::Close { .. }
             | Output::Intake { .. }
             | Output::JoinRefused { .. }
+            // It repeats what a note or the books say.
+            | Output::Receipt { .. }
             | Output::Stopped => {}
         }
     }

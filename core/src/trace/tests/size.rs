@@ -100,7 +100,7 @@ fn a_redacted_message_takes_64_bytes_with_all_that_belongs_to_it() {
             ..Draft::default()
         };
         let message = draft.encode().unwrap();
-        node.handle(module(ModuleEvent::Sent { message, timeout: None }));
+        node.handle(module(ModuleEvent::Sent { message, timeout: None, receipt: None }));
         node.pass(9_000 + rng.below(2_000));
     }
     node.recorder.finish_block();

@@ -181,7 +181,7 @@ impl World {
             _ => {
                 let message = self.message(true);
                 let timeout = (self.rng.below(2) == 0).then(|| Duration::from_millis(self.rng.below(3000)));
-                Input::Module { module, event: ModuleEvent::Sent { message, timeout } }
+                Input::Module { module, event: ModuleEvent::Sent { message, timeout, receipt: None } }
             }
         }
     }

@@ -4,7 +4,7 @@ use super::bench_of::{NODE, any_port, config, from_cloud, pair, serve};
 use edgehub::EdgeHub;
 use edgehub::loopback::Loopback;
 use edgehub_core::cloud::Delivery;
-use edgehub_core::hub::DropReason;
+use edgehub_core::hub::{DropReason, Stage};
 use edgehub_core::{Content, Draft};
 use std::time::Duration;
 
@@ -157,6 +157,21 @@ fn a_shutdown_sends_what_is_queued_first() {
             server.receive().await.unwrap();
         }
         assert!(module.send(module.compose("resource", "update", "x", &0).unwrap()).await.is_err());
+    });
+}
+
+#[test]
+fn a_tracked_message_is_told_as_confirmed() {
+    smol::block_on(async {
+        let (_loopback, _server, edge) = pair(config()).await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        let message = module.compose("resource", "update", "x", &1).unwrap();
+        let receipt = module.send_tracked(message).await.unwrap();
+        assert_eq!(receipt.settled().await, Ok(Stage::Confirmed));
+        edge.hub.shutdown().await.unwrap();
+        let late = module.compose("resource", "update", "x", &2).unwrap();
+        assert!(module.send_tracked(late).await.is_err());
     });
 }
 

@@ -88,7 +88,7 @@ fn law_10_large_messages_make_room_by_their_bytes() {
         let content = "x".repeat(size);
         let draft = Draft { msg_id: "m", content: Content::Text(&content), ..Draft::default() };
         let message = draft.encode().unwrap();
-        let event = ModuleEvent::Sent { message, timeout: None };
+        let event = ModuleEvent::Sent { message, timeout: None, receipt: None };
         hub.handle(now, Input::Module { module, event });
     };
     (0..900).for_each(|_| send(&mut hub, 100));

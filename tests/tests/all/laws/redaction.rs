@@ -43,8 +43,8 @@ fn redacted_input(input: Input) -> Input {
         Input::Link { epoch, event: LinkEvent::Received(message) } => {
             Input::Link { epoch, event: LinkEvent::Received(redact(&message)) }
         }
-        Input::Module { module, event: ModuleEvent::Sent { message, timeout } } => {
-            Input::Module { module, event: ModuleEvent::Sent { message: redact(&message), timeout } }
+        Input::Module { module, event: ModuleEvent::Sent { message, timeout, receipt } } => {
+            Input::Module { module, event: ModuleEvent::Sent { message: redact(&message), timeout, receipt } }
         }
         other => other,
     }

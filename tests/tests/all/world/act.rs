@@ -58,7 +58,7 @@ impl World {
             Act::Flood { module, messages, size } => (0..*messages)
                 .flat_map(|_| {
                     let message = self.message("update", "twin", "", *size, "websocket", false);
-                    self.module(*module, ModuleEvent::Sent { message, timeout: None })
+                    self.module(*module, ModuleEvent::Sent { message, timeout: None, receipt: None })
                 })
                 .collect(),
             Act::Torrent { messages, size } => (0..*messages)
@@ -137,7 +137,7 @@ impl World {
             self.requests.push(message.clone());
         }
         let timeout = upstream.timeout_ms.map(Duration::from_millis);
-        self.module(upstream.module, ModuleEvent::Sent { message, timeout })
+        self.module(upstream.module, ModuleEvent::Sent { message, timeout, receipt: None })
     }
 
     fn answer(&mut self, request: usize, group: &str, error: bool) -> Vec<Input> {

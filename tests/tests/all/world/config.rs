@@ -1,6 +1,7 @@
 //! Configurations worth a run.
 
 use edgehub_core::Config;
+use edgehub_core::class::Classes;
 use edgehub_core::config::{Profile, Rate};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(crate) fn config(which: usize) -> Config {
             stable_after: Duration::ZERO,
             sync_timeout: Duration::ZERO,
             rate: Some(Rate { per_second: 0, burst: 0 }),
+            classes: Classes { classes: vec![], rules: vec![], otherwise: 0 },
             outbox_messages: 0,
             outbox_bytes: 0,
             stall_limit: Duration::ZERO,

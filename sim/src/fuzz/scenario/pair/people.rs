@@ -92,7 +92,7 @@ impl Pair {
             ..Draft::default()
         };
         if let Ok(message) = draft.encode() {
-            self.module(module, ModuleEvent::Sent { message, timeout: None });
+            self.module(module, ModuleEvent::Sent { message, timeout: None, receipt: None });
         }
     }
 
@@ -110,7 +110,7 @@ impl Pair {
         };
         let timeout = (argument >= 128).then(|| Duration::from_millis(u64::from(argument - 128) * 100));
         if let Ok(message) = draft.encode() {
-            self.module(module, ModuleEvent::Sent { message, timeout });
+            self.module(module, ModuleEvent::Sent { message, timeout, receipt: None });
         }
     }
 
@@ -132,7 +132,7 @@ impl Pair {
         while let Some(message) = self.people.unacknowledged[place].pop_front() {
             let Some((module, _, id)) = self.people.speaker(argument, "control") else { return };
             if let Ok(message) = Draft::response_to(&message, &id, self.clock().wall).encode() {
-                self.module(module, ModuleEvent::Sent { message, timeout: None });
+                self.module(module, ModuleEvent::Sent { message, timeout: None, receipt: None });
             }
         }
     }

@@ -1,0 +1,161 @@
+//! What waits in one class, in the order in which it was accepted.
+
+use super::slab::Place;
+use crate::class::Class;
+use crate::time::Instant;
+use alloc::collections::{BTreeMap, VecDeque};
+use serde::{Deserialize, Serialize};
+
+/// Messages and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::hub) struct Amount {
+    pub(in crate::hub) messages: usize,
+    pub(in crate::hub) bytes: usize,
+}
+
+impl Amount {
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    pub(super) fn sub(&mut self, bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes;
+    }
+}
+
+/// One message of the outbox: small enough to be moved about.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::hub) struct Slot {
+    /// Rises with every accepted message.
+    pub(super) number: u64,
+    /// When it was accepted.
+    pub(super) at: Instant,
+    /// A hash of source, group and resource, where its class asks for it.
+    pub(super) key: u64,
+    pub(super) bytes: u32,
+    pub(super) class: u8,
+    /// It has been written, if only to a link that is gone.
+    pub(super) sent: bool,
+    /// Another one of its key may supersede it.
+    pub(super) yields: bool,
+    /// Where the message itself is; `None` for what has left from the middle of a queue.
+    pub(super) place: Option<Place>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ClassQueue {
+    pub(super) class: Class,
+    /// By rising number. The first one has not left.
+    slots: VecDeque<Slot>,
+    /// How many have left from the middle.
+    gaps: usize,
+    /// The newest of each key that another one may supersede.
+    newest: BTreeMap<u64, u64>,
+    /// What waits.
+    pub(super) queued: Amount,
+    /// What waits or is unconfirmed.
+    pub(super) held: Amount,
+}
+
+impl ClassQueue {
+    pub(super) fn new(class: Class) -> ClassQueue {
+        ClassQueue {
+            class,
+            slots: VecDeque::new(),
+            gaps: 0,
+            newest: BTreeMap::new(),
+            queued: Amount::default(),
+            held: Amount::default(),
+        }
+    }
+
+    /// What waits, in order; slots without a place have left.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter()
+    }
+
+    pub(super) fn front(&self) -> Option<&Slot> {
+        self.slots.front()
+    }
+
+    /// Adds the newest.
+    pub(super) fn push(&mut self, slot: Slot) {
+        if slot.yields && !slot.sent {
+            self.newest.insert(slot.key, slot.number);
+        }
+        self.queued.add(slot.bytes as usize);
+        self.slots.push_back(slot);
+    }
+
+    /// Puts one back that had been written: in front, unless a change of classes has put older ones there.
+    pub(super) fn put_back(&mut self, slot: Slot) {
+        self.queued.add(slot.bytes as usize);
+        match self.slots.front() {
+            Some(front) if front.number < slot.number => {
+                let at = self.slots.partition_point(|other| other.number < slot.number);
+                self.slots.insert(at, slot);
+            }
+            _ => self.slots.push_front(slot),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Slot> {
+        let slot = self.slots.pop_front()?;
+        self.leaves(&slot);
+        self.close_gaps_in_front();
+        Some(slot)
+    }
+
+    /// The queued one that a new message of this key supersedes.
+    pub(super) fn superseded_by(&self, key: u64) -> Option<&Slot> {
+        let at = self.place_of(*self.newest.get(&key)?)?;
+        self.slots.get(at)
+    }
+
+    /// Takes one out of the middle.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Slot> {
+        let at = self.place_of(number)?;
+        let slot = self.slots.get_mut(at)?;
+        let taken = *slot;
+        slot.place = None;
+        self.leaves(&taken);
+        self.gaps += 1;
+        if self.gaps > 64 && self.gaps > self.slots.len() / 2 {
+            self.slots.retain(|slot| slot.place.is_some());
+            self.gaps = 0;
+        }
+        self.close_gaps_in_front();
+        Some(taken)
+    }
+
+    /// Everything, for another set of classes.
+    pub(super) fn into_slots(self) -> impl Iterator<Item = Slot> {
+        self.slots.into_iter().filter(|slot| slot.place.is_some())
+    }
+
+    /// Turns the order of the first ones round; only ever called for a canary.
+    pub(super) fn swap_first(&mut self, count: usize) {
+        self.slots.make_contiguous()[..count].reverse();
+    }
+
+    fn place_of(&self, number: u64) -> Option<usize> {
+        let at = self.slots.partition_point(|slot| slot.number < number);
+        self.slots.get(at).filter(|slot| slot.number == number && slot.place.is_some()).map(|_| at)
+    }
+
+    fn leaves(&mut self, slot: &Slot) {
+        self.queued.sub(slot.bytes as usize);
+        if slot.yields && self.newest.get(&slot.key) == Some(&slot.number) {
+            self.newest.remove(&slot.key);
+        }
+    }
+
+    fn close_gaps_in_front(&mut self) {
+        while self.gaps > 0 && self.slots.front().is_some_and(|slot| slot.place.is_none()) {
+            self.slots.pop_front();
+            self.gaps -= 1;
+        }
+    }
+}

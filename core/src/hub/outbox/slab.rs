@@ -1,0 +1,66 @@
+//! A table whose entries stay where they are: a message is moved in once, and out once.
+
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// An empty table gives back its memory when it was larger than this.
+const KEPT: usize = 1024;
+
+/// An entry's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place(u32);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Slab<T> {
+    entries: Vec<Option<T>>,
+    free: Vec<Place>,
+}
+
+impl<T> Slab<T> {
+    pub(super) fn new() -> Slab<T> {
+        Slab { entries: Vec::new(), free: Vec::new() }
+    }
+
+    /// Puts an entry in. The bound of the outbox is far below the number of places.
+    pub(super) fn insert(&mut self, entry: T) -> Place {
+        if let Some(place) = self.free.pop()
+            && let Some(vacant) = self.entries.get_mut(place.0 as usize)
+        {
+            *vacant = Some(entry);
+            return place;
+        }
+        self.entries.push(Some(entry));
+        Place((self.entries.len() - 1) as u32)
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&T> {
+        self.entries.get(place.0 as usize)?.as_ref()
+    }
+
+    /// Takes an entry out.
+    pub(super) fn remove(&mut self, place: Place) -> Option<T> {
+        let entry = self.entries.get_mut(place.0 as usize)?.take()?;
+        self.free.push(place);
+        if self.free.len() == self.entries.len() && self.entries.len() > KEPT {
+            *self = Slab::new();
+        }
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_used_again_and_given_back() {
+        let mut slab = Slab::new();
+        let places: Vec<Place> = (0..KEPT + 1).map(|number| slab.insert(number)).collect();
+        assert_eq!(slab.remove(places[3]), Some(3));
+        assert_eq!((slab.remove(places[3]), slab.get(places[3])), (None, None));
+        assert_eq!(slab.insert(9), places[3]);
+        assert_eq!(slab.get(places[3]), Some(&9));
+        assert_eq!(places.into_iter().filter_map(|place| slab.remove(place)).count(), KEPT + 1);
+        assert_eq!(slab.entries.capacity(), 0);
+    }
+}

@@ -1,0 +1,110 @@
+//! From the outbox onto the link.
+
+use super::{DropReason, Hub, Output, Stage};
+use crate::canary::Canary;
+use crate::class::Delivery;
+use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
+use crate::message::{Content, Draft, Message, operation};
+
+impl Hub {
+    /// Whether the driver can take another message.
+    pub(super) fn window_open(&self) -> bool {
+        self.in_flight.messages < WRITE_WINDOW_MESSAGES && self.in_flight.bytes < WRITE_WINDOW_BYTES
+    }
+
+    /// Writes what the window and the rate limit allow: the hub's own messages first, then class by class.
+    ///
+    /// What has waited too long is dropped before: a late tick brings tokens to what must not leave any more.
+    pub(super) fn write_ready(&mut self) {
+        self.drop_expired();
+        while self.state.is_open() && self.window_open() {
+            if let Some(message) = self.outbox.pop_own() {
+                self.account.up.settled += 1;
+                self.put_on_link(message);
+                self.wants_barrier();
+                continue;
+            }
+            let token = self.throttle.has_token(self.now.mono);
+            let Some(class) = self.outbox.next(|class| token || !self.is_throttled(class.rate_limited))
+            else {
+                break;
+            };
+            let over = self.outbox.front(class).is_some_and(|entry| {
+                entry.wait.is_some_and(|wait| !self.sync_keeper.goes_on(entry.message.msg_id(), wait))
+            });
+            if over {
+                if let Some(entry) = self.outbox.pop(class) {
+                    self.give_up(entry, DropReason::RequestExpired);
+                }
+                continue;
+            }
+            if self.outbox.class(class).is_some_and(|class| self.is_throttled(class.rate_limited)) {
+                self.throttle.take(self.now.mono);
+            }
+            self.write(class);
+        }
+    }
+
+    /// Acknowledgements and keepalives are exempt (defect D8).
+    fn is_throttled(&self, rate_limited: bool) -> bool {
+        match rate_limited {
+            true => !self.planted.is(Canary::BulkExempt),
+            false => self.planted.is(Canary::AcknowledgementsThrottled),
+        }
+    }
+
+    /// Puts the next message of a class on the link.
+    pub(super) fn write(&mut self, class: usize) {
+        let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
+        if once || self.planted.is(Canary::WrittenIsForgotten) {
+            let Some(entry) = self.outbox.pop(class) else { return };
+            self.account.up.settled += 1;
+            let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
+                Stage::Confirmed
+            } else {
+                Stage::Written
+            };
+            self.tell_asker(&entry, told);
+            self.put_on_link(entry.message);
+        } else if let Some(message) = self.outbox.write(class) {
+            self.put_on_link(message);
+            self.wants_barrier();
+        }
+    }
+
+    fn put_on_link(&mut self, message: Message) {
+        self.in_flight.messages += 1;
+        self.in_flight.bytes += message.bytes();
+        self.outputs.push_back(Output::Write { epoch: self.epoch, message });
+    }
+
+    /// The driver has handed so much to the operating system.
+    pub(super) fn flushed(&mut self, messages: usize, bytes: usize) {
+        self.in_flight.messages = self.in_flight.messages.saturating_sub(messages);
+        self.in_flight.bytes = self.in_flight.bytes.saturating_sub(bytes);
+    }
+
+    /// The keepalive message that CloudHub waits for.
+    pub(super) fn send_keepalive(&mut self) {
+        let burst = self.planted.is(Canary::HeartbeatBurst);
+        self.keepalive.beat(if burst { self.keepalive.heartbeat_at() } else { self.now.mono }, &self.config);
+        if self.outbox.holds_keepalive() && !self.planted.is(Canary::HeartbeatBurst) {
+            // The link is stuck: one keepalive says as much as many.
+            return;
+        }
+        let id = self.rng.uuid();
+        let draft = Draft {
+            msg_id: id.as_str(),
+            timestamp: self.now.wall,
+            source: "websocket",
+            group: "resource",
+            operation: operation::KEEPALIVE,
+            resource: "node",
+            content: Content::Text("ping"),
+            ..Draft::default()
+        };
+        if let Ok(message) = draft.encode() {
+            self.enqueue_own(message);
+        }
+    }
+}

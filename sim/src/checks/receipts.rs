@@ -1,0 +1,94 @@
+//! Whoever asked what becomes of a message is told once, and what is true; whoever is rejected is told without asking.
+
+use super::confirmation::Confirmation;
+use super::{Outcome, Step};
+use crate::key;
+use edgehub_core::hub::{Direction, DropReason, ReceiptId, Stage};
+use edgehub_core::{Input, ModuleEvent, ModuleId, Note, Output};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    /// Asked and not told.
+    open: BTreeMap<ReceiptId, (ModuleId, u64)>,
+    /// The other way round, for ids that were used once.
+    asked: BTreeMap<u64, ReceiptId>,
+    sent: BTreeSet<u64>,
+}
+
+/// What the other outputs of a step say of messages, by the numbers of their ids.
+#[derive(Debug, Default)]
+struct Facts {
+    written: BTreeSet<u64>,
+    dropped: BTreeSet<(u64, DropReason)>,
+}
+
+impl Facts {
+    fn of(step: &Step<'_>) -> Facts {
+        let mut facts = Facts::default();
+        for output in step.outputs {
+            match output {
+                Output::Write { message, .. } => drop(facts.written.insert(key::of(message.msg_id()))),
+                Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) => {
+                    facts.dropped.insert((key::of(msg_id), *reason));
+                }
+                _ => {}
+            }
+        }
+        facts
+    }
+}
+
+impl Receipts {
+    /// Judges a step, of which the confirmation has been judged.
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
+        self.ask(step);
+        let facts = Facts::of(step);
+        for output in step.outputs {
+            let Output::Receipt { module, receipt, msg_id, stage } = output else { continue };
+            let id = key::of(msg_id);
+            let is_true = match stage {
+                Stage::Written => facts.written.contains(&id) && !confirmation.is_kept(id),
+                Stage::Confirmed => confirmation.confirmed().contains(&id),
+                Stage::Dropped { reason, .. } => facts.dropped.contains(&(id, *reason)),
+            };
+            if !is_true {
+                return Err(format!("{module:?} is told {stage:?} of {msg_id}, and it is not so"));
+            }
+            let Some(receipt) = receipt else { continue };
+            if self.open.remove(receipt) != Some((*module, id)) {
+                return Err(format!("{module:?} is told {stage:?} of {msg_id}, and did not ask or knows it"));
+            }
+        }
+        let dropped = facts.dropped.iter().map(|(id, _)| *id);
+        let once = facts.written.iter().copied().filter(|id| !confirmation.is_kept(*id));
+        let mut ended = dropped.chain(once).chain(confirmation.confirmed().iter().copied());
+        let untold =
+            ended.find(|id| self.asked.get(id).is_some_and(|receipt| self.open.contains_key(receipt)));
+        if let Some(id) = untold {
+            return Err(format!("message {id:x} has come to its end, and its sender is not told"));
+        }
+        match self.open.first_key_value() {
+            Some(open) if step.outputs.contains(&Output::Stopped) => {
+                Err(format!("the hub has stopped, and {open:?} was not told"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ask(&mut self, step: &Step<'_>) {
+        let Input::Module { module, event: ModuleEvent::Sent { message, receipt, .. } } = step.input else {
+            return;
+        };
+        let id = key::of(message.msg_id());
+        if !self.sent.insert(id) {
+            // Of two messages with one id nobody can tell which has come to its end.
+            self.asked.remove(&id);
+        } else if let Some(receipt) = receipt {
+            self.asked.insert(id, *receipt);
+        }
+        if let Some(receipt) = receipt {
+            self.open.insert(*receipt, (*module, id));
+        }
+    }
+}

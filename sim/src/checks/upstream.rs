@@ -1,0 +1,294 @@
+//! A reference model of the way up: every accepted message, where it is, and what its class allows to happen to it.
+//!
+//! Messages leave by priority and in the order in which they were accepted, also when they are sent again; what is
+//! delivered at most once leaves once; nothing waits longer than it may; only what a newer message is about the same
+//! thing supersedes; and a reason for a drop must be true.
+
+mod table;
+
+use super::{Outcome, Step};
+use crate::key;
+use edgehub_core::class::{Class, Classes, Delivery, Overflow};
+use edgehub_core::hub::{Direction, DropReason};
+use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use table::class_of;
+
+/// Exempt from the rate limit before not, then by priority, then by age.
+type Rank = (bool, u8, u64);
+
+#[derive(Debug)]
+struct Accepted {
+    number: u64,
+    class: Box<str>,
+    key: u64,
+    at: Instant,
+    bytes: usize,
+    request: bool,
+    /// It waits; `false`: it is written and unconfirmed.
+    queued: bool,
+    written: bool,
+    /// Since the classes changed last.
+    fresh: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Upstream {
+    classes: Classes,
+    messages: BTreeMap<u64, Accepted>,
+    /// What waits, as it should leave.
+    waiting: BTreeSet<Rank>,
+    /// Ids of everything ever sent, and of those that were sent twice: nothing can be said of them.
+    sent: BTreeSet<u64>,
+    ambiguous: BTreeSet<u64>,
+    numbers: BTreeMap<u64, u64>,
+    accepted: u64,
+    changed: bool,
+}
+
+impl Upstream {
+    pub(super) fn new(config: &Config) -> Upstream {
+        Upstream {
+            classes: config.classes.clone(),
+            messages: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            sent: BTreeSet::new(),
+            ambiguous: BTreeSet::new(),
+            numbers: BTreeMap::new(),
+            accepted: 0,
+            changed: false,
+        }
+    }
+
+    fn class(&self, name: &str) -> &Class {
+        let named = self.classes.classes.iter().find(|class| &*class.name == name);
+        named.unwrap_or_else(|| &self.classes.classes[self.classes.otherwise])
+    }
+
+    fn rank(&self, message: &Accepted) -> Rank {
+        let class = self.class(&message.class);
+        (class.rate_limited, class.priority, message.number)
+    }
+
+    fn accept(&mut self, message: &Message, now: Instant) {
+        let id = key::of(message.msg_id());
+        self.accepted += 1;
+        if !self.sent.insert(id) {
+            self.ambiguous.insert(id);
+            self.forget(id);
+            return;
+        }
+        let class = self.classes.classes[class_of(&self.classes, message)].name.clone();
+        let about = format!("{}\n{}\n{}", message.source(), message.group(), message.resource());
+        let accepted = Accepted {
+            number: self.accepted,
+            class,
+            key: key::of(&about),
+            at: now,
+            bytes: message.bytes(),
+            request: message.is_sync(),
+            queued: true,
+            written: false,
+            fresh: true,
+        };
+        self.waiting.insert(self.rank(&accepted));
+        self.numbers.insert(accepted.number, id);
+        self.messages.insert(id, accepted);
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Accepted> {
+        let message = self.messages.remove(&id)?;
+        self.waiting.remove(&self.rank(&message));
+        self.numbers.remove(&message.number);
+        Some(message)
+    }
+
+    fn written(&mut self, msg_id: &str, step: &Step<'_>) -> Outcome {
+        let (id, now) = (key::of(msg_id), step.now.mono);
+        // Before another configuration counts, what is due by the old one is done.
+        let changes = matches!(step.input, Input::Reconfigure(_));
+        let Some(message) = self.messages.get(&id) else { return Ok(()) };
+        let (rank, class) = (self.rank(message), self.class(&message.class));
+        if !message.queued {
+            return Err(format!("{msg_id} is written again, and its link is not over"));
+        }
+        let exempt = (false, u8::MAX, u64::MAX);
+        let others = [self.waiting.first(), self.waiting.range(exempt..).next()];
+        for other in others.into_iter().flatten() {
+            // What is exempt may leave while the other waits for the rate limit.
+            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes {
+                return Err(format!("{msg_id} {rank:?} leaves before {other:?}"));
+            }
+        }
+        if class.time_to_live.is_some_and(|length| message.at + length <= now) && !changes {
+            return Err(format!("{msg_id} leaves after its time to live"));
+        }
+        if class.delivery == Delivery::AtMostOnce {
+            if message.written {
+                return Err(format!("{msg_id} leaves twice, and may leave once"));
+            }
+            self.forget(id);
+            return Ok(());
+        }
+        self.waiting.remove(&rank);
+        if let Some(message) = self.messages.get_mut(&id) {
+            (message.queued, message.written) = (false, true);
+        }
+        Ok(())
+    }
+
+    /// A reason is given: is it true?
+    fn dropped(&mut self, msg_id: &str, reason: DropReason, step: &Step<'_>) -> Outcome {
+        let id = key::of(msg_id);
+        let Some(message) = self.forget(id) else { return Ok(()) };
+        let class = self.class(&message.class);
+        let sent = match step.input {
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => Some(message),
+            _ => None,
+        };
+        let newer = sent.and_then(|sent| self.messages.get(&key::of(sent.msg_id())));
+        let is_new = sent.is_some_and(|sent| sent.msg_id() == msg_id);
+        let oldest_of_class = || {
+            !self
+                .messages
+                .values()
+                .any(|other| other.queued && other.class == message.class && other.number < message.number)
+        };
+        let true_reason = match reason {
+            DropReason::Superseded => {
+                let same = |newer: &Accepted| {
+                    (newer.key, &newer.class) == (message.key, &message.class)
+                        && newer.number > message.number
+                };
+                let ambiguous = sent.is_some_and(|sent| self.ambiguous.contains(&key::of(sent.msg_id())));
+                class.coalesce
+                    && !message.written
+                    && !message.request
+                    && (ambiguous || newer.is_some_and(same))
+            }
+            DropReason::Expired => {
+                class.time_to_live.is_some_and(|length| message.at + length <= step.now.mono)
+            }
+            DropReason::TooLargeForClass => {
+                is_new && class.message_bytes.is_some_and(|limit| message.bytes > limit)
+            }
+            DropReason::ClassFull => {
+                let full = class.messages.is_some() || class.bytes.is_some();
+                full && if class.overflow == Overflow::DropOldest {
+                    is_new || oldest_of_class()
+                } else {
+                    is_new
+                }
+            }
+            DropReason::OutboxFull => is_new || class.overflow == Overflow::DropOldest && oldest_of_class(),
+            DropReason::LinkLost => class.delivery == Delivery::AtMostOnce,
+            _ => true,
+        };
+        if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
+            return Err(format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"));
+        }
+        Ok(())
+    }
+
+    /// The link is over: what was not confirmed waits again.
+    fn link_over(&mut self) {
+        let back: Vec<u64> =
+            self.messages.iter().filter(|(_, message)| !message.queued).map(|(id, _)| *id).collect();
+        for id in back {
+            if let Some(message) = self.messages.get_mut(&id) {
+                message.queued = true;
+            }
+            let rank = self.messages.get(&id).map(|message| self.rank(message));
+            self.waiting.extend(rank);
+        }
+    }
+
+    fn confirmed(&mut self, confirmed: &[u64]) {
+        for id in confirmed {
+            self.forget(*id);
+        }
+    }
+
+    fn reconfigure(&mut self, config: &Config) {
+        if self.classes == config.classes {
+            return;
+        }
+        self.changed = true;
+        let new = &config.classes;
+        let otherwise = &new.classes[new.otherwise].name;
+        for message in self.messages.values_mut() {
+            if !new.classes.iter().any(|class| class.name == message.class) {
+                message.class.clone_from(otherwise);
+            }
+            message.fresh = false;
+        }
+        self.classes = config.classes.clone();
+        self.waiting = self
+            .messages
+            .values()
+            .filter(|message| message.queued)
+            .map(|message| self.rank(message))
+            .collect();
+    }
+
+    /// What holds between two steps.
+    fn holds(&self, step: &Step<'_>) -> Outcome {
+        let now = step.now.mono;
+        for class in &self.classes.classes {
+            let Some(length) = class.time_to_live else { continue };
+            let late =
+                self.waiting.iter().filter_map(|(.., number)| self.messages.get(self.numbers.get(number)?));
+            if let Some(late) =
+                late.filter(|message| message.class == class.name).find(|m| m.at + length <= now)
+            {
+                return Err(format!("a message waits longer than it may: {late:?}"));
+            }
+        }
+        let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input else {
+            return Ok(());
+        };
+        let Some(new) = self.messages.get(&key::of(message.msg_id())) else { return Ok(()) };
+        let class = self.class(&new.class);
+        let of_class = || self.messages.values().filter(|other| other.class == new.class);
+        if class.coalesce && !new.request {
+            let stays = |other: &&Accepted| {
+                let superseded = other.key == new.key && other.number < new.number;
+                superseded && other.queued && !other.written && !other.request && other.fresh
+            };
+            if let Some(old) = of_class().find(stays) {
+                return Err(format!("{old:?} stays beside {new:?}"));
+            }
+        }
+        if !self.changed && class.messages.is_some_and(|most| of_class().count() > most) {
+            return Err(format!("more than {:?} of class {}", class.messages, class.name));
+        }
+        Ok(())
+    }
+}
+
+impl Upstream {
+    /// Judges a step, whose pong confirmed these messages.
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
+        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
+            self.accept(message, step.now.mono);
+        }
+        if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
+            self.confirmed(confirmed);
+        }
+        if let Input::Reconfigure(config) = step.input {
+            self.reconfigure(config);
+        }
+        for output in step.outputs {
+            match output {
+                Output::Write { message, .. } => self.written(message.msg_id(), step)?,
+                Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) => {
+                    self.dropped(msg_id, *reason, step)?;
+                }
+                Output::Note(Note::LinkDown { .. }) => self.link_over(),
+                _ => {}
+            }
+        }
+        self.holds(step)
+    }
+}
