@@ -10,6 +10,7 @@
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account` | the books |
 //!
@@ -18,6 +19,7 @@
 mod account;
 mod backoff;
 mod downstream;
+mod duplicates;
 mod input;
 mod keepalive;
 mod lifecycle;
@@ -45,6 +47,7 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use backoff::Backoff;
+use duplicates::Duplicates;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Bounds, Outbox};
@@ -92,6 +95,7 @@ pub struct Hub {
     barrier_at: Option<Instant>,
     // Downstream.
     modules: Modules,
+    duplicates: Duplicates,
     sync_keeper: SyncKeeper,
     planted: Planted,
 }
@@ -121,6 +125,7 @@ impl Hub {
             uncovered: 0,
             barrier_at: None,
             modules: Modules::default(),
+            duplicates: Duplicates::default(),
             sync_keeper: SyncKeeper::default(),
             planted: Planted::default(),
             config,

@@ -41,7 +41,7 @@ pub mod rng;
 pub mod time;
 pub mod violation;
 
-pub use config::{Config, Profile};
+pub use config::{Acknowledge, Config, DuplicateWindow, Profile};
 pub use hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 pub use message::{Content, Draft, Message};
 pub use time::{Instant, Now, UnixMillis};

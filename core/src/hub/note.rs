@@ -41,11 +41,13 @@ pub enum DropReason {
     ModuleGone,
     /// Downstream: the module took nothing for too long.
     ModuleStalled,
+    /// Downstream: it came before, and was delivered then.
+    Duplicate,
 }
 
 impl DropReason {
     /// All of them, in the order of the ledger.
-    pub const ALL: [DropReason; 15] = [
+    pub const ALL: [DropReason; 16] = [
         DropReason::OutboxFull,
         DropReason::LinkLost,
         DropReason::RequestExpired,
@@ -61,6 +63,7 @@ impl DropReason {
         DropReason::InboxFull,
         DropReason::ModuleGone,
         DropReason::ModuleStalled,
+        DropReason::Duplicate,
     ];
 }
 
@@ -82,6 +85,7 @@ impl fmt::Display for DropReason {
             DropReason::InboxFull => "module's inbox full",
             DropReason::ModuleGone => "module left",
             DropReason::ModuleStalled => "module stalled",
+            DropReason::Duplicate => "delivered before",
         })
     }
 }

@@ -46,6 +46,9 @@ impl Hub {
             }
             return;
         }
+        if message.operation() == operation::RESPONSE {
+            self.duplicates.acknowledged(message.parent_msg_id());
+        }
         let lane = if is_control(&message) { Lane::Control } else { Lane::Bulk };
         self.enqueue(Entry { message: message.into_link_form(), lane, wait });
     }

@@ -150,6 +150,8 @@ edgehub:
   backoff: {base: 2, max: 3}
   outbox: {messages: 5, bytes: 6}
   syncTimeout: 7
+  acknowledge: {resource: hub, twin: module}
+  duplicateWindow: {messages: 0, time: 8}
 ";
     let expected = HubConfig {
         ping_interval: Duration::from_millis(500),
@@ -159,6 +161,9 @@ edgehub:
         outbox_messages: 5,
         outbox_bytes: 6,
         sync_timeout: seconds(7),
+        acknowledged_by_hub: vec!["resource"],
+        duplicate_messages: 0,
+        duplicate_time: seconds(8),
     };
     let (config, warnings) = good(&format!("{EDGECORE}{own}"));
     assert_eq!((config.hub, warnings), (expected.clone(), vec![]));

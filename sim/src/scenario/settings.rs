@@ -2,7 +2,7 @@
 
 use super::verb::{Kind, Parameter, count, time, word};
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::Rate;
+use edgehub_core::config::{Acknowledge, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 17] = [
+pub(crate) const EDGE_NAMES: [&str; 20] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -60,10 +60,13 @@ pub(crate) const EDGE_NAMES: [&str; 17] = [
     "stall-limit",
     "shutdown-grace",
     "profile",
+    "duplicate-messages",
+    "duplicate-time",
+    "acknowledge",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 17] = [
+pub(crate) const EDGE: [Setting<Config>; 20] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -99,6 +102,25 @@ pub(crate) const EDGE: [Setting<Config>; 17] = [
         read: |config| u64::from(config.profile == Profile::Classic),
         change: |config, value| {
             config.profile = if value == 1 { Profile::Classic } else { Profile::Current };
+        },
+    },
+    Setting {
+        parameter: count("duplicate-messages", 0, 1_024),
+        read: |config| config.duplicate_window.messages as u64,
+        change: |config, value| config.duplicate_window.messages = value as usize,
+    },
+    Setting {
+        parameter: time("duplicate-time", 1_000, 60_000),
+        read: |config| micros(config.duplicate_window.time),
+        change: |config, value| config.duplicate_window.time = Duration::from_micros(value),
+    },
+    Setting {
+        // Who acknowledges what is for the modules of KubeEdge that store.
+        parameter: word("acknowledge", &["module", "hub"]),
+        read: |config| u64::from(config.acknowledge.get("resource") == Some(&Acknowledge::Hub)),
+        change: |config, value| match value {
+            1 => drop(config.acknowledge.insert("resource".into(), Acknowledge::Hub)),
+            _ => drop(config.acknowledge.remove("resource")),
         },
     },
 ];
