@@ -55,11 +55,15 @@ pub enum Canary {
     NothingExpires,
     /// What is delivered at most once is told as confirmed when it is written.
     WrittenToldAsConfirmed,
+    /// What comes again is delivered again.
+    DuplicatesDelivered,
+    /// What comes again is not acknowledged again.
+    ResendUnanswered,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 23] = [
+    pub const ALL: [Canary; 25] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -83,6 +87,8 @@ impl Canary {
         Canary::CoalescedAcrossKeys,
         Canary::NothingExpires,
         Canary::WrittenToldAsConfirmed,
+        Canary::DuplicatesDelivered,
+        Canary::ResendUnanswered,
     ];
 }
 
@@ -114,6 +120,63 @@ impl crate::Hub {
     /// The same hub with a bug.
     pub fn with_canary(mut self, canary: Canary) -> crate::Hub {
         self.plant(Planted { canary: Some(canary) });
+        self
+    }
+}
+
+/// One planted bug of the journal's writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JournalCanary {
+    /// What is written is reported as stored, before it is synced.
+    StoredUnsynced,
+    /// The oldest segment is deleted although an entry lives in it.
+    DeletesLive,
+    /// A forget record names one entry too many.
+    ForgetsTooMuch,
+    /// After a sync that failed the same file is synced again.
+    SyncedAgain,
+    /// What could not be made durable at the start is trusted on the second attempt.
+    StartTrusted,
+}
+
+impl JournalCanary {
+    /// All of them.
+    pub const ALL: [JournalCanary; 5] = [
+        JournalCanary::StoredUnsynced,
+        JournalCanary::DeletesLive,
+        JournalCanary::ForgetsTooMuch,
+        JournalCanary::SyncedAgain,
+        JournalCanary::StartTrusted,
+    ];
+}
+
+/// The bug that a writer was given, if any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlantedInJournal {
+    #[cfg(feature = "canaries")]
+    canary: Option<JournalCanary>,
+}
+
+impl PlantedInJournal {
+    /// Whether this bug is there.
+    #[cfg(not(feature = "canaries"))]
+    #[inline(always)]
+    pub(crate) const fn is(self, _: JournalCanary) -> bool {
+        false
+    }
+
+    /// Whether this bug is there.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn is(self, canary: JournalCanary) -> bool {
+        self.canary == Some(canary)
+    }
+}
+
+#[cfg(feature = "canaries")]
+impl crate::journal::Writer {
+    /// The same writer with a bug.
+    pub fn with_canary(mut self, canary: JournalCanary) -> crate::journal::Writer {
+        self.plant(PlantedInJournal { canary: Some(canary) });
         self
     }
 }

@@ -1,6 +1,9 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
 use crate::class::Classes;
+use crate::limits::DUPLICATE_WINDOW_MAX;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +24,26 @@ pub struct Rate {
     pub per_second: u32,
     /// Messages that may leave at once after a quiet time.
     pub burst: u32,
+}
+
+/// Who tells the cloud that a message has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Acknowledge {
+    /// The module that receives it, when it has done with it what must not be lost.
+    #[default]
+    Module,
+    /// The hub, once every receiver has been handed it. Requests of the cloud are left to the module: it waits for their
+    /// answer.
+    Hub,
+}
+
+/// How long the hub knows a message again. The larger of both limits has no say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicateWindow {
+    /// Messages; 0 for no window, [`DUPLICATE_WINDOW_MAX`] at most.
+    pub messages: usize,
+    /// Time since the last copy was handed over.
+    pub time: Duration,
 }
 
 /// The hub's configuration.
@@ -59,6 +82,10 @@ pub struct Config {
     pub outbox_bytes: usize,
     /// A module that takes nothing for this long while messages wait for it is declared stalled.
     pub stall_limit: Duration,
+    /// Who acknowledges the messages of a group; the module, if the group is not here.
+    pub acknowledge: BTreeMap<String, Acknowledge>,
+    /// A message that comes again within this window is not delivered again, but acknowledged again if it was before.
+    pub duplicate_window: DuplicateWindow,
     /// How long an orderly shutdown may take to get rid of what is queued.
     pub shutdown_grace: Duration,
 }
@@ -82,6 +109,9 @@ impl Default for Config {
             outbox_messages: 8192,
             outbox_bytes: 16 * 1024 * 1024,
             stall_limit: Duration::from_secs(30),
+            acknowledge: BTreeMap::new(),
+            // CloudHub sends a message again for 25 s; whoever does not acknowledge it gets it again in the next round.
+            duplicate_window: DuplicateWindow { messages: 1024, time: Duration::from_secs(60) },
             shutdown_grace: Duration::from_secs(5),
         }
     }
@@ -109,6 +139,7 @@ impl Config {
         self.barrier_messages = self.barrier_messages.max(1);
         self.outbox_messages = self.outbox_messages.max(1);
         self.classes = self.classes.clamped();
+        self.duplicate_window.messages = self.duplicate_window.messages.min(DUPLICATE_WINDOW_MAX);
         self.rate = self
             .rate
             .filter(|rate| rate.per_second > 0)

@@ -11,6 +11,7 @@
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
 //!
@@ -20,6 +21,7 @@ mod account;
 mod backoff;
 mod barrier;
 mod downstream;
+mod duplicates;
 mod input;
 mod keepalive;
 mod lifecycle;
@@ -52,6 +54,7 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use backoff::Backoff;
+use duplicates::Duplicates;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Amount, Outbox};
@@ -101,6 +104,7 @@ pub struct Hub {
     barrier_at: Option<Instant>,
     // Downstream.
     modules: Modules,
+    duplicates: Duplicates,
     sync_keeper: SyncKeeper,
     planted: Planted,
 }
@@ -130,6 +134,7 @@ impl Hub {
             uncovered: 0,
             barrier_at: None,
             modules: Modules::default(),
+            duplicates: Duplicates::default(),
             sync_keeper: SyncKeeper::default(),
             planted: Planted::default(),
             config,

@@ -55,6 +55,12 @@ pub const INBOX_PAUSE_AT: usize = 256;
 /// … and every inbox this empty lets it go on.
 pub const INBOX_RESUME_AT: usize = 64;
 
+/// Messages in the duplicate window. Its index is a sorted list: much longer ones would cost time with every message.
+pub const DUPLICATE_WINDOW_MAX: usize = 16 * 1024;
+
+/// Bytes of the ids in the duplicate window.
+pub const DUPLICATE_IDS_BYTES_MAX: usize = 1024 * 1024;
+
 /// Nodes whose queues the cloud machine keeps, connected or not. A CloudHub of KubeEdge serves 1,000 by default.
 pub const CLOUD_NODES_MAX: usize = 100_000;
 

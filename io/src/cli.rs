@@ -2,6 +2,7 @@
 
 mod bench;
 mod cloud;
+mod dead_letters;
 mod demo;
 mod explain;
 mod histogram;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Send(send::Send),
     /// Print the messages that a node's modules receive
     Watch(watch::Watch),
+    /// What was dropped, with the reason: list, show, send again
+    DeadLetters(dead_letters::DeadLetters),
     /// Measure throughput, latency, CPU and memory of the edge process; prints one JSON line
     Bench(bench::Bench),
     /// Run the hub again on what was recorded, and compare what it does
@@ -62,7 +65,7 @@ impl Command {
     /// What is logged unless the operator says otherwise: commands that show things themselves log less.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
-            Command::Demo(_) | Command::Bench(_) | Command::BenchCloud => "warn",
+            Command::Demo(_) | Command::DeadLetters(_) | Command::Bench(_) | Command::BenchCloud => "warn",
             _ => "info",
         }
     }
@@ -74,6 +77,7 @@ impl Command {
             Command::Cloud(cloud) => smol::block_on(cloud.run()),
             Command::Send(send) => smol::block_on(send.run()),
             Command::Watch(watch) => smol::block_on(watch.run()),
+            Command::DeadLetters(dead_letters) => smol::block_on(dead_letters.run()),
             Command::Bench(bench) => smol::block_on(bench.run()),
             Command::Replay(replay) => replay.run(),
             Command::Explain(explain) => explain.run(),

@@ -11,6 +11,8 @@
 //!   backoff: {base: 1, max: 60}
 //!   outbox: {messages: 10000, bytes: 67108864}
 //!   syncTimeout: 30        # seconds that a module waits for an answer from the cloud
+//!   acknowledge: {resource: hub}                # by hub or by module, for each group; module by default
+//!   duplicateWindow: {messages: 1024, time: 60} # what comes again within it is delivered once
 //! ```
 //!
 //! The file is walked, not deserialised into structs: all its problems are reported at once, each with its path.

@@ -4,6 +4,7 @@
 //! [`Canary`](edgehub_core::canary::Canary). The bug belongs to the thread, so that nothing of the world has to carry
 //! it about.
 
+use edgehub_core::journal::{Recovery, Settings, Writer};
 use edgehub_core::{Config, Hub, Now};
 
 /// A hub; see [`Hub::new`].
@@ -22,30 +23,54 @@ pub(crate) fn hub(config: Config, seed: u64, now: Now) -> Hub {
     }
 }
 
+/// A journal's writer; see [`Writer::new`].
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn writer(settings: Settings, recovery: Recovery) -> Writer {
+    Writer::new(settings, recovery)
+}
+
+/// A journal's writer, with the planted bug if there is one.
 #[cfg(feature = "canaries")]
-pub use planted::with;
+pub(crate) fn writer(settings: Settings, recovery: Recovery) -> Writer {
+    let writer = Writer::new(settings, recovery);
+    match planted::IN_JOURNAL.get() {
+        Some(canary) => writer.with_canary(canary),
+        None => writer,
+    }
+}
+
+#[cfg(feature = "canaries")]
+pub use planted::{with, with_journal};
 
 #[cfg(feature = "canaries")]
 mod planted {
-    use edgehub_core::canary::Canary;
+    use edgehub_core::canary::{Canary, JournalCanary};
     use std::cell::Cell;
 
     thread_local! {
         pub(super) static PLANTED: Cell<Option<Canary>> = const { Cell::new(None) };
+        pub(super) static IN_JOURNAL: Cell<Option<JournalCanary>> = const { Cell::new(None) };
     }
 
     /// Every hub that `body` makes on this thread has the bug.
     pub fn with<T>(canary: Canary, body: impl FnOnce() -> T) -> T {
-        let _uproot = Uproot(PLANTED.replace(Some(canary)));
+        let _uproot = Uproot(PLANTED.replace(Some(canary)), IN_JOURNAL.get());
+        body()
+    }
+
+    /// Every journal's writer that `body` makes on this thread has the bug.
+    pub fn with_journal<T>(canary: JournalCanary, body: impl FnOnce() -> T) -> T {
+        let _uproot = Uproot(PLANTED.get(), IN_JOURNAL.replace(Some(canary)));
         body()
     }
 
     /// Puts back what was planted before, also when the body panics.
-    struct Uproot(Option<Canary>);
+    struct Uproot(Option<Canary>, Option<JournalCanary>);
 
     impl Drop for Uproot {
         fn drop(&mut self) {
             PLANTED.set(self.0);
+            IN_JOURNAL.set(self.1);
         }
     }
 }

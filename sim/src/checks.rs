@@ -9,6 +9,7 @@ mod books;
 mod cloud;
 mod confirmation;
 mod deadline;
+mod duplicates;
 mod heartbeat;
 mod link;
 mod model;
@@ -92,6 +93,7 @@ impl EdgeChecks {
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),
                 Box::new(rate::RateLimit::new(config)),
+                Box::new(duplicates::Duplicates::new(config)),
                 Box::new(told::Told::default()),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),

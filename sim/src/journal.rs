@@ -4,13 +4,16 @@
 
 mod model;
 
+use crate::canary;
 use crate::dice::Dice;
 use crate::disk::{Disk, DiskFault};
 use edgehub_core::UnixMillis;
 use edgehub_core::journal::{
-    Command, Entry, EntryNumber, Event, Input, Operation, Overflow, Purpose, Recovery, Settings, Writer,
+    Command, Entry, EntryNumber, Event, Input, Operation, Overflow, Purpose, Recovery, SegmentNumber,
+    Settings, Writer,
 };
 use model::Model;
+use std::collections::BTreeSet;
 
 const IDENTITY: &str = "project/edge-1";
 const SEGMENT_BYTES: u64 = 4096;
@@ -27,10 +30,14 @@ pub struct JournalReport {
     pub kills: usize,
     /// Commands that failed.
     pub faults: usize,
+    /// Times it could not even make durable what it had read back, and had to read again.
+    pub starts_failed: usize,
     /// Bits that were flipped.
     pub flips: usize,
     /// Entries read back.
     pub fetched: usize,
+    /// Entries that were given up to make room.
+    pub given_up: usize,
     /// Times it was full by its own limit.
     pub full: usize,
     /// Segments deleted.
@@ -42,7 +49,15 @@ pub struct JournalReport {
 /// Runs one seed; panics with the seed in the message when a promise is broken. With `rot`, bits flip while the power
 /// is off, and each may cost one entry and no more.
 pub fn journal(seed: u64, steps: usize, rot: bool) -> JournalReport {
-    let mut run = Run::new(seed, rot);
+    play(Run::new(seed, rot, Overflow::Wait), steps)
+}
+
+/// The same for a journal of dead letters, which gives up the oldest when it is full.
+pub fn dead_letters(seed: u64, steps: usize) -> JournalReport {
+    play(Run::new(seed, false, Overflow::DropOldest), steps)
+}
+
+fn play(mut run: Run, steps: usize) -> JournalReport {
     for _ in 0..steps {
         run.step();
     }
@@ -53,6 +68,7 @@ pub fn journal(seed: u64, steps: usize, rot: bool) -> JournalReport {
 struct Run {
     seed: u64,
     rot: bool,
+    overflow: Overflow,
     dice: Dice,
     disk: Disk,
     writer: Writer,
@@ -65,15 +81,18 @@ struct Run {
     trouble: u64,
     /// How many live at most before some are forgotten.
     appetite: usize,
+    /// Entries that the last deletion took with it.
+    given_up: usize,
     report: JournalReport,
 }
 
 impl Run {
-    fn new(seed: u64, rot: bool) -> Run {
-        let writer = Writer::new(settings(), Recovery::new(Purpose::Messages, IDENTITY));
+    fn new(seed: u64, rot: bool, overflow: Overflow) -> Run {
+        let writer = canary::writer(settings(overflow), Recovery::new(Purpose::Messages, IDENTITY));
         Run {
             seed,
             rot,
+            overflow,
             dice: Dice::new(seed),
             disk: Disk::default(),
             writer,
@@ -83,6 +102,7 @@ impl Run {
             life: 0,
             trouble: 20,
             appetite: 60,
+            given_up: 0,
             report: JournalReport::default(),
         }
     }
@@ -144,9 +164,16 @@ impl Run {
             .dice
             .chance(self.trouble)
             .then(|| if self.dice.chance(500) { DiskFault::Full } else { DiskFault::Broken });
+        let given_up = match &command {
+            // Whatever becomes of the command, nobody can count on them any more.
+            Command::Delete { segment } if self.overflow == Overflow::DropOldest => {
+                self.model.doubts(self.lives_only_in(*segment))
+            }
+            _ => 0,
+        };
         let input = match self.disk.execute(&command, fault, &mut self.dice) {
             Ok(completion) => {
-                self.done(&command);
+                self.done(&command, given_up);
                 Input::Completed(completion)
             }
             Err(fault) => {
@@ -155,13 +182,32 @@ impl Run {
             }
         };
         self.writer.handle(input);
+        if self.writer.must_be_read_again() {
+            self.report.starts_failed += 1;
+            self.disk.lose_process();
+            self.reopen(0);
+        }
         assert!(self.writer.bytes() <= TOTAL_BYTES, "seed {}: {} bytes", self.seed, self.writer.bytes());
     }
 
-    fn done(&mut self, command: &Command) {
+    /// The numbers of the entries that a segment holds and no other one does.
+    fn lives_only_in(&self, segment: SegmentNumber) -> BTreeSet<EntryNumber> {
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.disk.segments().partition(|(other, _)| *other == segment);
+        let numbers = |segments: Vec<(SegmentNumber, &[u8])>| -> BTreeSet<EntryNumber> {
+            segments.into_iter().flat_map(|(_, bytes)| model::stored_in(bytes, IDENTITY)).collect()
+        };
+        numbers(here).difference(&numbers(elsewhere)).copied().collect()
+    }
+
+    fn done(&mut self, command: &Command, given_up: usize) {
         match command {
             Command::Sync { segment } => self.model.durable(self.disk.durable(*segment), IDENTITY),
-            Command::Delete { .. } => self.report.deleted += 1,
+            Command::Delete { .. } => {
+                self.report.deleted += 1;
+                self.report.given_up += given_up;
+                self.given_up = given_up;
+            }
             Command::Read { .. } => self.report.reads += 1,
             _ => {}
         }
@@ -189,7 +235,13 @@ impl Run {
                     );
                     self.model.forgets(number, number);
                 }
-                Event::Discarded { .. } => fails(self.seed, "a journal of messages discards nothing"),
+                Event::Discarded { entries } => {
+                    let allowed = self.overflow == Overflow::DropOldest;
+                    assert!(allowed, "seed {}: a journal of messages discards nothing", self.seed);
+                    assert_eq!(entries, self.given_up, "seed {}: given up", self.seed);
+                    self.given_up = 0;
+                    self.model.discards();
+                }
                 Event::Health(health) => {
                     self.report.full += usize::from(health == full_by_limit());
                 }
@@ -251,7 +303,7 @@ impl Run {
         self.next = recovery.unused();
         self.life += 1;
         self.out = None;
-        self.writer = Writer::new(settings(), recovery);
+        self.writer = canary::writer(settings(self.overflow), recovery);
     }
 
     fn frame(&self, place: edgehub_core::journal::Place) -> String {
@@ -306,14 +358,14 @@ fn fails(seed: u64, why: &str) {
     assert!(why.is_empty(), "seed {seed}: {why}");
 }
 
-fn settings() -> Settings {
+fn settings(overflow: Overflow) -> Settings {
     Settings {
         segment_bytes: SEGMENT_BYTES,
         total_bytes: TOTAL_BYTES,
         batch_bytes: 1024,
         waiting: 200,
         waiting_bytes: 64 * 1024,
-        overflow: Overflow::Wait,
+        overflow,
     }
 }
 
@@ -323,12 +375,13 @@ mod tests {
 
     fn check(rot: bool) {
         let mut total = JournalReport::default();
-        for seed in 0..60 {
+        for seed in 0..150 {
             let report = journal(seed, 4000, rot);
             total.stored += report.stored;
             total.power_cuts += report.power_cuts;
             total.kills += report.kills;
             total.faults += report.faults;
+            total.starts_failed += report.starts_failed;
             total.flips += report.flips;
             total.fetched += report.fetched;
             total.full += report.full;
@@ -339,6 +392,7 @@ mod tests {
         println!("{total:?}");
         assert!(total.stored > 10_000 && total.power_cuts > 300 && total.kills > 300, "{total:?}");
         assert!(total.faults > 1000 && total.full > 10 && total.deleted > 500, "{total:?}");
+        assert!(total.starts_failed > 10, "{total:?}");
         assert!(total.reads > total.fetched + 100, "nothing is ever copied forward: {total:?}");
         assert_eq!(total.flips > 50, rot, "{total:?}");
     }
@@ -351,6 +405,18 @@ mod tests {
     #[test]
     fn a_flipped_bit_costs_one_entry_at_most() {
         check(true);
+    }
+
+    #[test]
+    fn full_dead_letters_give_up_the_oldest_and_nothing_else() {
+        let mut total = JournalReport::default();
+        for seed in 0..60 {
+            let report = dead_letters(seed, 4000);
+            total.stored += report.stored;
+            total.given_up += report.given_up;
+            total.faults += report.faults;
+        }
+        assert!(total.stored > 10_000 && total.given_up > 300 && total.faults > 500, "{total:?}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ mod traffic;
 mod world;
 
 pub use generate::generate;
-pub use journal::{JournalReport, journal};
+pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Report, run};
 pub use scenario::Scenario;

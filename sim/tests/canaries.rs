@@ -1,13 +1,13 @@
 //! Bugs on purpose in the core: the simulator must find each of them. Run it with
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
-use edgehub_core::canary::Canary;
-use edgehub_sim::{LogKind, canary, generate, run};
+use edgehub_core::canary::{Canary, JournalCanary};
+use edgehub_sim::{LogKind, canary, generate, journal, run};
 use std::panic;
 use std::time::Duration;
 
 /// Each bug must be found by one of so many seeds, from 0 on …
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 3000;
 /// … and without one so many seeds must hold …
 const SOUND_SEEDS: u64 = 500;
 /// … of so many minutes each.
@@ -47,6 +47,20 @@ fn canaries_are_found() {
         }
     }
     assert!(missed.is_empty(), "{SEEDS} seeds of {MINUTES} minutes do not find {missed:?}");
+}
+
+#[test]
+fn canaries_of_the_journal_are_found() {
+    let mut missed = Vec::new();
+    for bug in JournalCanary::ALL {
+        let is_found =
+            |seed| panic::catch_unwind(|| canary::with_journal(bug, || journal(seed, 4000, false))).is_err();
+        match (0..SEEDS).find(|seed| is_found(*seed)) {
+            Some(seed) => println!("{bug:?}: seed {seed} of {SEEDS}"),
+            None => missed.push(bug),
+        }
+    }
+    assert!(missed.is_empty(), "{SEEDS} seeds do not find {missed:?}");
 }
 
 /// The feature alone changes nothing: without a bug the same seeds hold.

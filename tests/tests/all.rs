@@ -6,6 +6,7 @@
 //! | `routing` | the routing tables of both profiles, written down a second time |
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
 //! | `classes` | what leaves, in which order, and what the sender is told |
+//! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
 //! | `conformance` | conversations of the original, recorded, replayed against this hub |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
 //! | `workspace` | the arrows between the crates point the right way |
@@ -20,6 +21,8 @@ mod classes;
 mod conformance;
 #[path = "all/defects.rs"]
 mod defects;
+#[path = "all/duplicates.rs"]
+mod duplicates;
 #[path = "all/end_to_end.rs"]
 mod end_to_end;
 #[path = "all/laws.rs"]

@@ -47,7 +47,7 @@ fn allocations(work: impl FnOnce()) -> usize {
 
 const MODULE: ModuleId = ModuleId(1);
 const EPOCH: LinkEpoch = LinkEpoch(1);
-const MESSAGES: u64 = 1000;
+const MESSAGES: u64 = 2000;
 
 /// A frame of 256 bytes, its buffer shared as a socket's would be.
 fn frame(number: u64) -> Bytes {

@@ -1,11 +1,13 @@
 //! From the link to the modules.
 
+use super::duplicates::Arrival;
 use super::input::ModuleId;
 use super::modules::Delivery;
 use super::route::{Decision, Receiver, decide};
 use super::sync_keeper::Waiter;
 use super::{Direction, DropReason, Hub, LinkEnd, Note, Output, SyncOutcome};
 use crate::canary::Canary;
+use crate::config::Acknowledge;
 use crate::message::{Content, Draft, Message, operation};
 use crate::violation::Violation;
 use alloc::format;
@@ -37,7 +39,49 @@ impl Hub {
                 let stranger = self.modules.first().filter(|_| self.planted.is(Canary::AnswerToStranger));
                 self.deliver_answer(stranger.unwrap_or(waiter.module), message);
             }
+            None if message.parent_msg_id().is_empty() => self.deliver_once(receiver, message),
             waiter => self.deliver_by_table(receiver, message, waiter.map(|waiter| waiter.module)),
+        }
+    }
+
+    /// Hands a message to whom the table names, unless they have it.
+    fn deliver_once(&mut self, receiver: Receiver, message: Message) {
+        let (now, limits) = (self.now.mono, self.config.duplicate_window);
+        match self.duplicates.arrived(message.msg_id(), now, &limits) {
+            Arrival::Duplicate { acknowledged } if !self.planted.is(Canary::DuplicatesDelivered) => {
+                self.undeliverable(&message, DropReason::Duplicate);
+                if acknowledged {
+                    self.acknowledge(&message);
+                }
+            }
+            _ => {
+                self.deliver_by_table(receiver, message.clone(), None);
+                self.settle_copies(&message);
+            }
+        }
+    }
+
+    /// Acknowledges a message once every receiver has been handed it, where that is the hub's business.
+    fn settle_copies(&mut self, message: &Message) {
+        let id = known_by(message);
+        let complete = self.duplicates.settle(id, self.now.mono, &self.config.duplicate_window);
+        let by = self.config.acknowledge.get(message.group()).copied().unwrap_or_default();
+        if complete && by == Acknowledge::Hub && !message.is_sync() {
+            self.duplicates.acknowledged(id);
+            self.acknowledge(message);
+        }
+    }
+
+    /// Tells the cloud that a message has arrived.
+    fn acknowledge(&mut self, message: &Message) {
+        if self.planted.is(Canary::ResendUnanswered) {
+            return;
+        }
+        let id = self.rng.uuid();
+        let answer =
+            Draft { content: Content::Text("OK"), ..Draft::response_to(message, id.as_str(), self.now.wall) };
+        if let Ok(answer) = answer.encode() {
+            self.enqueue_own(answer);
         }
     }
 
@@ -93,12 +137,30 @@ impl Hub {
 
     /// Hands a message to a module, now or when it can take it.
     fn deliver(&mut self, module: ModuleId, message: Message) {
-        self.account.down.accepted += 1;
-        match self.modules.deliver(module, message, self.now.mono) {
-            Delivery::Now(message) => self.hand_over(module, message),
-            Delivery::Queued => {}
-            Delivery::Dropped(message, reason) => self.dropped_down(&message, reason),
+        if self.duplicates.has(known_by(&message), module) && !self.planted.is(Canary::DuplicatesDelivered) {
+            return self.undeliverable(&message, DropReason::Duplicate);
         }
+        self.account.down.accepted += 1;
+        self.duplicates.given(known_by(&message), module);
+        match self.modules.deliver(module, message, self.now.mono) {
+            Delivery::Now(message) => {
+                self.duplicates.taken(known_by(&message));
+                self.hand_over(module, message);
+            }
+            Delivery::Queued => {}
+            Delivery::Dropped(message, reason) => {
+                self.duplicates.missed(known_by(&message), module);
+                self.dropped_down(&message, reason);
+            }
+        }
+    }
+
+    /// Drops a message that waited for a module.
+    pub(super) fn dropped_in_inbox(&mut self, module: ModuleId, message: &Message, reason: DropReason) {
+        let id = known_by(message);
+        self.duplicates.missed(id, module);
+        self.duplicates.settle(id, self.now.mono, &self.config.duplicate_window);
+        self.dropped_down(message, reason);
     }
 
     fn hand_over(&mut self, module: ModuleId, message: Message) {
@@ -183,8 +245,9 @@ impl Hub {
     pub(super) fn module_left(&mut self, module: ModuleId) {
         let Some(inbox) = self.modules.leave(module) else { return };
         for message in inbox {
-            self.dropped_down(&message, DropReason::ModuleGone);
+            self.dropped_in_inbox(module, &message, DropReason::ModuleGone);
         }
+        self.duplicates.left(module);
         for waiter in self.sync_keeper.end_all(Some(module)) {
             self.note(Note::SyncEnded {
                 msg_id: waiter.request.msg_id().into(),
@@ -199,7 +262,9 @@ impl Hub {
             self.note(Note::ModuleRecovered { module });
         }
         while let Some(message) = self.modules.pop(module) {
-            self.hand_over(module, message);
+            self.duplicates.taken(known_by(&message));
+            self.hand_over(module, message.clone());
+            self.settle_copies(&message);
         }
     }
 
@@ -217,4 +282,9 @@ impl Hub {
             self.outputs.push_back(Output::Resume { epoch: self.epoch });
         }
     }
+}
+
+/// What a message is known again by: answers are not, the cloud sends each once.
+fn known_by(message: &Message) -> &str {
+    if message.parent_msg_id().is_empty() { message.msg_id() } else { "" }
 }

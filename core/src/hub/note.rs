@@ -49,11 +49,13 @@ pub enum DropReason {
     ModuleGone,
     /// Downstream: the module took nothing for too long.
     ModuleStalled,
+    /// Downstream: it came before, and was delivered then.
+    Duplicate,
 }
 
 impl DropReason {
     /// All of them, in the order of the ledger.
-    pub const ALL: [DropReason; 19] = [
+    pub const ALL: [DropReason; 20] = [
         DropReason::OutboxFull,
         DropReason::ClassFull,
         DropReason::Expired,
@@ -73,6 +75,7 @@ impl DropReason {
         DropReason::InboxFull,
         DropReason::ModuleGone,
         DropReason::ModuleStalled,
+        DropReason::Duplicate,
     ];
 }
 
@@ -98,6 +101,7 @@ impl fmt::Display for DropReason {
             DropReason::InboxFull => "module's inbox full",
             DropReason::ModuleGone => "module left",
             DropReason::ModuleStalled => "module stalled",
+            DropReason::Duplicate => "delivered before",
         })
     }
 }

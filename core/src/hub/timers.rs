@@ -131,7 +131,7 @@ impl Hub {
         let Some(module) = slowest.or_else(|| self.modules.fullest()) else { return self.adjust_reading() };
         self.note(Note::ModuleStalled { module });
         for message in self.modules.stall(module) {
-            self.dropped_down(&message, super::DropReason::ModuleStalled);
+            self.dropped_in_inbox(module, &message, super::DropReason::ModuleStalled);
         }
         self.adjust_reading();
     }

@@ -7,7 +7,7 @@ use super::route::is_for_the_cloud;
 use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
 use crate::class::Overflow;
-use crate::message::Message;
+use crate::message::{Message, operation};
 use core::time::Duration;
 
 /// Above this share of the outbox (in 1/256) modules must wait …
@@ -59,6 +59,9 @@ impl Hub {
                 self.request_rejected(module, &message, reason);
             }
             return;
+        }
+        if message.operation() == operation::RESPONSE {
+            self.duplicates.acknowledged(message.parent_msg_id());
         }
         self.enqueue(class, Entry { message: message.into_link_form(), module, receipt, wait });
     }

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! After a sync that failed nobody knows what reached the disk, and asking again may get the wrong answer: so the same
-//! file is never trusted twice.
+//! file is never trusted twice. When that happens to what was read back at the start, there is no other copy: the
+//! writer stops for good and everything is to be read again.
 
 mod batch;
 mod complete;
@@ -23,6 +24,8 @@ mod input;
 mod output;
 mod settings;
 mod space;
+#[cfg(test)]
+mod tests;
 
 pub use input::{Completion, Fault, Input, Operation};
 pub use output::{Command, Event, FullReason, Health, RefusedReason};
@@ -31,6 +34,7 @@ pub use settings::{Overflow, Settings};
 use super::index::Index;
 use super::record::Record;
 use super::{Entry, EntryNumber, Recovery, SegmentNumber};
+use crate::canary::PlantedInJournal;
 use crate::limits::{JOURNAL_FETCHES_MAX, JOURNAL_UNSYNCED_BYTES_MAX};
 use alloc::collections::{BTreeMap, VecDeque};
 use batch::{Active, Chunk};
@@ -59,6 +63,7 @@ pub struct Writer {
     /// Written to the active segment, and not synced yet.
     unsynced: Chunk,
     out: Option<Step>,
+    start_failed: bool,
     resting: bool,
     deletes_fail: bool,
     reads_failed: u32,
@@ -66,6 +71,7 @@ pub struct Writer {
     closing: bool,
     closed: bool,
     events: VecDeque<Event>,
+    planted: PlantedInJournal,
 }
 
 /// What the command that is out is for.
@@ -81,7 +87,8 @@ enum Step {
 }
 
 impl Writer {
-    /// Goes on with what was read back. The first commands make that durable, as far as only the page cache held it.
+    /// Goes on with what was read back. The first commands make that durable, as far as only the page cache held it;
+    /// when one of them fails, see [`must_be_read_again`](Writer::must_be_read_again).
     pub fn new(settings: Settings, mut recovery: Recovery) -> Writer {
         let mut start: VecDeque<Command> = VecDeque::new();
         for torn in recovery.torn() {
@@ -104,6 +111,7 @@ impl Writer {
             pending: None,
             unsynced: Chunk::default(),
             out: None,
+            start_failed: false,
             resting: false,
             deletes_fail: false,
             reads_failed: 0,
@@ -111,7 +119,14 @@ impl Writer {
             closing: false,
             closed: false,
             events: VecDeque::new(),
+            planted: PlantedInJournal::default(),
         }
+    }
+
+    /// Gives the writer a bug; only ever called with the feature `canaries`.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn plant(&mut self, planted: PlantedInJournal) {
+        self.planted = planted;
     }
 
     /// Takes up what happened.
@@ -141,7 +156,7 @@ impl Writer {
         if self.out.is_some() || self.closed {
             return None;
         }
-        if self.resting {
+        if self.resting || self.start_failed {
             if self.closing {
                 self.close();
             }
@@ -274,9 +289,15 @@ impl Writer {
         self.start.is_empty()
     }
 
+    /// Whether what was read back could not be made durable. A second sync might succeed without having written what
+    /// the first one lost, so this writer does nothing any more: the segments are to be read again, from the disk.
+    pub fn must_be_read_again(&self) -> bool {
+        self.start_failed
+    }
+
     /// Whether a fault or a full disk makes it wait for [`Input::Retry`].
     pub fn wants_retry(&self) -> bool {
-        !self.closed && (self.resting || self.deletes_fail)
+        !self.closed && !self.start_failed && (self.resting || self.deletes_fail)
     }
 
     /// Whether nothing waits for the disk and everything written is durable.

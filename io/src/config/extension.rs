@@ -1,5 +1,6 @@
 //! Our own settings: what KubeEdge's configuration has no word for.
 
+use edgehub_core::limits::DUPLICATE_WINDOW_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ pub struct HubConfig {
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
+    /// Groups whose messages the hub acknowledges itself once a module has been handed them (`acknowledge: {resource:
+    /// hub}`); none by default, as in KubeEdge, where the module does.
+    pub acknowledged_by_hub: Vec<&'static str>,
+    /// Messages from the cloud that are known again when they come again (`duplicateWindow.messages`); 1,024 by default,
+    /// 0 for none.
+    pub duplicate_messages: usize,
+    /// … and for how long (`duplicateWindow.time`); 60 s by default.
+    pub duplicate_time: Duration,
     /// The flight recorder (`recorder`); off unless `recorder.path` is set.
     pub recorder: Option<RecorderConfig>,
 }
@@ -38,6 +47,9 @@ pub struct RecorderConfig {
     pub contents: bool,
 }
 
+/// The groups of messages from the cloud.
+const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
+
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
@@ -49,6 +61,9 @@ impl Default for HubConfig {
             outbox_bytes: 64 << 20,
             sync_timeout: Duration::from_secs(30),
             recorder: None,
+            acknowledged_by_hub: Vec::new(),
+            duplicate_messages: 1024,
+            duplicate_time: Duration::from_secs(60),
         }
     }
 }
@@ -57,6 +72,8 @@ impl Default for HubConfig {
 pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     let backoff = section.section("backoff");
     let outbox = section.section("outbox");
+    let acknowledge = section.section("acknowledge");
+    let duplicates = section.section("duplicateWindow");
     let hub = HubConfig {
         ping_interval: section.seconds("pingInterval", defaults.ping_interval),
         ping_misses: count(section, "pingMisses", defaults.ping_misses, 1_000),
@@ -66,6 +83,13 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         outbox_bytes: count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
         recorder: recorder(&section.section("recorder")),
+        acknowledged_by_hub: acknowledged_by_hub(&acknowledge),
+        duplicate_messages: duplicates.count(
+            "messages",
+            defaults.duplicate_messages as u64,
+            0..=DUPLICATE_WINDOW_MAX as u64,
+        ) as usize,
+        duplicate_time: duplicates.seconds("time", defaults.duplicate_time),
     };
     if hub.backoff_base > hub.backoff_max {
         let (base, max) = (hub.backoff_base.as_secs_f64(), hub.backoff_max.as_secs_f64());
@@ -73,6 +97,8 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     }
     backoff.warn_of_unknown();
     outbox.warn_of_unknown();
+    acknowledge.warn_of_unknown();
+    duplicates.warn_of_unknown();
     hub
 }
 
@@ -82,6 +108,18 @@ fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {
     let path = section.text("path");
     section.warn_of_unknown();
     path.map(|path| RecorderConfig { path: path.into(), memory, contents })
+}
+
+fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {
+    let mut groups = Vec::new();
+    for group in GROUPS {
+        match section.text(group).as_deref() {
+            None | Some("module") => {}
+            Some("hub") => groups.push(group),
+            Some(other) => section.problem_at(group, format!("expected hub or module, found `{other}`")),
+        }
+    }
+    groups
 }
 
 fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N

@@ -151,6 +151,8 @@ edgehub:
   outbox: {messages: 5, bytes: 6}
   syncTimeout: 7
   recorder: {path: /var/lib/edgehub, memory: 8, contents: true}
+  acknowledge: {resource: hub, twin: module}
+  duplicateWindow: {messages: 0, time: 8}
 ";
     let expected = HubConfig {
         ping_interval: Duration::from_millis(500),
@@ -161,6 +163,9 @@ edgehub:
         outbox_bytes: 6,
         sync_timeout: seconds(7),
         recorder: Some(RecorderConfig { path: "/var/lib/edgehub".into(), memory: 8, contents: true }),
+        acknowledged_by_hub: vec!["resource"],
+        duplicate_messages: 0,
+        duplicate_time: seconds(8),
     };
     let (config, warnings) = good(&format!("{EDGECORE}{own}"));
     assert_eq!((config.hub, warnings), (expected.clone(), vec![]));

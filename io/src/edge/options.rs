@@ -6,7 +6,7 @@ use crate::tls::{self, TlsError};
 use crate::websocket::Target;
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
-use edgehub_core::{Config, Note, Now, Profile};
+use edgehub_core::{Acknowledge, Config, DuplicateWindow, Note, Now, Profile};
 use rustls::ClientConfig;
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +76,16 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         sync_timeout: node.hub.sync_timeout,
         outbox_messages: node.hub.outbox_messages,
         outbox_bytes: node.hub.outbox_bytes,
+        acknowledge: node
+            .hub
+            .acknowledged_by_hub
+            .iter()
+            .map(|group| ((*group).into(), Acknowledge::Hub))
+            .collect(),
+        duplicate_window: DuplicateWindow {
+            messages: node.hub.duplicate_messages,
+            time: node.hub.duplicate_time,
+        },
         rate: Some(rate),
         ..Config::default()
     }

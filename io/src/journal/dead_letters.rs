@@ -20,6 +20,18 @@ impl Options {
     }
 }
 
+/// Whose dead letters a directory holds, as the first sound header says; `None` without any.
+pub fn owner(path: &Path) -> Result<Option<String>, JournalError> {
+    let at = |path: &Path, error| JournalError::Io { path: path.to_owned(), error };
+    for (_, file) in segments(path).map_err(|error| at(path, error))? {
+        let bytes = fs::read(&file).map_err(|error| at(&file, error))?;
+        if let Ok((header, _)) = Header::decode(&bytes) {
+            return Ok(Some(header.identity));
+        }
+    }
+    Ok(None)
+}
+
 /// The dead letters of a directory, in the order of their numbers. Only reads, also while a hub writes there: what it
 /// adds or deletes meanwhile may be in the list or not.
 pub fn list(path: &Path) -> Result<Vec<Entry>, JournalError> {

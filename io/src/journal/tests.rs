@@ -201,10 +201,39 @@ fn dead_letters_are_listed_and_sent_again() {
     write(opened, vec![dropped(1, "{\"n\":0}"), dropped(2, "{\"n\":2}")]);
     let listed = list(letters.path()).unwrap();
     assert_eq!(listed.len(), 2);
+    assert_eq!(owner(letters.path()).unwrap().as_deref(), Some(NODE));
+    assert_eq!(owner(tempfile::tempdir().unwrap().path()).unwrap(), None);
     assert_eq!(listed[1].reason.as_deref(), Some("outbox full"));
     let chosen = [EntryNumber(2), EntryNumber(7)];
     let missing = block_on(requeue(letters.path(), target.path(), NODE, &chosen)).unwrap();
     assert_eq!(missing, [EntryNumber(7)]);
     assert_eq!(list(letters.path()).unwrap().len(), 1);
     assert_eq!(live(&open(target.path())), [1, 2]);
+}
+
+#[test]
+fn full_dead_letters_give_up_the_oldest() {
+    let letters = tempfile::tempdir().unwrap();
+    let dead = Options::dead_letters();
+    let settings = Settings { segment_bytes: 4096, total_bytes: 24 * 1024, ..dead.settings };
+    let options = Options { settings, ..dead };
+    let frame = "x".repeat(200);
+    let dropped =
+        |number| Operation::Store(Entry { reason: Some("outbox full".into()), ..entry(number, &frame) });
+    let opened = Opened::open(letters.path(), NODE, options).unwrap();
+    let events = write(opened, (1..=500).map(dropped).collect());
+    let discarded = events.iter().map(|event| match event {
+        Event::Discarded { entries } => *entries,
+        _ => 0,
+    });
+    let discarded = discarded.sum::<usize>() as u64;
+    assert!(events.contains(&Event::Stored { up_to: EntryNumber(500) }), "{events:?}");
+    assert!(
+        !events.iter().any(|event| matches!(event, Event::Health(_) | Event::Refused { .. })),
+        "{events:?}"
+    );
+    // The newest are there without a gap, and the others are those that were told as given up.
+    let numbers: Vec<_> = list(letters.path()).unwrap().iter().map(|entry| entry.number.0).collect();
+    assert!(discarded > 400, "{discarded}");
+    assert_eq!(numbers, (discarded + 1..=500).collect::<Vec<_>>());
 }

@@ -2,7 +2,7 @@
 
 use crate::checks::EdgeChecks;
 use arbitrary::{Arbitrary, Unstructured};
-use edgehub_core::config::Rate;
+use edgehub_core::config::{Acknowledge, DuplicateWindow, Rate};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
     Profile, UnixMillis, Violation,
@@ -66,6 +66,11 @@ fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
         barrier_messages: bytes.int_in_range(1..=4)?,
         outbox_messages: if small { 4 } else { 8192 },
         outbox_bytes: if small { 1000 } else { 1 << 24 },
+        acknowledge: if small { [("resource".into(), Acknowledge::Hub)].into() } else { [].into() },
+        duplicate_window: DuplicateWindow {
+            messages: if small { 2 } else { 1024 },
+            ..Config::default().duplicate_window
+        },
         ..Config::default()
     })
 }

@@ -19,6 +19,18 @@ pub(super) struct Model {
     found: BTreeSet<EntryNumber>,
     /// Forgotten before this life and not found; their forget record perhaps only is in the page cache.
     unsure: BTreeSet<EntryNumber>,
+    /// Live, and in a segment that was told to be deleted.
+    doubtful: BTreeSet<EntryNumber>,
+}
+
+/// The numbers of the entries in a segment.
+pub(super) fn stored_in(segment: &[u8], identity: &str) -> Vec<EntryNumber> {
+    let scan = Scan::new(segment, 0, Seed::new(Purpose::Messages, identity));
+    let number = |found| match found {
+        Found::Record { record: Record::Store { number, .. }, .. } => Some(number),
+        _ => None,
+    };
+    scan.filter_map(number).collect()
 }
 
 impl Model {
@@ -48,8 +60,26 @@ impl Model {
 
     pub(super) fn stored(&mut self, up_to: EntryNumber) -> usize {
         let before = self.stored.len();
-        self.stored.extend(self.live.range(..=up_to));
+        let doubtful = &self.doubtful;
+        self.stored.extend(self.live.range(..=up_to).filter(|number| !doubtful.contains(number)));
         self.stored.len() - before
+    }
+
+    /// These are about to be given up, as far as they live; returns how many do.
+    pub(super) fn doubts(&mut self, numbers: BTreeSet<EntryNumber>) -> usize {
+        self.doubtful = numbers.intersection(&self.live).copied().collect();
+        self.stored = self.stored.difference(&self.doubtful).copied().collect();
+        self.doubtful.len()
+    }
+
+    /// What was about to be given up is gone.
+    pub(super) fn discards(&mut self) {
+        for number in std::mem::take(&mut self.doubtful) {
+            self.live.remove(&number);
+            self.found.remove(&number);
+            self.forgotten.insert(number);
+            self.forgotten_durably.insert(number);
+        }
     }
 
     pub(super) fn all_stored(&self) -> bool {
@@ -95,6 +125,7 @@ impl Model {
         self.forgotten_durably = self.forgotten_durably.difference(&found).copied().collect();
         self.unsure = self.forgotten.difference(&self.forgotten_durably).copied().collect();
         self.stored = self.stored.intersection(&found).copied().collect();
+        self.doubtful.clear();
         self.live.clone_from(&found);
         self.found = found;
     }

@@ -3,7 +3,7 @@
 use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::Rate;
+use edgehub_core::config::{Acknowledge, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 18] = [
+pub(crate) const EDGE_NAMES: [&str; 21] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -62,10 +62,13 @@ pub(crate) const EDGE_NAMES: [&str; 18] = [
     "shutdown-grace",
     "profile",
     "classes",
+    "duplicate-messages",
+    "duplicate-time",
+    "acknowledge",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 18] = [
+pub(crate) const EDGE: [Setting<Config>; 21] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -107,6 +110,25 @@ pub(crate) const EDGE: [Setting<Config>; 18] = [
         parameter: word("classes", &classes::WORDS),
         read: |config| classes::word_of(&config.classes),
         change: |config, value| config.classes = classes::set(value),
+    },
+    Setting {
+        parameter: count("duplicate-messages", 0, 1_024),
+        read: |config| config.duplicate_window.messages as u64,
+        change: |config, value| config.duplicate_window.messages = value as usize,
+    },
+    Setting {
+        parameter: time("duplicate-time", 1_000, 60_000),
+        read: |config| micros(config.duplicate_window.time),
+        change: |config, value| config.duplicate_window.time = Duration::from_micros(value),
+    },
+    Setting {
+        // Who acknowledges what is for the modules of KubeEdge that store.
+        parameter: word("acknowledge", &["module", "hub"]),
+        read: |config| u64::from(config.acknowledge.get("resource") == Some(&Acknowledge::Hub)),
+        change: |config, value| match value {
+            1 => drop(config.acknowledge.insert("resource".into(), Acknowledge::Hub)),
+            _ => drop(config.acknowledge.remove("resource")),
+        },
     },
 ];
 

@@ -71,14 +71,14 @@ fn d2_confirmed_messages_do_not_leave_again() {
 fn d3_a_full_inbox_is_backpressure() {
     let mut script = Script::up(quiet());
     script.join(1, "metamanager", &["meta"], 0);
-    for _ in 0..255 {
-        script.receive(message("m", "resource", "insert"));
+    for number in 0..255 {
+        script.receive(message(&format!("m{number}"), "resource", "insert"));
     }
-    script.expect(&[]).receive(message("m", "resource", "insert")).expect(&["pause"]);
+    script.expect(&[]).receive(message("m255", "resource", "insert")).expect(&["pause"]);
     assert_eq!((script.hub.account().down.pending, script.hub.account().down.dropped()), (256, 0));
     script.module(1, ModuleEvent::Ready { credit: 191 });
     assert!(!script.seen().contains(&"resume".into()));
-    script.module(1, ModuleEvent::Ready { credit: 1 }).expect(&["deliver m to 1", "resume"]);
+    script.module(1, ModuleEvent::Ready { credit: 1 }).expect(&["deliver m191 to 1", "resume"]);
 }
 
 /// D4: a half-open link is noticed within `ping_interval × (ping_misses + 1)`.
@@ -215,8 +215,8 @@ fn d8_acknowledgements_overtake_throttled_bulk() {
 fn d9_a_stalled_module_is_emptied_and_the_others_go_on() {
     let mut script = Script::up(Config { stall_limit: secs(30), ..quiet() });
     script.join(1, "slow", &["twin"], 0).join(2, "fast", &["meta"], 1000);
-    for _ in 0..256 {
-        script.at(100).receive(message("t", "twin", "updated"));
+    for number in 0..256 {
+        script.at(100).receive(message(&format!("t{number}"), "twin", "updated"));
     }
     script.expect(&["pause"]).at_us(30_099_999).expect(&[]).at(30_100).expect(&["resume"]);
     assert_eq!(script.hub.account().down.dropped_for(DropReason::ModuleStalled), 256);
@@ -231,12 +231,13 @@ fn d9_a_stalled_module_is_emptied_and_the_others_go_on() {
 fn d11_a_dripping_module_does_not_make_the_hub_deaf() {
     let mut script = Script::up(Config { stall_limit: secs(30), ..quiet() });
     script.join(1, "dripping", &["twin"], 0);
-    for _ in 0..256 {
-        script.receive(message("t", "twin", "updated"));
+    for number in 0..256 {
+        script.receive(message(&format!("t{number}"), "twin", "updated"));
     }
     script.expect(&["pause"]);
     for second in 1..30 {
-        script.at(second * 1000).module(1, ModuleEvent::Ready { credit: 1 }).expect(&["deliver t to 1"]);
+        script.at(second * 1000).module(1, ModuleEvent::Ready { credit: 1 });
+        script.expect(&[&format!("deliver t{} to 1", second - 1)]);
     }
     script.at_us(29_999_999).expect(&[]).at(30_000).expect(&["resume"]);
     assert!(script.notes().iter().any(|note| matches!(note, Note::ModuleStalled { .. })));

@@ -183,6 +183,7 @@ fn shown(message: &Message) -> String {
     match (message.operation(), message.content()) {
         ("keepalive", _) => "keepalive".into(),
         ("response", "\"ack\"") => format!("ack of {}", message.parent_msg_id()),
+        ("response", "\"OK\"") => format!("ok of {}", message.parent_msg_id()),
         ("error", _) => format!("error for {}", message.parent_msg_id()),
         ("connect", content) => content.trim_matches('"').into(),
         _ => message.msg_id().into(),

@@ -3,6 +3,7 @@
 use super::super::record::{HEAD_BYTES, Record};
 use super::super::{EntryNumber, Place, SegmentNumber};
 use super::{Command, FullReason, Health, Overflow, Step, Writer};
+use crate::canary::JournalCanary;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -121,8 +122,9 @@ impl Writer {
         let until = self.settings.forgets_until();
         while chunk.bytes.len() < self.settings.batch_bytes
             && self.index.bytes() + ((chunk.bytes.len() + HEAD_BYTES) as u64) <= until
-            && let Some((first, last)) = self.forgets.pop_first()
+            && let Some((first, mut last)) = self.forgets.pop_first()
         {
+            last.0 += u64::from(self.planted.is(JournalCanary::ForgetsTooMuch));
             Record::Forget { first, last }.encode(seed, &mut chunk.bytes);
         }
         for entry in self.copying.take() {

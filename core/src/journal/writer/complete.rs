@@ -4,6 +4,7 @@ use super::super::record::Record;
 use super::super::{Entry, EntryNumber};
 use super::batch::{Active, Chunk};
 use super::{Completion, Event, Fault, FullReason, Health, Step, Writer};
+use crate::canary::JournalCanary;
 use crate::limits::JOURNAL_READS_MAX;
 
 impl Writer {
@@ -39,9 +40,11 @@ impl Writer {
             Fault::Other => Health::Failing,
         });
         match step {
-            Step::Start | Step::Create => {}
+            Step::Start => self.start_failed = !self.planted.is(JournalCanary::StartTrusted),
+            Step::Create => {}
             // What part of it was written is overwritten with the same bytes.
             Step::Write if fault == Fault::NoSpace => {}
+            Step::Sync if self.planted.is(JournalCanary::SyncedAgain) => {}
             Step::Write | Step::Sync => self.abandon(),
             Step::Delete(_) => {
                 // What can be written still is.
@@ -73,6 +76,9 @@ impl Writer {
         let chunk = self.pending.take().unwrap_or_default();
         if let Some(active) = &mut self.active {
             active.length += chunk.len() as u64;
+        }
+        if let Some(up_to) = chunk.up_to.filter(|_| self.planted.is(JournalCanary::StoredUnsynced)) {
+            self.events.push_back(Event::Stored { up_to });
         }
         self.unsynced.append(chunk);
         if !self.unsynced.must_sync {

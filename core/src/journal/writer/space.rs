@@ -2,6 +2,7 @@
 
 use super::super::{Entry, EntryNumber, SegmentNumber};
 use super::{Command, Overflow, Step, Writer};
+use crate::canary::JournalCanary;
 use crate::journal::Record;
 use crate::limits::JOURNAL_COPY_BYTES;
 use alloc::collections::VecDeque;
@@ -47,7 +48,8 @@ impl Writer {
         if self.deletes_fail || self.closing {
             return None;
         }
-        let (segment, _) = self.oldest().filter(|(_, entries)| *entries == 0)?;
+        let living = usize::from(self.planted.is(JournalCanary::DeletesLive));
+        let (segment, _) = self.oldest().filter(|(_, entries)| *entries <= living)?;
         Some((Step::Delete(segment), Command::Delete { segment }))
     }
 

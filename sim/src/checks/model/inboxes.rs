@@ -7,7 +7,7 @@ use super::{Outcome, id, is_connect_info};
 use edgehub_core::hub::DropReason;
 use edgehub_core::limits::INBOX_MESSAGES_MAX;
 use edgehub_core::{Message, ModuleId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The groups that learn of the link.
 const INFORMED: [&str; 4] = ["meta", "twin", "bus", "taskmanager"];
@@ -30,6 +30,8 @@ pub(super) struct Inboxes {
     dropped: BTreeMap<u64, u64>,
     drops: usize,
     owed: usize,
+    /// Who got what, as long as they are joined.
+    given: BTreeSet<(ModuleId, u64)>,
 }
 
 /// What a message is remembered by.
@@ -71,6 +73,12 @@ impl Inboxes {
         }
     }
 
+    /// Whether a module was given a message, or is owed it.
+    pub(super) fn has(&self, module: ModuleId, key: u64) -> bool {
+        self.given.contains(&(module, key))
+            || self.modules.get(&module).is_some_and(|module| module.owed.contains(&key))
+    }
+
     pub(super) fn owe(&mut self, module: ModuleId, key: u64) {
         if let Some(module) = self.modules.get_mut(&module) {
             module.owed.push_back(key);
@@ -87,8 +95,8 @@ impl Inboxes {
     }
 
     pub(super) fn dropped(&mut self, msg_id: &str, reason: DropReason) {
-        use DropReason::{NoReceiver, NoWaiter, UnknownGroup, UnknownSource};
-        if matches!(reason, NoReceiver | NoWaiter | UnknownGroup | UnknownSource) {
+        use DropReason::{Duplicate, NoReceiver, NoWaiter, UnknownGroup, UnknownSource};
+        if matches!(reason, Duplicate | NoReceiver | NoWaiter | UnknownGroup | UnknownSource) {
             // It was never owed to anybody.
             return;
         }
@@ -110,7 +118,7 @@ impl Inboxes {
     }
 
     pub(super) fn delivered(&mut self, module: ModuleId, message: &Message) -> Outcome {
-        let Inboxes { modules, dropped, drops, owed } = self;
+        let Inboxes { modules, dropped, drops, owed, given } = self;
         let Some(place) = modules.get_mut(&module) else {
             return Err(format!("{module:?} is not there and gets {message:?}"));
         };
@@ -122,6 +130,7 @@ impl Inboxes {
         while let Some(next) = place.owed.pop_front() {
             *owed -= 1;
             if next == key {
+                given.insert((module, key));
                 return Ok(());
             }
             if !Inboxes::pass_over(dropped, drops, next) {
@@ -133,7 +142,7 @@ impl Inboxes {
 
     /// Whatever a module is still owed has been dropped.
     fn end(&mut self, module: ModuleId) -> Outcome {
-        let Inboxes { modules, dropped, drops, owed } = self;
+        let Inboxes { modules, dropped, drops, owed, .. } = self;
         let left =
             modules.get_mut(&module).map(|module| std::mem::take(&mut module.owed)).unwrap_or_default();
         *owed -= left.len();
@@ -146,6 +155,7 @@ impl Inboxes {
     pub(super) fn leave(&mut self, module: ModuleId) -> Outcome {
         self.end(module)?;
         self.modules.remove(&module);
+        self.given.retain(|(of, _)| *of != module);
         Ok(())
     }
 

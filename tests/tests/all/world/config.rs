@@ -2,7 +2,7 @@
 
 use edgehub_core::Config;
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Profile, Rate};
+use edgehub_core::config::{Acknowledge, DuplicateWindow, Profile, Rate};
 use std::time::Duration;
 
 /// Configurations worth a run: KubeEdge's own, a small and hasty one, one that allows almost nothing, one of zeros.
@@ -23,6 +23,8 @@ pub(crate) fn config(which: usize) -> Config {
             rate: Some(Rate { per_second: 100, burst: 5 }),
             outbox_messages: 20,
             outbox_bytes: 4000,
+            acknowledge: [("resource".into(), Acknowledge::Hub)].into(),
+            duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
             ..Config::default()
         },
         3 => Config { rate: None, outbox_messages: 600, outbox_bytes: 200_000, ..Config::default() },
@@ -44,6 +46,8 @@ pub(crate) fn config(which: usize) -> Config {
             outbox_bytes: 0,
             stall_limit: Duration::ZERO,
             shutdown_grace: Duration::ZERO,
+            acknowledge: [("resource".into(), Acknowledge::Module)].into(),
+            duplicate_window: DuplicateWindow { messages: 0, time: Duration::ZERO },
         },
     }
 }
