@@ -129,12 +129,16 @@ impl Duplicates {
         }
         let received = !known.receivers.is_empty();
         let complete = received && !known.missed;
-        if !known.in_window {
-            if !received && !known.acknowledged {
-                // Nobody has it, and nobody was to have it: it comes as a new one, if it comes again.
-                self.forget(place);
-                return false;
+        if !received && !known.acknowledged {
+            // Nobody has it, and nobody was to have it: it comes as a new one, if it comes again.
+            if known.in_window {
+                self.window_bytes -= known.id.len();
+                self.window.retain(|(_, other)| *other != place);
             }
+            self.forget(place);
+            return false;
+        }
+        if !known.in_window {
             known.in_window = true;
             self.window_bytes += known.id.len();
             self.window.push_back((now, place));

@@ -17,13 +17,19 @@ const MODE: u32 = 0o600;
 pub(super) struct Directory {
     path: PathBuf,
     /// Holds the lock.
-    _lock: File,
+    lock: File,
     /// The segment that was written to last, and the one that was read from last.
     written: Option<(SegmentNumber, File)>,
     read: Option<(SegmentNumber, File)>,
 }
 
 impl Directory {
+    /// Lets the next owner in. Nothing may be written afterwards.
+    pub(super) fn unlock(&self) {
+        // The lock ends with the file in any case.
+        let _ = self.lock.unlock();
+    }
+
     /// Makes the directory if there is none, and locks it.
     pub(super) fn open(path: &Path) -> Result<Directory, JournalError> {
         let at = |path: &Path, error| JournalError::Io { path: path.to_owned(), error };
@@ -52,7 +58,7 @@ impl Directory {
             .set_len(0)
             .and_then(|()| lock.rewind())
             .and_then(|()| writeln!(lock, "{}", std::process::id()));
-        Ok(Directory { path: path.to_owned(), _lock: lock, written: None, read: None })
+        Ok(Directory { path: path.to_owned(), lock, written: None, read: None })
     }
 
     pub(super) fn file(&self, segment: SegmentNumber) -> PathBuf {

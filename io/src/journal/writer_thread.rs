@@ -128,6 +128,10 @@ impl Work {
                 _ => {}
             }
             let last = matches!(event, Event::Closed { .. });
+            if last {
+                // Whoever hears of the end may open the journal again at once.
+                self.directory.unlock();
+            }
             // Without a listener there is nobody to tell, and the disk's work goes on.
             let _ = self.events.try_send(event);
             if last {

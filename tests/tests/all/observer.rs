@@ -63,10 +63,11 @@ fn micros(length: std::time::Duration) -> u64 {
     u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A message that the hub makes for the link itself: keepalive, answer to link control.
+/// A message that the hub makes for the link itself: keepalive, answer to link control, acknowledgement in a module's
+/// stead. No module of these runs says "ack" or "OK".
 pub(crate) fn is_hubs_own(message: &Message) -> bool {
     (message.source() == "websocket" && message.operation() == "keepalive" && message.content() == "\"ping\"")
-        || (message.operation() == "response" && message.content() == "\"ack\"")
+        || (message.operation() == "response" && ["\"ack\"", "\"OK\""].contains(&message.content()))
 }
 
 fn is_bulk(message: &Message) -> bool {
