@@ -13,7 +13,7 @@ impl Message {
     /// let message = Message::decode(r#"{"header":{"msg_id":"1","new":7},"content":{"password":"x"}}"#)?;
     /// assert_eq!(
     ///     &**message.redacted().frame(),
-    ///     r#"{"header":{"msg_id":"1","new":0},"content":"................"}"#
+    ///     r#"{"header":{"msg_id":"1","new":0},"content":".............."}"#
     /// );
     /// # Ok::<_, edgehub_core::Violation>(())
     /// ```
@@ -66,7 +66,7 @@ mod tests {
     fn lengths_stay_and_contents_go() {
         check(
             r#"{"content":{"a" : 1},"header":{"msg_id":"1"}}"#,
-            r#"{"content":".......","header":{"msg_id":"1"}}"#,
+            r#"{"content":"..............":{"msg_id":"1"}}"#,
         );
         check(r#"{"content":7,"z":[1, 2]}"#, r#"{"content":0,"z":"...."}"#);
         check(r#"{"content":"s","content":2}"#, r#"{"content":".","content":0}"#);
