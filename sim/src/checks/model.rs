@@ -202,8 +202,6 @@ impl Check for Model {
                 self.received(message, step, &mut expected);
             }
             Input::Module { module, event } => {
-                let refused = Output::JoinRefused { module: *module };
-                self.joins(*module, event, step.outputs.contains(&refused))?;
                 if let ModuleEvent::Ready { credit } = event {
                     self.inboxes.ready(*module, *credit);
                 }
@@ -211,6 +209,11 @@ impl Check for Model {
             _ => {}
         }
         step.outputs.iter().try_for_each(|output| self.observe(output, &mut expected))?;
+        if let Input::Module { module, event } = step.input {
+            // What had come due was settled before it joined, and joining leads to nothing else.
+            let refused = Output::JoinRefused { module: *module };
+            self.joins(*module, event, step.outputs.contains(&refused))?;
+        }
         self.waiters.answers(step, expected.answer, |module| self.inboxes.is_joined(module))?;
         match step.input {
             Input::Module { module, event: ModuleEvent::Left } => self.inboxes.leave(*module)?,
