@@ -201,10 +201,8 @@ impl Check for Model {
             {
                 self.received(message, step, &mut expected);
             }
-            Input::Module { module, event } => {
-                if let ModuleEvent::Ready { credit } = event {
-                    self.inboxes.ready(*module, *credit);
-                }
+            Input::Module { module, event: ModuleEvent::Ready { credit } } => {
+                self.inboxes.ready(*module, *credit);
             }
             _ => {}
         }
