@@ -66,7 +66,7 @@ mod tests {
     fn lengths_stay_and_contents_go() {
         check(
             r#"{"content":{"a" : 1},"header":{"msg_id":"1"}}"#,
-            r#"{"content":"..............":{"msg_id":"1"}}"#,
+            r#"{"content":".......","header":{"msg_id":"1"}}"#,
         );
         check(r#"{"content":7,"z":[1, 2]}"#, r#"{"content":0,"z":"...."}"#);
         check(r#"{"content":"s","content":2}"#, r#"{"content":".","content":0}"#);
