@@ -4,6 +4,8 @@
 //! window begins when the last copy has left the hub, and is bounded in number, bytes and time. A copy that was dropped
 //! is missed: the next arrival is for whoever lacks it.
 
+mod index;
+
 use super::input::ModuleId;
 use crate::config::DuplicateWindow;
 use crate::limits::DUPLICATE_IDS_BYTES_MAX;
@@ -11,6 +13,7 @@ use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use index::Index;
 use serde::{Deserialize, Serialize};
 
 /// What is known of an arriving id.
@@ -48,7 +51,7 @@ pub(super) struct Duplicates {
     places: Vec<Known>,
     free: Vec<usize>,
     /// Each place in use, by its id's hash.
-    index: Vec<(u64, usize)>,
+    index: Index,
     /// Those of which no copy waits, in the order in which that came about, and since when.
     window: VecDeque<(Instant, usize)>,
     window_bytes: usize,
@@ -76,7 +79,7 @@ impl Duplicates {
 
     /// Whether a module has it, or will.
     pub(super) fn has(&self, id: &str, module: ModuleId) -> bool {
-        self.find(id).is_ok_and(|at| self.places[self.index[at].1].receivers.contains(&module))
+        self.find(id).is_some_and(|place| self.places[place].receivers.contains(&module))
     }
 
     /// A copy waits for a module.
@@ -121,8 +124,7 @@ impl Duplicates {
 
     /// After every change: when no copy waits any more, its time in the window begins. Returns whether everybody has it.
     pub(super) fn settle(&mut self, id: &str, now: Instant, limits: &DuplicateWindow) -> bool {
-        let Ok(at) = self.find(id) else { return false };
-        let place = self.index[at].1;
+        let Some(place) = self.find(id) else { return false };
         let known = &mut self.places[place];
         if known.queued > 0 {
             return false;
@@ -148,37 +150,27 @@ impl Duplicates {
     }
 
     fn known(&mut self, id: &str) -> Option<&mut Known> {
-        let at = self.find(id).ok()?;
-        self.places.get_mut(self.index[at].1)
+        let place = self.find(id)?;
+        self.places.get_mut(place)
     }
 
-    /// Where an id is in the index, or would be.
-    fn find(&self, id: &str) -> Result<usize, usize> {
-        let hash = hash(id);
-        let first = self.index.partition_point(|(other, _)| *other < hash);
-        let same = self.index[first..].iter().take_while(|(other, _)| *other == hash);
-        let at = same.enumerate().find(|(_, (_, place))| self.places[*place].id == id);
-        at.map(|(offset, _)| first + offset).ok_or(first)
+    fn find(&self, id: &str) -> Option<usize> {
+        self.index.find(hash(id), |place| self.places.get(place).is_some_and(|known| known.id == id))
     }
 
+    /// Remembers an id that is not known.
     fn remember(&mut self, id: &str) {
-        let Err(at) = self.find(id) else { return };
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(Known::default());
             self.places.len() - 1
         });
         self.places[place].id.push_str(id);
-        self.index.insert(at, (hash(id), place));
+        self.index.insert(hash(id), place);
     }
 
     fn forget(&mut self, place: usize) {
-        let known = core::mem::take(&mut self.places[place]);
-        if let Ok(at) = self.index.binary_search(&(hash(&known.id), place)) {
-            self.index.remove(at);
-        } else {
-            self.index.retain(|(_, other)| *other != place);
-        }
-        let Known { mut id, mut receivers, .. } = known;
+        self.index.remove(place);
+        let Known { mut id, mut receivers, .. } = core::mem::take(&mut self.places[place]);
         receivers.clear();
         id.clear();
         if id.capacity() > KEPT_ID_BYTES {
