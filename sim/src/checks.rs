@@ -18,7 +18,6 @@ mod reading;
 mod receipts;
 mod requests;
 mod secret;
-mod told;
 mod upstream;
 
 pub use cloud::CloudChecks;
@@ -94,7 +93,6 @@ impl EdgeChecks {
                 Box::new(backoff::Backoff::new(config)),
                 Box::new(rate::RateLimit::new(config)),
                 Box::new(duplicates::Duplicates::new(config)),
-                Box::new(told::Told::default()),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
             ],
