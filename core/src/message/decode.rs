@@ -5,7 +5,7 @@
 //! is ignored. A wrong type is an error, there and here.
 
 use super::scan::{Literal, Scanner};
-use super::{Field, INDEXED, Index, Message, Span, text};
+use super::{Field, Index, Message, Span, text};
 use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::violation::Violation;
 use alloc::borrow::Cow;
@@ -68,8 +68,8 @@ struct Walk<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
     index: Index,
-    /// The last literal of each text field: only that one counts.
-    texts: [Literal; INDEXED],
+    /// Text fields that the frame does not hold as they are, or that are out of reach; most frames have none.
+    beside: Vec<(Field, Literal)>,
     unknown: Option<&'a mut Unknown>,
     /// Where every content and every unknown member has its value, overridden ones included.
     opaque: Option<&'a mut Vec<Range<usize>>>,
@@ -77,8 +77,8 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(text: &'a str, unknown: Option<&'a mut Unknown>) -> Walk<'a> {
-        let texts = [Literal::default(); INDEXED];
-        Walk { text, scanner: Scanner::new(text), index: Index::default(), texts, unknown, opaque: None }
+        let (index, beside) = (Index::default(), Vec::new());
+        Walk { text, scanner: Scanner::new(text), index, beside, unknown, opaque: None }
     }
 
     /// The document; returns where it begins and ends.
@@ -149,34 +149,32 @@ impl<'a> Walk<'a> {
 
     fn text_field(&mut self, field: Field) -> Result<(), Violation> {
         let literal = self.scanner.string()?;
-        let bytes = self.literal(literal).len();
+        let bytes = if literal.escaped { self.literal(literal).len() } else { literal.end - literal.start };
         if bytes > FIELD_BYTES_MAX {
             return Err(Violation::FieldTooLong { field, bytes });
         }
-        self.texts[field as usize] = literal;
+        // Of equal keys only the last one counts.
+        if !self.beside.is_empty() {
+            self.beside.retain(|(other, _)| *other != field);
+        }
+        let here = if literal.escaped { None } else { Span::in_frame(literal.start, bytes) };
+        match here {
+            Some(span) => self.index.spans[field as usize] = span,
+            None => self.beside.push((field, literal)),
+        }
         Ok(())
     }
 
     /// The index, and the texts that the frame does not hold as they are.
     fn finish(mut self) -> (Index, Option<Box<str>>) {
-        let mut beside = String::new();
-        for (field, literal) in self.texts.iter().enumerate() {
-            let here = if literal.escaped {
-                None
-            } else {
-                Span::in_frame(literal.start, literal.end - literal.start)
-            };
-            self.index.spans[field] = match here {
-                Some(span) => span,
-                None => {
-                    let start = beside.len();
-                    beside.push_str(&self.literal(*literal));
-                    // Always in reach, as asserted beside `Span`.
-                    Span::beside(start, beside.len() - start).unwrap_or_default()
-                }
-            };
+        let mut texts = String::new();
+        for &(field, literal) in &self.beside {
+            let start = texts.len();
+            texts.push_str(&self.literal(literal));
+            // Always in reach, as asserted beside `Span`.
+            self.index.spans[field as usize] = Span::beside(start, texts.len() - start).unwrap_or_default();
         }
-        (self.index, (!beside.is_empty()).then(|| beside.into_boxed_str()))
+        (self.index, (!texts.is_empty()).then(|| texts.into_boxed_str()))
     }
 
     fn literal(&self, literal: Literal) -> Cow<'a, str> {

@@ -8,7 +8,7 @@ use crate::limits::NESTING_DEPTH_MAX;
 use crate::violation::Violation;
 
 /// Where a string literal's characters are, without the quotes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Literal {
     pub(super) start: usize,
     pub(super) end: usize,
