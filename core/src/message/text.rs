@@ -43,9 +43,9 @@ fn hex(text: &str) -> u32 {
 
 /// The first byte that ends a string literal, begins an escape, or must not stand in one.
 pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
-    let (blocks, rest) = bytes.as_chunks::<32>();
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     let plain = blocks.iter().take_while(|block| !any_special(block));
-    let start = plain.count() * 32;
+    let start = plain.count() * BLOCK;
     // The block with the special byte in it, or the few bytes behind the last block.
     let tail = if start < bytes.len() - rest.len() { &bytes[start..] } else { rest };
     let (words, rest) = tail.as_chunks::<8>();
@@ -54,9 +54,19 @@ pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
     tail.iter().position(|&byte| is_special(byte)).map(|at| start + plain + at)
 }
 
-/// Looking at a whole block without leaving early lets the compiler use vector instructions.
-fn any_special(block: &[u8; 32]) -> bool {
-    block.iter().fold(false, |any, &byte| any | is_special(byte))
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
+/// Looking at a whole block without leaving early, and only then at what was found, lets the compiler use vector
+/// instructions.
+#[inline]
+fn any_special(block: &[u8; BLOCK]) -> bool {
+    let mut found = [0; BLOCK];
+    for (found, &byte) in found.iter_mut().zip(block) {
+        *found = u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+    }
+    let (words, _) = found.as_chunks::<8>();
+    words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) != 0
 }
 
 fn is_special(byte: u8) -> bool {
@@ -76,16 +86,15 @@ fn holds_special(word: u64) -> bool {
 
 /// Whether a text needs no escapes in a string literal.
 pub(super) fn is_plain(text: &str) -> bool {
-    let (blocks, rest) = text.as_bytes().as_chunks::<32>();
-    let special = blocks.iter().fold(false, |any, block| any | any_special(block));
-    if special {
+    let (blocks, rest) = text.as_bytes().as_chunks::<BLOCK>();
+    if blocks.iter().any(any_special) {
         return false;
     }
     let Some(last) = rest.last_chunk::<8>() else { return !rest.iter().any(|&byte| is_special(byte)) };
     // The last word may overlap the one before: looking twice costs less than looking byte by byte.
     let (words, _) = rest.as_chunks::<8>();
-    let any = words.iter().fold(false, |any, word| any | holds_special(u64::from_le_bytes(*word)));
-    !(any | holds_special(u64::from_le_bytes(*last)))
+    let special = words.iter().fold(false, |any, word| any | holds_special(u64::from_le_bytes(*word)));
+    !(special | holds_special(u64::from_le_bytes(*last)))
 }
 
 /// Appends a text as the inside of a string literal.
