@@ -29,6 +29,13 @@ pub const WRITE_WINDOW_MESSAGES: usize = 256;
 /// Bytes handed to the link and not yet flushed; one larger message may pass alone.
 pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
 
+/// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: twice
+/// the write window, so that it never runs dry.
+pub const INTAKE_BACKLOG_MESSAGES: usize = 2 * WRITE_WINDOW_MESSAGES;
+
+/// Bytes of the same.
+pub const INTAKE_BACKLOG_BYTES: usize = 2 * WRITE_WINDOW_BYTES;
+
 /// Messages of the hub's own making (keepalive, link control answers) that wait to be written. A peer that asks for
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;

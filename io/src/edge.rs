@@ -1,5 +1,6 @@
 //! The edge hub in a program: a handle, its modules, and the driver that does the work.
 
+mod command;
 mod driver;
 mod link;
 mod module;
@@ -14,14 +15,14 @@ pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 
 use async_channel::Sender;
-use driver::{Command, Control};
+use command::{Control, Senders};
 use edgehub_core::hub::Account;
 
 /// A handle on a running edge hub; clones share it.
 #[derive(Debug, Clone)]
 pub struct EdgeHub {
     control: Sender<Control>,
-    commands: Sender<Command>,
+    senders: Senders,
 }
 
 impl EdgeHub {

@@ -105,7 +105,17 @@ impl Outbox {
 
     /// Messages queued.
     pub(super) fn queued(&self) -> usize {
-        self.own.len() + self.queues.iter().map(|queue| queue.queued.messages).sum::<usize>()
+        self.own.len() + self.backlog().messages
+    }
+
+    /// Modules' messages that have not been written.
+    pub(super) fn backlog(&self) -> Amount {
+        let mut backlog = Amount::default();
+        for queue in &self.queues {
+            backlog.messages += queue.queued.messages;
+            backlog.bytes += queue.queued.bytes;
+        }
+        backlog
     }
 
     pub(super) fn unconfirmed(&self) -> usize {

@@ -44,7 +44,7 @@ pub enum Output {
         /// The link.
         epoch: LinkEpoch,
     },
-    /// Take (`true`), or stop taking (`false`), messages from modules: the link is slow.
+    /// Take (`true`), or stop taking (`false`), messages from modules: the link is slow. Answers are taken all the same.
     Intake {
         /// Whether modules may send.
         open: bool,

@@ -7,13 +7,26 @@ use super::route::is_for_the_cloud;
 use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
 use crate::class::Overflow;
+use crate::limits::{INTAKE_BACKLOG_BYTES, INTAKE_BACKLOG_MESSAGES};
 use crate::message::{Message, operation};
 use core::time::Duration;
 
-/// Above this share of the outbox (in 1/256) modules must wait …
-const INTAKE_CLOSES_ABOVE: usize = 192;
-/// … and below this one they may go on.
-const INTAKE_OPENS_AT: usize = 128;
+/// How much modules may have sent and the cloud not confirmed, before they must wait.
+struct Level {
+    /// Of the outbox's bounds, in 1/256.
+    share: usize,
+    /// Of messages that only wait for the link. A longer queue makes nothing faster, only every message in it later.
+    backlog: Amount,
+}
+
+/// Above this modules must wait …
+const INTAKE_CLOSES: Level =
+    Level { share: 192, backlog: Amount { messages: INTAKE_BACKLOG_MESSAGES, bytes: INTAKE_BACKLOG_BYTES } };
+/// … and at this they may go on.
+const INTAKE_OPENS: Level = Level {
+    share: 128,
+    backlog: Amount { messages: INTAKE_BACKLOG_MESSAGES / 2, bytes: INTAKE_BACKLOG_BYTES / 2 },
+};
 
 impl Hub {
     /// A module sends a message. A request is remembered before it can leave.
@@ -155,16 +168,24 @@ impl Hub {
     /// Makes modules wait while the link is up and does not keep pace. Without a link they need not wait: the oldest
     /// messages make room, and each is reported.
     pub(super) fn adjust_intake(&mut self) {
-        let open = match (self.state, self.intake_open) {
-            (LinkState::Up, true) => !self.outbox.is_fuller_than(INTAKE_CLOSES_ABOVE),
-            (LinkState::Up, false) => !self.outbox.is_fuller_than(INTAKE_OPENS_AT),
+        let open = match self.state {
+            LinkState::Up if self.intake_open => !self.is_behind(&INTAKE_CLOSES),
+            LinkState::Up => !self.is_behind(&INTAKE_OPENS),
             // Nothing follows a stop.
-            (LinkState::Stopped, open) => open,
+            LinkState::Stopped => self.intake_open,
             _ => true,
         };
         if open != self.intake_open {
             self.intake_open = open;
             self.outputs.push_back(Output::Intake { open });
         }
+    }
+
+    /// Whether the link has so much before it. What waits for the rate limit is not the link's fault, and has the whole
+    /// outbox to wait in.
+    fn is_behind(&self, level: &Level) -> bool {
+        let backlog = self.outbox.backlog();
+        let long = backlog.messages > level.backlog.messages || backlog.bytes > level.backlog.bytes;
+        self.outbox.is_fuller_than(level.share) || (long && self.config.rate.is_none())
     }
 }

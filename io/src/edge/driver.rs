@@ -3,6 +3,7 @@
 //! Each turn: wait for anything, take a bounded batch of what is there, hand it to the hub, carry out what the hub
 //! asks, let the link's tasks run. The deadline is read again in one place only: at the top of the next turn.
 
+use super::command::{COMMANDS, Command, Control, Reply, Request, Senders, Wish};
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::recorder::Flight;
@@ -16,62 +17,10 @@ use smol::future::{self, or};
 use smol::{Executor, Task};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Duration;
 use tracing::{debug, info, trace, warn};
 
 /// Messages of modules that one turn takes.
 const BATCH: usize = 128;
-
-/// Messages that wait for the driver before senders wait themselves.
-const COMMANDS: usize = 128;
-
-/// Where a request's outcome goes.
-pub(super) type Reply = Sender<Result<Message, RequestError>>;
-
-/// What a module sends.
-#[derive(Debug)]
-pub(super) struct Command {
-    pub(super) module: ModuleId,
-    pub(super) message: Message,
-    /// What its sender wants to hear of it. Most senders want nothing.
-    pub(super) wish: Option<Box<Wish>>,
-}
-
-/// What a sender wants to hear of its message.
-#[derive(Debug)]
-pub(super) enum Wish {
-    /// The answer of the cloud.
-    Answer(Request),
-    /// The stages of its way.
-    Stages(Sender<Stage>),
-}
-
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) timeout: Option<Duration>,
-    pub(super) reply: Reply,
-}
-
-/// What else can be asked of a driver. Few, and never held back.
-#[derive(Debug)]
-pub(super) enum Control {
-    Join {
-        name: Box<str>,
-        groups: Vec<Box<str>>,
-        inbox: Sender<Delivery>,
-        reply: Sender<Option<ModuleId>>,
-    },
-    Leave(ModuleId),
-    Ready {
-        module: ModuleId,
-        credit: u32,
-    },
-    Account(Sender<Account>),
-    WhenSettled(Sender<Account>),
-    Shutdown(Sender<Account>),
-    /// Write what the flight recorder holds to a file.
-    Dump,
-}
 
 /// Both ends of a channel.
 type Channel<T> = (Sender<T>, Receiver<T>);
@@ -88,6 +37,7 @@ pub struct Driver {
     now: Now,
     options: Options,
     control: Receiver<Control>,
+    answers: Receiver<Command>,
     commands: Receiver<Command>,
     link: Option<Link>,
     closing: Option<Task<()>>,
@@ -126,6 +76,7 @@ impl Driver {
     pub(super) fn new(options: Options) -> (EdgeHub, Driver) {
         let clock = Clock::start();
         let (control_sender, control) = async_channel::unbounded();
+        let (answer_sender, answers) = async_channel::bounded(COMMANDS);
         let (command_sender, commands) = async_channel::bounded(COMMANDS);
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
@@ -136,6 +87,7 @@ impl Driver {
             recorder,
             options,
             control,
+            answers,
             commands,
             link: None,
             closing: None,
@@ -152,7 +104,8 @@ impl Driver {
             stopped: Vec::new(),
             abandoned: false,
         };
-        (EdgeHub { control: control_sender, commands: command_sender }, driver)
+        let senders = Senders { answers: answer_sender, commands: command_sender };
+        (EdgeHub { control: control_sender, senders }, driver)
     }
 
     /// Runs until the hub has been shut down and has stopped; the handle's last clone being dropped is a shutdown.
@@ -175,11 +128,10 @@ impl Driver {
             future::yield_now().await;
         }
         // Whoever sends from now on is told; what is still on its way is refused by the hub, and counted.
+        self.answers.close();
         self.commands.close();
         self.control.close();
-        while let Ok(command) = self.commands.try_recv() {
-            self.take_command(command);
-        }
+        self.take_all_commands();
         for reply in self.stopped.drain(..).chain(self.settled.drain(..)) {
             let _ = reply.try_send(self.hub.account());
         }
@@ -217,11 +169,17 @@ impl Driver {
                 Err(_) => future::pending().await,
             }
         };
+        let answer = async {
+            match self.answers.recv().await {
+                Ok(command) => Wake::Command(command),
+                Err(_) => future::pending().await,
+            }
+        };
         let deadline = async {
             alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
-        or(or(control, link), or(or(read, command), deadline)).await
+        or(or(control, link), or(or(read, answer), or(command, deadline))).await
     }
 
     fn take(&mut self, wake: Wake) {
@@ -233,7 +191,7 @@ impl Driver {
             Wake::Deadline => self.handle(Input::Tick),
             Wake::Abandoned => {
                 self.abandoned = true;
-                self.take_commands(COMMANDS);
+                self.take_all_commands();
                 self.handle(Input::Shutdown);
             }
         }
@@ -253,12 +211,25 @@ impl Driver {
         {
             self.take_reads(epoch, batch);
         }
+        self.take_answers(BATCH);
         if self.intake_open {
             self.take_commands(BATCH);
         }
     }
 
-    /// Takes what modules have sent: a batch of it, or all of it before an end that must not overtake it.
+    /// Takes all that modules have sent, before an end that must not overtake it.
+    fn take_all_commands(&mut self) {
+        self.take_answers(COMMANDS);
+        self.take_commands(COMMANDS);
+    }
+
+    fn take_answers(&mut self, limit: usize) {
+        for _ in 0..limit {
+            let Ok(command) = self.answers.try_recv() else { break };
+            self.take_command(command);
+        }
+    }
+
     fn take_commands(&mut self, limit: usize) {
         for _ in 0..limit {
             let Ok(command) = self.commands.try_recv() else { break };
@@ -323,7 +294,7 @@ impl Driver {
         match control {
             Control::Join { name, groups, inbox, reply } => self.join(name, groups, inbox, reply),
             Control::Leave(module) => {
-                self.take_commands(COMMANDS);
+                self.take_all_commands();
                 self.modules.remove(&module);
                 self.handle(Input::Module { module, event: ModuleEvent::Left });
             }
@@ -339,7 +310,7 @@ impl Driver {
             Control::WhenSettled(reply) => self.settled.push(reply),
             Control::Shutdown(reply) => {
                 self.stopped.push(reply);
-                self.take_commands(COMMANDS);
+                self.take_all_commands();
                 self.handle(Input::Shutdown);
             }
         }
@@ -458,7 +429,7 @@ impl Driver {
 
     /// Answers those who wait for an empty outbox.
     fn tell_settled(&mut self) {
-        if self.settled.is_empty() || !self.commands.is_empty() {
+        if self.settled.is_empty() || !self.commands.is_empty() || !self.answers.is_empty() {
             return;
         }
         let account = self.hub.account();

@@ -1,7 +1,7 @@
 //! A module of this process: joined under a name, with a bounded inbox.
 
 use super::EdgeHub;
-use super::driver::{Command, Control, Request, Wish};
+use super::command::{Command, Control, Request, Senders, Wish};
 use super::receipt::Receipt;
 use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::message::operation;
@@ -96,7 +96,7 @@ struct Inner {
     id: ModuleId,
     name: String,
     control: Sender<Control>,
-    commands: Sender<Command>,
+    senders: Senders,
     inbox: Receiver<Delivery>,
     taken: AtomicU32,
     joined: Instant,
@@ -118,7 +118,7 @@ impl Module {
             id,
             name: name.into(),
             control: hub.control.clone(),
-            commands: hub.commands.clone(),
+            senders: hub.senders.clone(),
             inbox,
             taken: AtomicU32::new(0),
             joined: Instant::now(),
@@ -171,11 +171,12 @@ impl Module {
 
     /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
     pub async fn send(&self, message: Message) -> Result<(), Stopped> {
+        let way = self.0.senders.of(&message);
         let command = Command { module: self.0.id, message, wish: None };
         // Most often there is room, and waiting for it need not be prepared.
-        match self.0.commands.try_send(command) {
+        match way.try_send(command) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(command)) => self.0.commands.send(command).await.map_err(|_| Stopped),
+            Err(TrySendError::Full(command)) => way.send(command).await.map_err(|_| Stopped),
             Err(TrySendError::Closed(_)) => Err(Stopped),
         }
     }
@@ -184,8 +185,8 @@ impl Module {
     pub async fn send_tracked(&self, message: Message) -> Result<Receipt, Stopped> {
         let (stages, receipt) = Receipt::new();
         let wish = Some(Box::new(Wish::Stages(stages)));
-        let command = Command { module: self.0.id, message, wish };
-        self.0.commands.send(command).await.map_err(|_| Stopped)?;
+        let way = self.0.senders.of(&message);
+        way.send(Command { module: self.0.id, message, wish }).await.map_err(|_| Stopped)?;
         Ok(receipt)
     }
 
@@ -200,8 +201,8 @@ impl Module {
         let (reply, answer) = async_channel::bounded(1);
         let message = with_sync(message).map_err(RequestError::Limit)?;
         let wish = Some(Box::new(Wish::Answer(Request { timeout, reply })));
-        let command = Command { module: self.0.id, message, wish };
-        self.0.commands.send(command).await.map_err(|_| RequestError::Stopped)?;
+        let way = self.0.senders.of(&message);
+        way.send(Command { module: self.0.id, message, wish }).await.map_err(|_| RequestError::Stopped)?;
         let answer = answer.recv().await.map_err(|_| RequestError::Stopped)??;
         if answer.operation() == operation::ERROR { Err(RequestError::Failed(answer)) } else { Ok(answer) }
     }
