@@ -1,6 +1,7 @@
 //! The event loop, and who is in the world.
 
 mod arrivals;
+mod bound;
 mod clock;
 mod cloud;
 mod cloud_modules;
@@ -115,7 +116,7 @@ impl World {
         }
         self.until(end)?;
         if !scenario.ends_unhealed {
-            self.heal(scenario)?;
+            self.heal()?;
             self.idle()?;
         }
         self.shut_down(scenario)

@@ -6,20 +6,17 @@ use crate::checks::Outcome;
 use crate::scenario::Scenario;
 use edgehub_core::cloud::CloudInput;
 use edgehub_core::hub::LinkState;
-use edgehub_core::{Config, Input, Instant};
+use edgehub_core::{Input, Instant};
 use std::time::Duration;
 
 const STEP: Duration = Duration::from_secs(1);
-
-/// What nothing else accounts for: commands that a cloud module still wants to send, round trips, shutdowns.
-const SPARE: Duration = Duration::from_secs(180);
 
 /// A machine may get round to its shutdown late.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 impl World {
     /// Stops the faults and waits until everything is in order.
-    pub(super) fn heal(&mut self, scenario: &Scenario) -> Outcome {
+    pub(super) fn heal(&mut self) -> Outcome {
         self.log.transition(self.now, "heal", || "no more faults");
         self.mend();
         for id in self.network.live() {
@@ -29,10 +26,9 @@ impl World {
             self.send(id, Way::Up);
             self.send(id, Way::Down);
         }
-        let within = self.healed_within(scenario);
-        let end = self.now + within;
+        let (back, within) = (self.back_at(), self.healed_within());
         while let Some(why) = self.out_of_order() {
-            if self.now >= end {
+            if self.now >= back + within {
                 return Err(format!("liveness: {within:?} after the last fault {why}"));
             }
             self.until(self.now + STEP)?;
@@ -42,7 +38,7 @@ impl World {
     }
 
     /// No fault from now on. What was broken stays so until somebody finds out.
-    fn mend(&mut self) {
+    pub(super) fn mend(&mut self) {
         let now = self.now;
         for node in 0..self.edges.len() {
             let edge = &mut self.edges[node];
@@ -70,32 +66,6 @@ impl World {
                 stream.stuck_until = stream.stuck_until.min(now);
             }
         }
-    }
-
-    /// How long a world without faults may take to be in order: a silent link is found out, a hung dial given up, the
-    /// longest backoff waited for; requests end, stalled modules are found out; then what has gathered on both sides is
-    /// sent, one acknowledged message after another.
-    fn healed_within(&self, scenario: &Scenario) -> Duration {
-        let mut longest = Duration::ZERO;
-        for edge in &self.edges {
-            let Config { ping_interval, ping_misses, open_timeout, backoff_max, stall_limit, rate, .. } =
-                &edge.config;
-            let queued = edge.hub.account().up.pending.saturating_add(1_000);
-            let drained = rate.map_or(Duration::ZERO, |rate| {
-                Duration::from_micros(queued * 1_000_000 / u64::from(rate.per_second.max(1)))
-            });
-            let found_out = *ping_interval * (ping_misses + 2);
-            longest = longest.max((found_out + *open_timeout + *backoff_max) * 3 + *stall_limit + drained);
-        }
-        let commands = self.cloud.hub.account().down.pending as u32;
-        // Where an acknowledgement finds no room, the next one is asked for by a resend.
-        let tight = |config: &Config| config.outbox_messages < 256 || config.outbox_bytes < 256 * 1024;
-        let again = u32::from(self.edges.iter().any(|edge| tight(&edge.config)));
-        let each =
-            self.latency * 2 + Duration::from_millis(1_100) + self.cloud_config.resend_interval * again;
-        let delivered = each * commands;
-        let resent = self.cloud_config.resend_interval * self.cloud_config.sends_max;
-        longest + self.longest_wait + delivered + resent + scenario.longest_absence() + SPARE
     }
 
     /// What is still missing, with the reason that it waits for. What can never be is not asked for: a node that was

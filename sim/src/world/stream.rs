@@ -168,6 +168,11 @@ impl Stream {
         Some(at)
     }
 
+    /// When the last of what is under way arrives, if anything arrives at all.
+    pub(super) fn empty_at(&self) -> Instant {
+        self.under_way.back().filter(|_| !self.silent).map_or(Instant(0), |(at, _)| *at)
+    }
+
     /// The planned arrival, if its time has really come.
     pub(super) fn receive(&mut self, now: Instant) -> Option<Frame> {
         self.planned = false;
