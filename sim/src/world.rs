@@ -47,6 +47,9 @@ pub(crate) const SECRET: &str = "s3cret-content-";
 /// The longest content.
 pub(crate) const CONTENT_MAX: usize = 100_000;
 
+/// Events that may happen at one instant. A machine that wakes after days finds some thousands.
+const EVENTS_PER_INSTANT_MAX: u64 = 200_000;
+
 /// Everything there is.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -164,9 +167,16 @@ impl World {
 
     /// Lets time pass.
     pub(crate) fn until(&mut self, end: Instant) -> Outcome {
+        let mut at_once = 0;
         while self.queue.next_at().is_some_and(|at| at <= end)
             && let Some((at, event)) = self.queue.pop()
         {
+            at_once = if at > self.now { 0 } else { at_once + 1 };
+            if at_once > EVENTS_PER_INSTANT_MAX {
+                return Err(format!(
+                    "livelock: {at_once} events at one instant, and more to come: {event:?}"
+                ));
+            }
             self.now = at.max(self.now);
             self.report.events += 1;
             self.happen(event)?;
