@@ -44,6 +44,8 @@ pub(super) struct Upstream {
     ambiguous: BTreeSet<u64>,
     numbers: BTreeMap<u64, u64>,
     accepted: u64,
+    /// The number of the message that came in this step.
+    just_came: Option<u64>,
     changed: bool,
 }
 
@@ -57,6 +59,7 @@ impl Upstream {
             ambiguous: BTreeSet::new(),
             numbers: BTreeMap::new(),
             accepted: 0,
+            just_came: None,
             changed: false,
         }
     }
@@ -116,8 +119,10 @@ impl Upstream {
         let exempt = (false, u8::MAX, u64::MAX);
         let others = [self.waiting.first(), self.waiting.range(exempt..).next()];
         for other in others.into_iter().flatten() {
+            // What is due when a message comes leaves before that one is there.
+            let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
-            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes {
+            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes && !just_came {
                 return Err(format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
@@ -270,8 +275,10 @@ impl Upstream {
 impl Upstream {
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
+        self.just_came = None;
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
+            self.just_came = Some(self.accepted);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
             self.confirmed(confirmed);
