@@ -15,6 +15,7 @@ mod heal;
 mod idle;
 mod module;
 mod network;
+mod order;
 mod stream;
 
 pub(crate) use clock::Swing;
@@ -67,6 +68,8 @@ pub(crate) struct World {
     text: String,
     /// Links that come and go still do.
     pub(super) flapping: bool,
+    /// When the faults stopped; what came before proves nothing.
+    healed_at: Instant,
     /// The longest wait of any request so far.
     longest_wait: Duration,
     /// The time that machines slept: nobody counts that as simulated.
@@ -92,6 +95,7 @@ impl World {
             log: Log::new(kind),
             text,
             flapping: true,
+            healed_at: Instant(0),
             longest_wait: scenario.edge.sync_timeout,
             slept: Duration::ZERO,
             report: Report::default(),

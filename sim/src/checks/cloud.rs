@@ -56,6 +56,11 @@ impl CloudChecks {
         self.sessions.keys().copied().collect()
     }
 
+    /// Whether a connection is the session of this node.
+    pub(crate) fn serves(&self, connection: ConnectionId, node: &NodeName) -> bool {
+        self.sessions.get(&connection) == Some(node)
+    }
+
     /// Messages of a node that CloudHub still has to deliver.
     pub(crate) fn waiting(&self, node: &NodeName) -> usize {
         self.waiting.get(node).map_or(0, BTreeSet::len)

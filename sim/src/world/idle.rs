@@ -1,6 +1,7 @@
-//! A world in order, with nothing to do, does little: no wheel spins (livelock).
+//! A world in order, with nothing to do, does little and stays in order: no wheel spins (livelock), every node keeps
+//! the link by which it is served, and something comes through it both ways.
 
-use super::World;
+use super::{LinkId, World};
 use crate::checks::Outcome;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ const IDLE: Duration = Duration::from_secs(120);
 impl World {
     /// Lets an idle time pass, and counts.
     pub(super) fn idle(&mut self) -> Outcome {
+        let links = self.links_in_use();
         let before = self.report.events;
+        self.healed_at = self.now;
         self.until(self.now + IDLE)?;
         let events = self.report.events - before;
         let all_served = self.edges.len() <= self.cloud_config.node_limit;
@@ -27,6 +30,21 @@ impl World {
                 "livelock: {events} events in {IDLE:?} with nothing to do; {allowed} would be many"
             ));
         }
+        if let Some(why) = self.out_of_order() {
+            return Err(format!("liveness: after {IDLE:?} with nothing to do {why}"));
+        }
+        let after = self.links_in_use();
+        if links != after {
+            return Err(format!(
+                "liveness: with nothing to do the links in use went from {links:?} to {after:?}"
+            ));
+        }
         Ok(())
+    }
+
+    /// The link of each node that is served.
+    fn links_in_use(&self) -> Vec<(usize, LinkId)> {
+        let nodes = self.edges.iter().enumerate().filter(|(_, edge)| !edge.stopped);
+        nodes.filter_map(|(node, edge)| Some((node, self.served(node, edge).ok()?))).collect()
     }
 }

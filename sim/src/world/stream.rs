@@ -79,6 +79,8 @@ pub(crate) struct Stream {
     frames: u64,
     /// Nothing arrives before.
     pub(crate) not_before: Instant,
+    /// When a message or a pong last arrived; a ping says nothing of a keepalive that is overdue.
+    pub(crate) heard: Instant,
     /// Nothing arrives ever again, and nobody notices.
     pub(crate) silent: bool,
     /// The receiver does not read.
@@ -180,6 +182,9 @@ impl Stream {
             return None;
         }
         let (_, frame) = self.under_way.pop_front()?;
+        if matches!(frame, Frame::Message(_) | Frame::Pong(_)) {
+            self.heard = now;
+        }
         self.bytes -= frame.bytes().min(self.bytes);
         Some(frame)
     }
