@@ -6,6 +6,7 @@
 mod answers;
 mod backoff;
 mod books;
+mod broken;
 mod cloud;
 mod confirmation;
 mod deadline;
@@ -20,18 +21,17 @@ mod requests;
 mod secret;
 mod upstream;
 
+pub use broken::{Broken, Outcome};
 pub use cloud::CloudChecks;
 
 pub(crate) use upstream::class_of;
 
+use broken::broken;
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use receipts::Receipts;
 use upstream::Upstream;
-
-/// Nothing wrong, or what is.
-pub type Outcome = Result<(), String>;
 
 /// One input and what it led to.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl EdgeChecks {
     }
 
     /// Hands an input to the hub and checks what comes of it. Returns the outputs.
-    pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, String> {
+    pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, Broken> {
         let deadline_before = hub.next_deadline();
         // A hub holds a clock that goes back, and so does whoever judges it.
         self.latest = self.latest.max(now.mono);
@@ -116,7 +116,7 @@ impl EdgeChecks {
     }
 
     /// Checks what a new hub did by itself. Returns the outputs.
-    pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, String> {
+    pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, Broken> {
         let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
         self.latest = now.mono;
         let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
@@ -131,11 +131,11 @@ impl EdgeChecks {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         for check in &mut self.checks {
-            check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
+            check.after(step).map_err(|broken| broken.by(check.name()))?;
         }
-        self.confirmation.after(step).map_err(|what| format!("confirmation: {what}"))?;
-        self.receipts.after(step, &self.confirmation).map_err(|what| format!("receipts: {what}"))?;
+        self.confirmation.after(step).map_err(|broken| broken.by("confirmation"))?;
+        self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
-        self.upstream.after(step, confirmed).map_err(|what| format!("way up: {what}"))
+        self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))
     }
 }

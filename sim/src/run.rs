@@ -1,6 +1,7 @@
 //! One scenario from start to end.
 
-use crate::caught::caught;
+use crate::caught::{Panicked, caught};
+use crate::checks::Broken;
 use crate::log::{Log, LogKind};
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -11,8 +12,10 @@ use std::time::Duration;
 /// A rule that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The rule.
+    /// The check.
     pub check: String,
+    /// Its rule; of a panic, the file in which it happened.
+    pub rule: String,
     /// What was seen instead.
     pub what: String,
     /// When.
@@ -20,17 +23,24 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A check says its name, a colon, and what is wrong.
-    fn new(at: Instant, text: String) -> Failure {
-        let (check, what) = text.split_once(": ").unwrap_or(("world", &text));
-        Failure { check: check.to_string(), what: what.to_string(), at }
+    fn broken(at: Instant, Broken { check, rule, what }: Broken) -> Failure {
+        Failure { check: check.to_string(), rule: rule.to_string(), what, at }
+    }
+
+    fn panicked(at: Instant, Panicked { message, file }: Panicked) -> Failure {
+        Failure { check: "panic".to_string(), rule: file, what: message, at }
+    }
+
+    /// Whether both are of the same rule of the same check.
+    pub fn is_like(&self, other: &Failure) -> bool {
+        (&self.check, &self.rule) == (&other.check, &other.rule)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { check, what, at } = self;
-        write!(f, "{check}, after {}.{:06} s: {what}", at.0 / 1_000_000, at.0 % 1_000_000)
+        let Failure { check, rule, what, at } = self;
+        write!(f, "{check}/{rule}, after {}.{:06} s: {what}", at.0 / 1_000_000, at.0 % 1_000_000)
     }
 }
 
@@ -84,17 +94,16 @@ impl fmt::Display for Report {
 /// Runs a scenario: its trouble, then the healing, then the shutdown. A panic on the way is a failure of the check
 /// `panic`.
 pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log) {
-    let panicked = |at, what| Failure { check: String::from("panic"), what, at };
     let mut world = match caught(|| World::new(scenario, kind)) {
         Ok(world) => world,
-        Err(what) => return (Err(panicked(Instant(0), what)), Log::new(kind)),
+        Err(panicked) => return (Err(Failure::panicked(Instant(0), panicked)), Log::new(kind)),
     };
     let outcome = caught(|| world.run(scenario));
     let at = world.now();
     let outcome = match outcome {
         Ok(Ok(())) => Ok(world.report()),
-        Ok(Err(what)) => Err(Failure::new(at, what)),
-        Err(what) => Err(panicked(at, what)),
+        Ok(Err(broken)) => Err(Failure::broken(at, broken)),
+        Err(panicked) => Err(Failure::panicked(at, panicked)),
     };
     (outcome, world.into_log())
 }

@@ -29,7 +29,7 @@ pub(crate) use network::{End, LinkId, Side, Way};
 pub(crate) use stream::{Conduct, Damage};
 
 use crate::chance::Salt;
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
@@ -177,8 +177,10 @@ impl World {
         {
             at_once = if at > self.now { 0 } else { at_once + 1 };
             if at_once > EVENTS_PER_INSTANT_MAX {
-                return Err(format!(
-                    "livelock: {at_once} events at one instant, and more to come: {event:?}"
+                return Err(Broken::new(
+                    "livelock",
+                    "instant",
+                    format!("{at_once} events at one instant, and more to come: {event:?}"),
                 ));
             }
             self.now = at.max(self.now);

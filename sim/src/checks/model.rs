@@ -8,7 +8,7 @@ mod inboxes;
 mod table;
 mod waiters;
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use crate::key;
 use edgehub_core::config::Acknowledge;
 use edgehub_core::hub::{Account, Direction, DropReason};
@@ -110,7 +110,7 @@ impl Model {
         let free = self.inboxes.is_free(module, name) && self.inboxes.len() < MODULES_MAX;
         let may = free && groups.len() <= MODULE_GROUPS_MAX && !self.stopped;
         if may == refused {
-            return Err(format!("{module:?}, {name}: may join is {may}, refused is {refused}"));
+            return broken("join", format!("{module:?}, {name}: may join is {may}, refused is {refused}"));
         }
         if may {
             self.inboxes.join(module, name, groups, *credit);
@@ -160,20 +160,27 @@ impl Model {
         let (accepted, settled) =
             (after.down.accepted - before.down.accepted, after.down.settled - before.down.settled);
         if (accepted, settled) != (expected.accepted, expected.settled) {
-            return Err(format!(
-                "{accepted} accepted and {settled} settled on the way down, not {expected:?}"
-            ));
+            return broken(
+                "books-down",
+                format!("{accepted} accepted and {settled} settled on the way down, not {expected:?}"),
+            );
         }
         let sent = u64::from(matches!(step.input, Input::Module { event: ModuleEvent::Sent { .. }, .. }));
         // A keepalive may have become due.
         let own = after.up.accepted - before.up.accepted - sent;
         if !(expected.own_up..=expected.own_up + expected.own_up_maybe + 1).contains(&own) {
-            return Err(format!("{own} messages of the hub's own, {} or one more were due", expected.own_up));
+            return broken(
+                "own-up",
+                format!("{own} messages of the hub's own, {} or one more were due", expected.own_up),
+            );
         }
         for reason in DropReason::ALL {
             let noted = (self.dropped_up[reason as usize], self.dropped_down[reason as usize]);
             if noted != (after.up.dropped_for(reason), after.down.dropped_for(reason)) {
-                return Err(format!("{reason:?}: the notes say {noted:?}, the books {after:?}"));
+                return broken(
+                    "drops-untold",
+                    format!("{reason:?}: the notes say {noted:?}, the books {after:?}"),
+                );
             }
         }
         Ok(())

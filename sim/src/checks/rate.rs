@@ -1,7 +1,7 @@
 //! What modules send leaves no faster than the rate limit allows in any stretch of time; answers and acknowledgements
 //! never wait for it (defect D8). Every set of classes of a scenario exempts the same messages.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::Rate;
 use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use edgehub_core::message::operation;
@@ -64,7 +64,7 @@ impl RateLimit {
         }
         match self.level.checked_sub(TOKEN) {
             Some(level) => self.level = level,
-            None => return Err(format!("{} leaves without a token", message.msg_id())),
+            None => return broken("token", format!("{} leaves without a token", message.msg_id())),
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Check for RateLimit {
         let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
         match self.control.first() {
             Some(id) if open && step.hub.link_state().is_open() => {
-                Err(format!("{id} is an answer, waits, and could leave"))
+                broken("control-waits", format!("{id} is an answer, waits, and could leave"))
             }
             _ => Ok(()),
         }

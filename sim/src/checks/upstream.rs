@@ -6,7 +6,7 @@
 
 mod table;
 
-use super::{Outcome, Step};
+use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
 use edgehub_core::hub::{Direction, DropReason};
@@ -114,7 +114,7 @@ impl Upstream {
         let Some(message) = self.messages.get(&id) else { return Ok(()) };
         let (rank, class) = (self.rank(message), self.class(&message.class));
         if !message.queued {
-            return Err(format!("{msg_id} is written again, and its link is not over"));
+            return broken("rewritten", format!("{msg_id} is written again, and its link is not over"));
         }
         let exempt = (false, u8::MAX, u64::MAX);
         let others = [self.waiting.first(), self.waiting.range(exempt..).next()];
@@ -123,15 +123,15 @@ impl Upstream {
             let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
             if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes && !just_came {
-                return Err(format!("{msg_id} {rank:?} leaves before {other:?}"));
+                return broken("order", format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
         if class.time_to_live.is_some_and(|length| message.at + length <= now) && !changes {
-            return Err(format!("{msg_id} leaves after its time to live"));
+            return broken("late-written", format!("{msg_id} leaves after its time to live"));
         }
         if class.delivery == Delivery::AtMostOnce {
             if message.written {
-                return Err(format!("{msg_id} leaves twice, and may leave once"));
+                return broken("twice", format!("{msg_id} leaves twice, and may leave once"));
             }
             self.forget(id);
             return Ok(());
@@ -191,7 +191,10 @@ impl Upstream {
             _ => true,
         };
         if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
-            return Err(format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"));
+            return broken(
+                "false-reason",
+                format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"),
+            );
         }
         Ok(())
     }
@@ -247,7 +250,7 @@ impl Upstream {
             if let Some(late) =
                 late.filter(|message| message.class == class.name).find(|m| m.at + length <= now)
             {
-                return Err(format!("a message waits longer than it may: {late:?}"));
+                return broken("expired", format!("a message waits longer than it may: {late:?}"));
             }
         }
         let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input else {
@@ -262,11 +265,11 @@ impl Upstream {
                 superseded && other.queued && !other.written && !other.request && other.fresh
             };
             if let Some(old) = of_class().find(stays) {
-                return Err(format!("{old:?} stays beside {new:?}"));
+                return broken("not-superseded", format!("{old:?} stays beside {new:?}"));
             }
         }
         if !self.changed && class.messages.is_some_and(|most| of_class().count() > most) {
-            return Err(format!("more than {:?} of class {}", class.messages, class.name));
+            return broken("class-full", format!("more than {:?} of class {}", class.messages, class.name));
         }
         Ok(())
     }

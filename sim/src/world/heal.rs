@@ -2,7 +2,7 @@
 
 use super::network::{Side, Way};
 use super::{Event, World};
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use crate::scenario::Scenario;
 use edgehub_core::cloud::CloudInput;
 use edgehub_core::{Input, Instant};
@@ -29,9 +29,10 @@ impl World {
         self.until(self.back_at())?;
         self.healed_at = self.now;
         let within = self.healed_within();
-        while let Some(why) = self.out_of_order() {
+        while let Err(missing) = self.in_order() {
             if self.now >= self.healed_at + within {
-                return Err(format!("liveness: {within:?} after the last fault {why}"));
+                let what = format!("{within:?} after the last fault {}", missing.what);
+                return Err(Broken { what, ..missing });
             }
             self.until(self.now + STEP)?;
         }
@@ -87,13 +88,21 @@ impl World {
         for edge in self.edges.iter().filter(|edge| !edge.down) {
             if !edge.stopped || edge.hub.next_deadline().is_some() {
                 let (state, deadline) = (edge.hub.link_state(), edge.hub.next_deadline());
-                return Err(format!("shutdown: {} is {state:?}, waiting for {deadline:?}", edge.name));
+                return Err(Broken::new(
+                    "shutdown",
+                    "edge",
+                    format!("{} is {state:?}, waiting for {deadline:?}", edge.name),
+                ));
             }
         }
         if self.cloud.up {
             self.cloud_handle(CloudInput::Shutdown)?;
             if let Some(deadline) = self.cloud.hub.next_deadline() {
-                return Err(format!("shutdown: CloudHub still waits for {deadline:?}"));
+                return Err(Broken::new(
+                    "shutdown",
+                    "cloud",
+                    format!("CloudHub still waits for {deadline:?}"),
+                ));
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! the link by which it is served, and something comes through it both ways.
 
 use super::{LinkId, World};
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use std::time::Duration;
 
 /// What an idle hour does, a part of it does too.
@@ -26,17 +26,22 @@ impl World {
         });
         let allowed: u64 = allowed.sum::<u64>() + 100;
         if events > allowed {
-            return Err(format!(
-                "livelock: {events} events in {IDLE:?} with nothing to do; {allowed} would be many"
+            return Err(Broken::new(
+                "livelock",
+                "idle",
+                format!("{events} events in {IDLE:?} with nothing to do; {allowed} would be many"),
             ));
         }
-        if let Some(why) = self.out_of_order() {
-            return Err(format!("liveness: after {IDLE:?} with nothing to do {why}"));
+        if let Err(missing) = self.in_order() {
+            let what = format!("after {IDLE:?} with nothing to do {}", missing.what);
+            return Err(Broken::new("unrest", missing.rule, what));
         }
         let after = self.links_in_use();
         if links != after {
-            return Err(format!(
-                "liveness: with nothing to do the links in use went from {links:?} to {after:?}"
+            return Err(Broken::new(
+                "unrest",
+                "another-link",
+                format!("with nothing to do the links in use went from {links:?} to {after:?}"),
             ));
         }
         Ok(())

@@ -3,52 +3,63 @@
 use super::World;
 use super::edge::Edge;
 use super::network::{Link, LinkId, Side};
+use crate::checks::{Broken, Outcome};
 use edgehub_core::hub::LinkState;
 
 impl World {
     /// What is still missing, with the reason that it waits for. What can never be is not asked for: a node that was
     /// told to stop, and nodes beyond CloudHub's limit.
-    pub(super) fn out_of_order(&self) -> Option<String> {
+    pub(super) fn in_order(&self) -> Outcome {
         if !self.cloud.up {
-            return Some(String::from("CloudHub is down"));
+            return missing("cloud", "CloudHub is down".to_string());
         }
         let running = self.edges.iter().filter(|edge| !edge.stopped).count();
         let mut excused = running.saturating_sub(self.cloud_config.node_limit);
         let all_served = excused == 0 && running == self.edges.len();
         for (node, edge) in self.edges.iter().enumerate().filter(|(_, edge)| !edge.stopped) {
             if edge.down {
-                return Some(format!("{} does not run", edge.name));
+                return missing("edge", format!("{} does not run", edge.name));
             }
             let deadline = edge.hub.next_deadline();
             if edge.hub.pending_requests() > 0 {
                 let requests = edge.hub.pending_requests();
-                return Some(format!("{} has {requests} open requests, waiting for {deadline:?}", edge.name));
+                return missing(
+                    "requests",
+                    format!("{} has {requests} open requests, waiting for {deadline:?}", edge.name),
+                );
             }
-            let Err(why) = self.served(node, edge) else { continue };
+            let Err(Broken { rule, what, .. }) = self.served(node, edge) else { continue };
             let has_session = edge.link.is_some_and(|link| self.network.link(link).cloud == Side::Open);
             if (edge.hub.link_state() != LinkState::Up || !has_session) && excused > 0 {
                 excused -= 1;
                 continue;
             }
-            return Some(format!("{} {why}, waiting for {deadline:?}", edge.name));
+            return missing(rule, format!("{} {what}, waiting for {deadline:?}", edge.name));
         }
         let pending = self.cloud.hub.account().down.pending;
         let deadline = self.cloud.hub.next_deadline();
-        (pending > 0 && all_served)
-            .then(|| format!("CloudHub holds {pending} messages, waiting for {deadline:?}"))
+        match pending > 0 && all_served {
+            true => {
+                missing("cloud-books", format!("CloudHub holds {pending} messages, waiting for {deadline:?}"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The link by which a node is served, with nothing left to do on it; or why it is not.
-    pub(super) fn served(&self, node: usize, edge: &Edge) -> Result<LinkId, String> {
+    pub(super) fn served(&self, node: usize, edge: &Edge) -> Result<LinkId, Broken> {
         if edge.hub.link_state() != LinkState::Up {
-            return Err(format!("is {:?}", edge.hub.link_state()));
+            return missing("link-state", format!("is {:?}", edge.hub.link_state()));
         }
-        let id = edge.link.ok_or("is up without a link")?;
+        let Some(id) = edge.link else { return missing("links", "is up without a link".to_string()) };
         let mut links = self.network.links.iter().filter(|link| link.node == node && link.lives());
         match (links.next(), links.next()) {
             (Some(_), None) => {}
             (one, _) => {
-                return Err(format!("has {} link", if one.is_some() { "more than one" } else { "no" }));
+                return missing(
+                    "links",
+                    format!("has {} link", if one.is_some() { "more than one" } else { "no" }),
+                );
             }
         }
         let link = self.network.link(id);
@@ -56,39 +67,47 @@ impl World {
         let account = edge.hub.account();
         let (up, down) = (account.up.pending, account.down.pending);
         if up > 0 || down > 0 {
-            return Err(format!("holds {up} messages up and {down} down"));
+            return missing("books", format!("holds {up} messages up and {down} down"));
         }
         let waiting = self.cloud.checks.waiting(&edge.name);
         if waiting > 0 {
             let deadline = self.cloud.hub.next_deadline();
-            return Err(format!("is owed {waiting} messages by CloudHub, which waits for {deadline:?}"));
+            return missing(
+                "owed",
+                format!("is owed {waiting} messages by CloudHub, which waits for {deadline:?}"),
+            );
         }
         if !edge.intake {
-            return Err(String::from("takes nothing from its modules"));
+            return missing("intake", "takes nothing from its modules".to_string());
         }
         Ok(id)
     }
 
     /// Both ends take this very link for open, CloudHub has a session on it, and something has come through each way
     /// since the faults stopped.
-    fn carries(&self, link: &Link, edge: &Edge) -> Result<(), String> {
+    fn carries(&self, link: &Link, edge: &Edge) -> Outcome {
         if link.edge != Side::Open || link.cloud != Side::Open || link.epoch != edge.hub.epoch() {
-            return Err(format!(
-                "is up on {:?}, {:?} to it and {:?} to CloudHub",
-                link.epoch, link.edge, link.cloud
-            ));
+            return missing(
+                "sides",
+                format!("is up on {:?}, {:?} to it and {:?} to CloudHub", link.epoch, link.edge, link.cloud),
+            );
         }
         match link.connection {
             Some(connection) if self.cloud.checks.serves(connection, &edge.name) => {}
-            connection => return Err(format!("is up, and {connection:?} has no session")),
+            connection => return missing("session", format!("is up, and {connection:?} has no session")),
         }
         for (way, stream) in [("up", &link.up), ("down", &link.down)] {
             if stream.heard < self.healed_at {
-                return Err(format!("is up, and nothing comes {way}"));
+                return missing("one-way", format!("is up, and nothing comes {way}"));
             }
         }
         Ok(())
     }
+}
+
+/// What order lacks.
+fn missing<T>(rule: &'static str, what: String) -> Result<T, Broken> {
+    Err(Broken::new("liveness", rule, what))
 }
 
 #[cfg(test)]
