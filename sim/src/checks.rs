@@ -14,11 +14,13 @@ mod duplicates;
 mod heartbeat;
 mod link;
 mod model;
+mod pings;
 mod rate;
 mod reading;
 mod receipts;
 mod requests;
 mod secret;
+mod timely;
 mod upstream;
 
 pub use broken::{Broken, Outcome};
@@ -30,7 +32,9 @@ use broken::broken;
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use rate::RateLimit;
 use receipts::Receipts;
+use timely::Timely;
 use upstream::Upstream;
 
 /// One input and what it led to.
@@ -73,6 +77,8 @@ pub struct EdgeChecks {
     confirmation: Confirmation,
     upstream: Upstream,
     receipts: Receipts,
+    rate: RateLimit,
+    timely: Timely,
     latest: Instant,
 }
 
@@ -91,7 +97,6 @@ impl EdgeChecks {
                 Box::new(requests::Requests::new(config)),
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),
-                Box::new(rate::RateLimit::new(config)),
                 Box::new(duplicates::Duplicates::new(config)),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
@@ -99,6 +104,8 @@ impl EdgeChecks {
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
             receipts: Receipts::default(),
+            rate: RateLimit::new(config),
+            timely: Timely::new(config),
             latest: Instant(0),
         }
     }
@@ -136,6 +143,9 @@ impl EdgeChecks {
         self.confirmation.after(step).map_err(|broken| broken.by("confirmation"))?;
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
-        self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))
+        self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
+        self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
+        let timely = self.timely.after(step, &self.confirmation, &self.upstream, &self.rate);
+        timely.map_err(|broken| broken.by("timely"))
     }
 }

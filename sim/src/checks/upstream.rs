@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use table::class_of;
 
 /// Exempt from the rate limit before not, then by priority, then by age.
-type Rank = (bool, u8, u64);
+pub(super) type Rank = (bool, u8, u64);
 
 #[derive(Debug)]
 struct Accepted {
@@ -276,6 +276,16 @@ impl Upstream {
 }
 
 impl Upstream {
+    /// The first that waits and needs no token.
+    pub(super) fn first_exempt(&self) -> Option<&Rank> {
+        self.waiting.first().filter(|rank| !rank.0)
+    }
+
+    /// The first that waits and needs a token.
+    pub(super) fn first_limited(&self) -> Option<&Rank> {
+        self.waiting.range((true, 0, 0)..).next()
+    }
+
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
         self.just_came = None;
