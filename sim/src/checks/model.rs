@@ -5,6 +5,7 @@
 //! a fact and checks that the rest follows from it.
 
 mod inboxes;
+mod stalls;
 mod table;
 mod waiters;
 
@@ -16,6 +17,7 @@ use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
 use inboxes::{Inboxes, key_of};
+use stalls::Stalls;
 use std::collections::BTreeSet;
 use table::Target;
 use waiters::Waiters;
@@ -31,6 +33,7 @@ pub(super) struct Model {
     /// A module that leaves in this step: what its leaving leads to is not for it any more.
     leaving: Option<ModuleId>,
     waiters: Waiters,
+    stalls: Stalls,
     before: Account,
     dropped_up: [u64; DropReason::ALL.len()],
     dropped_down: [u64; DropReason::ALL.len()],
@@ -58,6 +61,7 @@ impl Model {
             inboxes: Inboxes::default(),
             leaving: None,
             waiters: Waiters::default(),
+            stalls: Stalls::new(config),
             before: Account::default(),
             dropped_up: [0; DropReason::ALL.len()],
             dropped_down: [0; DropReason::ALL.len()],
@@ -230,6 +234,7 @@ impl Check for Model {
         }
         self.waiters.after(step);
         self.inboxes.nothing_hidden()?;
+        self.stalls.after(step, &self.inboxes.waiting())?;
         self.compare(step, &expected)
     }
 }

@@ -41,6 +41,12 @@ pub(super) struct Due {
     at: Instant,
 }
 
+impl Due {
+    pub(super) fn new(overdue: &'static str, untimed: &'static str, at: Instant) -> Due {
+        Due { overdue, untimed, at }
+    }
+}
+
 /// Judges a step that led to this obligation.
 pub(super) fn in_time(due: Due, step: &Step<'_>) -> Outcome {
     let (now, deadline) = (step.now.mono, step.hub.next_deadline());

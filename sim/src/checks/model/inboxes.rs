@@ -169,6 +169,17 @@ impl Inboxes {
         ids.into_iter().try_for_each(|module| self.end(module))
     }
 
+    /// The modules for which something waits, certainly or perhaps: the first that they are owed may have been dropped.
+    pub(super) fn waiting(&self) -> Vec<(ModuleId, bool)> {
+        if self.owed == self.drops {
+            return Vec::new();
+        }
+        let owed = |(id, module): (&ModuleId, &Module)| {
+            Some((*id, !self.dropped.contains_key(module.owed.front()?)))
+        };
+        self.modules.iter().filter_map(owed).collect()
+    }
+
     /// A module that can take a message has been given it, and nobody is owed more than an inbox holds.
     pub(super) fn nothing_hidden(&self) -> Outcome {
         if self.owed == self.drops {
