@@ -59,11 +59,39 @@ pub enum Canary {
     DuplicatesDelivered,
     /// What comes again is not acknowledged again.
     ResendUnanswered,
+    /// A link that has gone silent is never given up (defect D4).
+    SilenceUnnoticed,
+    /// A silent link is given up a ping interval too late.
+    SilenceLate,
+    /// A silent link is given up a ping interval too early.
+    SilenceEarly,
+    /// A quiet link is not pinged.
+    PingMissing,
+    /// No ping follows what was written, however long that is unconfirmed.
+    BarrierMissing,
+    /// No ping follows so many messages.
+    BarrierUncounted,
+    /// A dial comes later than the wait that was spoken of.
+    DialsLate,
+    /// A dial that hangs is given up late.
+    OpenTimeoutLate,
+    /// The rate limit's tokens come back half as fast.
+    RefillHalved,
+    /// A module that takes nothing is never called stalled (defect D9).
+    StallMissing,
+    /// A shutdown waits for the cloud without end.
+    GraceForgotten,
+    /// A shutdown does not wait for the last confirmation.
+    GraceUnused,
+    /// What was flushed does not count, by its bytes.
+    FlushUncounted,
+    /// A peer that breaks the framing stops the hub.
+    StopsUnasked,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 25] = [
+    pub const ALL: [Canary; 39] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -89,6 +117,20 @@ impl Canary {
         Canary::WrittenToldAsConfirmed,
         Canary::DuplicatesDelivered,
         Canary::ResendUnanswered,
+        Canary::SilenceUnnoticed,
+        Canary::SilenceLate,
+        Canary::SilenceEarly,
+        Canary::PingMissing,
+        Canary::BarrierMissing,
+        Canary::BarrierUncounted,
+        Canary::DialsLate,
+        Canary::OpenTimeoutLate,
+        Canary::RefillHalved,
+        Canary::StallMissing,
+        Canary::GraceForgotten,
+        Canary::GraceUnused,
+        Canary::FlushUncounted,
+        Canary::StopsUnasked,
     ];
 }
 

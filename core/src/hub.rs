@@ -249,6 +249,7 @@ impl Hub {
     pub(crate) fn plant(&mut self, planted: Planted) {
         self.planted = planted;
         self.outbox.plant(planted);
+        self.throttle.plant(planted);
     }
 
     fn note(&mut self, note: Note) {

@@ -6,6 +6,7 @@
 mod answers;
 mod backoff;
 mod books;
+mod broken;
 mod cloud;
 mod confirmation;
 mod deadline;
@@ -13,25 +14,28 @@ mod duplicates;
 mod heartbeat;
 mod link;
 mod model;
+mod pings;
 mod rate;
 mod reading;
 mod receipts;
 mod requests;
 mod secret;
+mod timely;
 mod upstream;
 
+pub use broken::{Broken, Outcome};
 pub use cloud::CloudChecks;
 
 pub(crate) use upstream::class_of;
 
+use broken::broken;
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use rate::RateLimit;
 use receipts::Receipts;
+use timely::Timely;
 use upstream::Upstream;
-
-/// Nothing wrong, or what is.
-pub type Outcome = Result<(), String>;
 
 /// One input and what it led to.
 #[derive(Debug)]
@@ -73,6 +77,8 @@ pub struct EdgeChecks {
     confirmation: Confirmation,
     upstream: Upstream,
     receipts: Receipts,
+    rate: RateLimit,
+    timely: Timely,
     latest: Instant,
 }
 
@@ -91,7 +97,6 @@ impl EdgeChecks {
                 Box::new(requests::Requests::new(config)),
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),
-                Box::new(rate::RateLimit::new(config)),
                 Box::new(duplicates::Duplicates::new(config)),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
@@ -99,12 +104,14 @@ impl EdgeChecks {
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
             receipts: Receipts::default(),
+            rate: RateLimit::new(config),
+            timely: Timely::new(config),
             latest: Instant(0),
         }
     }
 
     /// Hands an input to the hub and checks what comes of it. Returns the outputs.
-    pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, String> {
+    pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, Broken> {
         let deadline_before = hub.next_deadline();
         // A hub holds a clock that goes back, and so does whoever judges it.
         self.latest = self.latest.max(now.mono);
@@ -116,7 +123,7 @@ impl EdgeChecks {
     }
 
     /// Checks what a new hub did by itself. Returns the outputs.
-    pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, String> {
+    pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, Broken> {
         let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
         self.latest = now.mono;
         let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
@@ -131,11 +138,14 @@ impl EdgeChecks {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         for check in &mut self.checks {
-            check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
+            check.after(step).map_err(|broken| broken.by(check.name()))?;
         }
-        self.confirmation.after(step).map_err(|what| format!("confirmation: {what}"))?;
-        self.receipts.after(step, &self.confirmation).map_err(|what| format!("receipts: {what}"))?;
+        self.confirmation.after(step).map_err(|broken| broken.by("confirmation"))?;
+        self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
-        self.upstream.after(step, confirmed).map_err(|what| format!("way up: {what}"))
+        self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
+        self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
+        let timely = self.timely.after(step, &self.confirmation, &self.upstream, &self.rate);
+        timely.map_err(|broken| broken.by("timely"))
     }
 }

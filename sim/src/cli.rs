@@ -12,6 +12,7 @@ mod storm;
 mod swarm;
 
 use clap::{Parser, Subcommand};
+use std::path::Path;
 
 #[derive(Debug, Parser)]
 #[command(name = "edgehub-sim", about = "Runs the edge hub in a simulated world", version)]
@@ -22,6 +23,18 @@ struct Arguments {
 
 /// Nothing to say beyond what was printed, or what went wrong.
 pub(crate) type CommandOutcome = Result<(), String>;
+
+/// The whole command that does this once more, to be pasted into a shell in the project's folder.
+pub(crate) fn command(what: &str) -> String {
+    format!("cargo run --release -p edgehub-sim -- {what}")
+}
+
+/// The whole command that runs a scenario's file.
+pub(crate) fn command_for(file: &Path) -> String {
+    let name = file.display().to_string();
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    command(&if plain { format!("run {name}") } else { format!("run '{}'", name.replace('\'', r"'\''")) })
+}
 
 macro_rules! commands {
     ($($name:ident = $module:ident,)*) => {
@@ -54,4 +67,17 @@ commands! {
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> CommandOutcome {
     Arguments::parse().command.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is printed is pasted: it must be a command, whatever the file is called.
+    #[test]
+    fn a_printed_command_is_whole() {
+        let run = |file: &str| command_for(Path::new(file));
+        assert_eq!(run("target/a-1.scn"), "cargo run --release -p edgehub-sim -- run target/a-1.scn");
+        assert_eq!(run("it's one"), r"cargo run --release -p edgehub-sim -- run 'it'\''s one'");
+    }
 }

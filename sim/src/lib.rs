@@ -17,7 +17,7 @@
 //! | `generate`, `generate/*`, `dice` | a scenario from a seed |
 //! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
 //! | `swarm` | many seeds on many threads |
-//! | `run` | one scenario from start to end |
+//! | `run`, `caught` | one scenario from start to end; what panics in it |
 //! | `world` | the event loop, and who is in the world |
 //! | `world/edge`, `driver`, `module`, `clock` | a node with its driver, modules and clocks |
 //! | `world/cloud`, `cloud_modules`, `arrivals` | CloudHub with its driver, what is behind it, what has come there |
@@ -36,6 +36,7 @@
 
 pub mod canary;
 pub mod catalogue;
+mod caught;
 mod chance;
 pub mod checks;
 mod classes;

@@ -54,6 +54,11 @@ impl<E> Queue<E> {
         self.events.peek().map(|Reverse(planned)| planned.at)
     }
 
+    /// Everything that is still to come, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Instant, &E)> {
+        self.events.iter().map(|Reverse(planned)| (planned.at, &planned.event))
+    }
+
     pub(crate) fn pop(&mut self) -> Option<(Instant, E)> {
         self.events.pop().map(|Reverse(Planned { at, event, .. })| (at, event))
     }

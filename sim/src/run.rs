@@ -1,5 +1,7 @@
 //! One scenario from start to end.
 
+use crate::caught::{Panicked, caught};
+use crate::checks::Broken;
 use crate::log::{Log, LogKind};
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -10,8 +12,10 @@ use std::time::Duration;
 /// A rule that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The rule.
+    /// The check.
     pub check: String,
+    /// Its rule; of a panic, the file in which it happened.
+    pub rule: String,
     /// What was seen instead.
     pub what: String,
     /// When.
@@ -19,17 +23,24 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A check says its name, a colon, and what is wrong.
-    fn new(at: Instant, text: String) -> Failure {
-        let (check, what) = text.split_once(": ").unwrap_or(("world", &text));
-        Failure { check: check.to_string(), what: what.to_string(), at }
+    fn broken(at: Instant, Broken { check, rule, what }: Broken) -> Failure {
+        Failure { check: check.to_string(), rule: rule.to_string(), what, at }
+    }
+
+    fn panicked(at: Instant, Panicked { message, file }: Panicked) -> Failure {
+        Failure { check: "panic".to_string(), rule: file, what: message, at }
+    }
+
+    /// Whether both are of the same rule of the same check.
+    pub fn is_like(&self, other: &Failure) -> bool {
+        (&self.check, &self.rule) == (&other.check, &other.rule)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { check, what, at } = self;
-        write!(f, "{check}, after {}.{:06} s: {what}", at.0 / 1_000_000, at.0 % 1_000_000)
+        let Failure { check, rule, what, at } = self;
+        write!(f, "{check}/{rule}, after {}.{:06} s: {what}", at.0 / 1_000_000, at.0 % 1_000_000)
     }
 }
 
@@ -80,18 +91,61 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs a scenario: its trouble, then the healing, then the shutdown.
+/// Runs a scenario: its trouble, then the healing, then the shutdown. A panic on the way is a failure of the check
+/// `panic`.
 pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log) {
-    let mut world = World::new(scenario, kind);
-    let outcome = world.run(scenario);
-    let (report, at) = (world.report(), world.now());
-    (outcome.map(|()| report).map_err(|what| Failure::new(at, what)), world.into_log())
+    let mut world = match caught(|| World::new(scenario, kind)) {
+        Ok(world) => world,
+        Err(panicked) => return (Err(Failure::panicked(Instant(0), panicked)), Log::new(kind)),
+    };
+    let outcome = caught(|| world.run(scenario));
+    let at = world.now();
+    let outcome = match outcome {
+        Ok(Ok(())) => Ok(world.report()),
+        Ok(Err(broken)) => Err(Failure::broken(at, broken)),
+        Err(panicked) => Err(Failure::panicked(at, panicked)),
+    };
+    (outcome, world.into_log())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::Outcome;
     use crate::generate::generate;
+    use crate::scenario::verb::Call;
+    use crate::scenario::{Action, Subject, Verb};
+    use crate::shrink;
+
+    /// A minute in which this happens, after half of it.
+    fn with(act: fn(&mut World, &Call) -> Outcome) -> Scenario {
+        // A verb lives as long as the program does.
+        let verb = Box::leak(Box::new(Verb { name: "test", subject: Subject::Cloud, parameters: &[], act }));
+        let mut scenario = Scenario::quiet("test", Duration::from_secs(60));
+        scenario.actions.push(Action::simplest(Instant(30_000_000), 0, verb));
+        scenario
+    }
+
+    fn check(act: fn(&mut World, &Call) -> Outcome, check: &str) {
+        let scenario = with(act);
+        let failure = run(&scenario, LogKind::Nothing).0.unwrap_err();
+        assert_eq!((&*failure.check, failure.at), (check, Instant(30_000_000)), "{failure}");
+        let mut more = scenario.clone();
+        more.actions.extend(generate(1, TWO_MINUTES).actions);
+        more.sort();
+        let shrunk = shrink(&more, 1_000).unwrap();
+        assert_eq!((&*shrunk.failure.check, shrunk.scenario.actions.len()), (check, 1), "{}", shrunk.failure);
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_like_any_other() {
+        check(|_, _| panic!("boom"), "panic");
+    }
+
+    #[test]
+    fn what_happens_for_ever_at_one_instant_is_a_failure() {
+        check(|world, _| world.flap(0, u64::MAX, 0, 0), "livelock");
+    }
 
     const TWO_MINUTES: Duration = Duration::from_secs(120);
 

@@ -77,9 +77,4 @@ impl Scenario {
     pub fn sort(&mut self) {
         self.actions.sort_by_key(|action| action.at);
     }
-
-    /// The longest that any machine is out of reach by an action's own will, beyond the end of the trouble.
-    pub(crate) fn longest_absence(&self) -> Duration {
-        self.actions.iter().map(Action::longest_time).max().unwrap_or_default()
-    }
 }

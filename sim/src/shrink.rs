@@ -1,6 +1,6 @@
 //! The smallest scenario that fails alike.
 //!
-//! Every step proposes a smaller scenario; it is kept when the same check fails. Because nothing in a scenario depends
+//! Every step proposes a smaller scenario; it is kept when the same rule of the same check fails. Because nothing in a scenario depends
 //! on what stands before it, most of what is taken away is not missed.
 //!
 //! | file | its one job |
@@ -42,7 +42,7 @@ impl Search<'_> {
             return false;
         }
         self.best.runs += 1;
-        match (self.outcome)(&scenario).filter(|failure| failure.check == self.best.failure.check) {
+        match (self.outcome)(&scenario).filter(|failure| failure.is_like(&self.best.failure)) {
             Some(failure) => {
                 (self.best.scenario, self.best.failure) = (scenario, failure);
                 true
@@ -83,8 +83,13 @@ mod tests {
     use edgehub_core::Instant;
     use std::time::Duration;
 
-    fn failure(check: &str) -> Failure {
-        Failure { check: check.to_string(), what: String::new(), at: Instant(u64::MAX / 4) }
+    fn failure(rule: &str) -> Failure {
+        Failure {
+            check: "test".to_string(),
+            rule: rule.to_string(),
+            what: String::new(),
+            at: Instant(u64::MAX / 4),
+        }
     }
 
     /// Fails when some node is evicted twice and somebody asks with at least 100 bytes.
@@ -109,6 +114,18 @@ mod tests {
         let ask = shrunk.actions.iter().find(|action| action.verb.name == "ask").unwrap();
         assert_eq!(ask.values[1], 100, "{shrunk}");
         assert!(shrunk.actions.iter().all(|action| action.at.0 <= 1_000), "{shrunk}");
+    }
+
+    /// What fails by another rule of the same check is another failure.
+    #[test]
+    fn another_rule_is_another_failure() {
+        let by_rule = |scenario: &Scenario| {
+            Some(failure(if scenario.actions.len() > 1 { "too many" } else { "too few" }))
+        };
+        let scenario = (0..).map(|seed| generate(seed, Duration::from_secs(60)));
+        let scenario = scenario.into_iter().find(|scenario| scenario.actions.len() > 5).unwrap();
+        let shrunk = shrink_by(&scenario, 10_000, &by_rule).unwrap();
+        assert_eq!((&*shrunk.failure.rule, shrunk.scenario.actions.len()), ("too many", 2));
     }
 
     #[test]

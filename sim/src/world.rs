@@ -1,6 +1,7 @@
 //! The event loop, and who is in the world.
 
 mod arrivals;
+mod bound;
 mod clock;
 mod cloud;
 mod cloud_modules;
@@ -14,6 +15,7 @@ mod heal;
 mod idle;
 mod module;
 mod network;
+mod order;
 mod stream;
 
 pub(crate) use clock::Swing;
@@ -27,7 +29,7 @@ pub(crate) use network::{End, LinkId, Side, Way};
 pub(crate) use stream::{Conduct, Damage};
 
 use crate::chance::Salt;
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
@@ -46,6 +48,9 @@ pub(crate) const SECRET: &str = "s3cret-content-";
 /// The longest content.
 pub(crate) const CONTENT_MAX: usize = 100_000;
 
+/// Events that may happen at one instant. A machine that wakes after days finds some thousands.
+const EVENTS_PER_INSTANT_MAX: u64 = 200_000;
+
 /// Everything there is.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -63,6 +68,8 @@ pub(crate) struct World {
     text: String,
     /// Links that come and go still do.
     pub(super) flapping: bool,
+    /// When the faults stopped; what came before proves nothing.
+    healed_at: Instant,
     /// The longest wait of any request so far.
     longest_wait: Duration,
     /// The time that machines slept: nobody counts that as simulated.
@@ -88,6 +95,7 @@ impl World {
             log: Log::new(kind),
             text,
             flapping: true,
+            healed_at: Instant(0),
             longest_wait: scenario.edge.sync_timeout,
             slept: Duration::ZERO,
             report: Report::default(),
@@ -115,7 +123,7 @@ impl World {
         }
         self.until(end)?;
         if !scenario.ends_unhealed {
-            self.heal(scenario)?;
+            self.heal()?;
             self.idle()?;
         }
         self.shut_down(scenario)
@@ -163,9 +171,18 @@ impl World {
 
     /// Lets time pass.
     pub(crate) fn until(&mut self, end: Instant) -> Outcome {
+        let mut at_once = 0;
         while self.queue.next_at().is_some_and(|at| at <= end)
             && let Some((at, event)) = self.queue.pop()
         {
+            at_once = if at > self.now { 0 } else { at_once + 1 };
+            if at_once > EVENTS_PER_INSTANT_MAX {
+                return Err(Broken::new(
+                    "livelock",
+                    "instant",
+                    format!("{at_once} events at one instant, and more to come: {event:?}"),
+                ));
+            }
             self.now = at.max(self.now);
             self.report.events += 1;
             self.happen(event)?;

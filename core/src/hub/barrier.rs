@@ -1,12 +1,17 @@
 //! Pings, and what their pongs confirm.
 
 use super::{Hub, Note, Output, Stage};
+use crate::canary::Canary;
 
 impl Hub {
     /// Something was written that wants a pong behind it.
     pub(super) fn wants_barrier(&mut self) {
-        self.uncovered += 1;
-        self.barrier_at.get_or_insert(self.now.mono + self.config.barrier_after);
+        if !self.planted.is(Canary::BarrierUncounted) {
+            self.uncovered += 1;
+        }
+        if !self.planted.is(Canary::BarrierMissing) {
+            self.barrier_at.get_or_insert(self.now.mono + self.config.barrier_after);
+        }
         if self.uncovered >= self.config.barrier_messages {
             self.ping();
         }

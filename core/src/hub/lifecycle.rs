@@ -9,6 +9,7 @@ use super::{DropReason, Hub, LinkEnd, LinkEvent, Note, Output, SyncOutcome};
 use crate::canary::Canary;
 use crate::message::{Content, Draft, operation};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 impl Hub {
     /// Moves the link on; `false` when the change has no place in its state, and then nothing changed.
@@ -22,7 +23,8 @@ impl Hub {
     pub(super) fn open(&mut self) {
         if self.change(LinkChange::WaitOver) {
             self.epoch = LinkEpoch(self.epoch.0 + 1);
-            self.state_ends = Some(self.now.mono + self.config.open_timeout);
+            let late = if self.planted.is(Canary::OpenTimeoutLate) { 2 } else { 1 };
+            self.state_ends = Some(self.now.mono + self.config.open_timeout * late);
             self.outputs.push_back(Output::Open { epoch: self.epoch });
         }
     }
@@ -91,6 +93,9 @@ impl Hub {
         }
         self.wait_to_dial(end, unconfirmed);
         self.publish_connect_info("cloud_disconnected");
+        if self.planted.is(Canary::StopsUnasked) && end == LinkEnd::Violation {
+            self.shutdown();
+        }
     }
 
     /// Puts back what belonged to the link; returns how much was unconfirmed.
@@ -118,7 +123,8 @@ impl Hub {
     fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
         let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
         let wait = self.backoff.after(lived, &self.config, &mut self.rng, self.planted);
-        self.state_ends = Some(self.now.mono + wait);
+        let late = if self.planted.is(Canary::DialsLate) { wait / 2 } else { Duration::ZERO };
+        self.state_ends = Some(self.now.mono + wait + late);
         self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });
     }
 
@@ -166,7 +172,7 @@ impl Hub {
         if self.state != LinkState::Draining || self.outbox.queued() > 0 {
             return;
         }
-        if self.outbox.unconfirmed() == 0 {
+        if self.outbox.unconfirmed() == 0 || self.planted.is(Canary::GraceUnused) {
             self.stop();
         } else if self.uncovered > 0 {
             // The last pong is all that is missing: ask for it now.

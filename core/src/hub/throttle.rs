@@ -2,6 +2,7 @@
 //!
 //! Whole numbers keep it exact: however the time is cut into pieces, the same messages pass.
 
+use crate::canary::{Canary, Planted};
 use crate::config::Rate;
 use crate::time::Instant;
 use core::time::Duration;
@@ -14,16 +15,28 @@ pub(super) struct Throttle {
     rate: Option<Rate>,
     level: u64,
     at: Instant,
+    planted: Planted,
 }
 
 impl Throttle {
     /// A full bucket; without a rate everything passes.
     pub(super) fn new(rate: Option<Rate>, now: Instant) -> Throttle {
-        Throttle { rate, level: rate.map_or(0, |rate| u64::from(rate.burst) * TOKEN), at: now }
+        Throttle {
+            rate,
+            level: rate.map_or(0, |rate| u64::from(rate.burst) * TOKEN),
+            at: now,
+            planted: Planted::default(),
+        }
+    }
+
+    #[cfg(feature = "canaries")]
+    pub(super) fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
     }
 
     fn level_at(&self, rate: Rate, now: Instant) -> u64 {
         let refill = (now.0.saturating_sub(self.at.0)).saturating_mul(u64::from(rate.per_second));
+        let refill = if self.planted.is(Canary::RefillHalved) { refill / 2 } else { refill };
         self.level.saturating_add(refill).min(u64::from(rate.burst) * TOKEN)
     }
 

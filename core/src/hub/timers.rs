@@ -56,9 +56,9 @@ impl Hub {
             self.throttle_deadline(),
             self.outbox.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
             self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
-            self.modules.slowest().map(|(_, since)| self.stall_deadline(since)),
+            self.modules.slowest().and_then(|(_, since)| self.stall_deadline(since)),
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
-            self.paused.map(|since| self.stall_deadline(since)),
+            self.paused.and_then(|since| self.stall_deadline(since)),
         ]
     }
 
@@ -66,6 +66,7 @@ impl Hub {
         let kind = match self.state {
             LinkState::Opening => TimerKind::OpenTimeout,
             LinkState::Waiting => TimerKind::Backoff,
+            LinkState::Draining if self.planted.is(Canary::GraceForgotten) => return None,
             LinkState::Draining => TimerKind::ShutdownGrace,
             LinkState::Up | LinkState::Stopped => return None,
         };
@@ -78,11 +79,18 @@ impl Hub {
         }
         // While reading is paused, nobody can hear the peer: silence proves nothing.
         let unread = self.paused.is_some() && !self.planted.is(Canary::PausedCalledSilent);
+        let unread = unread || self.planted.is(Canary::SilenceUnnoticed);
         let lost = if unread { None } else { self.keepalive.lost_at(&self.config) };
+        let lost = match lost {
+            Some(at) if self.planted.is(Canary::SilenceLate) => Some(at + self.config.ping_interval),
+            Some(at) if self.planted.is(Canary::SilenceEarly) => Some(at - self.config.ping_interval),
+            lost => lost,
+        };
+        let pings = !self.planted.is(Canary::PingMissing);
         [
             lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
             Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),
-            Some(Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
+            pings.then(|| Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
             self.barrier_at.map(|at| Deadline { at, kind: TimerKind::Barrier }),
         ]
         .into_iter()
@@ -96,8 +104,9 @@ impl Hub {
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
     }
 
-    fn stall_deadline(&self, since: Instant) -> Deadline {
-        Deadline { at: since + self.config.stall_limit, kind: TimerKind::ModuleStall }
+    fn stall_deadline(&self, since: Instant) -> Option<Deadline> {
+        let deadline = Deadline { at: since + self.config.stall_limit, kind: TimerKind::ModuleStall };
+        (!self.planted.is(Canary::StallMissing)).then_some(deadline)
     }
 
     /// Settles every deadline that has come, each obligation once however late it is.

@@ -1,7 +1,7 @@
 //! An answer in time ends its wait and reaches the module that asked, and nobody else as an answer; whoever gets none
 //! is told (defects D1, D7).
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::{DropReason, SyncOutcome};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
@@ -45,11 +45,14 @@ impl Answers {
         if step.outputs.contains(&delivered) {
             return Ok(());
         }
-        Err(format!(
-            "{module:?} waits for {}, and does not get {}",
-            message.parent_msg_id(),
-            message.msg_id()
-        ))
+        broken(
+            "not-given",
+            format!(
+                "{module:?} waits for {}, and does not get {}",
+                message.parent_msg_id(),
+                message.msg_id()
+            ),
+        )
     }
 
     /// Every wait that ended did so for its reason, and its module was told.
@@ -57,11 +60,16 @@ impl Answers {
         let Some(Wait { module, deadline }) = self.waiting.get(msg_id).copied() else { return Ok(()) };
         let over = deadline <= step.now.mono;
         match outcome {
-            SyncOutcome::Response | SyncOutcome::Error if over => Err(format!(
-                "{msg_id} is answered ({outcome:?}) at {:?}; its time was {deadline:?}",
-                step.now.mono
-            )),
-            SyncOutcome::Timeout if !over => Err(format!("{msg_id} times out before {deadline:?}")),
+            SyncOutcome::Response | SyncOutcome::Error if over => broken(
+                "late",
+                format!(
+                    "{msg_id} is answered ({outcome:?}) at {:?}; its time was {deadline:?}",
+                    step.now.mono
+                ),
+            ),
+            SyncOutcome::Timeout if !over => {
+                broken("too-early", format!("{msg_id} times out before {deadline:?}"))
+            }
             SyncOutcome::Rejected(DropReason::ModuleGone | DropReason::RequestIdTaken) => Ok(()),
             SyncOutcome::Timeout | SyncOutcome::Rejected(_) => {
                 let told = |output: &Output| {
@@ -71,7 +79,9 @@ impl Answers {
                 };
                 match step.outputs.iter().any(told) {
                     true => Ok(()),
-                    false => Err(format!("{msg_id} ended ({outcome:?}), and {module:?} is not told")),
+                    false => {
+                        broken("untold", format!("{msg_id} ended ({outcome:?}), and {module:?} is not told"))
+                    }
                 }
             }
             _ => Ok(()),
@@ -112,7 +122,10 @@ impl Check for Answers {
             if let Output::Deliver { module, message, answer: true } = output
                 && !ended.contains(&message.parent_msg_id())
             {
-                return Err(format!("{module:?} gets {} as an answer, and no wait ended", message.msg_id()));
+                return broken(
+                    "unasked",
+                    format!("{module:?} gets {} as an answer, and no wait ended", message.msg_id()),
+                );
             }
         }
         // A request that takes the id of one that just ended waits on its own.

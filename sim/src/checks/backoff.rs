@@ -1,7 +1,7 @@
 //! The wait between two links: never under the floor, spread over a range that doubles with every failure and goes back
 //! to its base after a link that held (defect D5).
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::limits::BACKOFF_FLOOR;
 use edgehub_core::{Config, Input, Instant, Note, Output};
 use std::time::Duration;
@@ -29,16 +29,19 @@ impl Backoff {
         let doubled = self.config.backoff_base.saturating_mul(2u32.saturating_pow(self.failures.min(20)));
         let range = doubled.min(self.config.backoff_max).max(BACKOFF_FLOOR);
         if wait < BACKOFF_FLOOR || wait > range {
-            return Err(format!(
-                "{wait:?} after {} failures is not in {BACKOFF_FLOOR:?}..{range:?}",
-                self.failures
-            ));
+            return broken(
+                "range",
+                format!("{wait:?} after {} failures is not in {BACKOFF_FLOOR:?}..{range:?}", self.failures),
+            );
         }
         // A range of a few microseconds is hit by chance.
         let spread = range.saturating_sub(BACKOFF_FLOOR) > Duration::from_millis(1);
         self.longest = if wait == range && spread { self.longest + 1 } else { 0 };
         if self.longest >= 3 {
-            return Err(format!("{wait:?} is the whole range, for the third time in a row: no jitter"));
+            return broken(
+                "no-jitter",
+                format!("{wait:?} is the whole range, for the third time in a row: no jitter"),
+            );
         }
         self.failures = self.failures.saturating_add(1);
         self.not_before = now + wait;
@@ -59,7 +62,7 @@ impl Check for Backoff {
                     self.waits(step.now.mono, *wait)?
                 }
                 Output::Open { epoch } if step.now.mono < self.not_before => {
-                    return Err(format!("{epoch:?} is dialled before {:?}", self.not_before));
+                    return broken("early", format!("{epoch:?} is dialled before {:?}", self.not_before));
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! The books balance, and what they hold is bounded.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::LinkState;
 use edgehub_core::limits::{
     CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, MODULES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_MESSAGES,
@@ -33,7 +33,7 @@ impl Books {
             }
         }
         if self.unflushed > WRITE_WINDOW_MESSAGES {
-            return Err(format!("{} messages written and not flushed", self.unflushed));
+            return broken("window", format!("{} messages written and not flushed", self.unflushed));
         }
         Ok(())
     }
@@ -56,15 +56,15 @@ impl Check for Books {
         }
         let account = step.hub.account();
         if !account.balanced() {
-            return Err(format!("accepted ≠ settled + pending + dropped: {account:?}"));
+            return broken("balance", format!("accepted ≠ settled + pending + dropped: {account:?}"));
         }
         if account.up.pending > self.up_max
             || account.down.pending > (MODULES_MAX * INBOX_MESSAGES_MAX) as u64
         {
-            return Err(format!("more is pending than the bounds allow: {account:?}"));
+            return broken("bounds", format!("more is pending than the bounds allow: {account:?}"));
         }
         if step.hub.pending_requests() > SYNC_PENDING_MAX {
-            return Err(format!("{} requests wait", step.hub.pending_requests()));
+            return broken("requests", format!("{} requests wait", step.hub.pending_requests()));
         }
         self.window(step)?;
         if self.stopped
@@ -78,20 +78,19 @@ impl Check for Books {
                 )
             })
         {
-            return Err(format!("something follows Stopped: {:?}", step.outputs));
+            return broken("after-stop", format!("something follows Stopped: {:?}", step.outputs));
         }
         self.stopped |= step.outputs.contains(&Output::Stopped);
         if self.stopped != (step.hub.link_state() == LinkState::Stopped) {
-            return Err(format!(
-                "Stopped was said: {}, but the hub is {:?}",
-                self.stopped,
-                step.hub.link_state()
-            ));
+            return broken(
+                "stop-state",
+                format!("Stopped was said: {}, but the hub is {:?}", self.stopped, step.hub.link_state()),
+            );
         }
         if self.stopped
             && (account.up.pending > 0 || account.down.pending > 0 || step.hub.pending_requests() > 0)
         {
-            return Err(format!("stopped with open books: {account:?}"));
+            return broken("stop-open", format!("stopped with open books: {account:?}"));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The rules for a CloudHub.
 
-use super::{Outcome, secret};
+use super::{Broken, Outcome, broken, secret};
 use crate::key;
 use edgehub_core::Now;
 use edgehub_core::cloud::{
@@ -26,27 +26,36 @@ impl CloudChecks {
         cloud: &mut CloudHub,
         now: Now,
         input: CloudInput,
-    ) -> Result<Vec<CloudOutput>, String> {
+    ) -> Result<Vec<CloudOutput>, Broken> {
+        self.handled(cloud, now, input).map_err(|broken| broken.by("cloud"))
+    }
+
+    fn handled(
+        &mut self,
+        cloud: &mut CloudHub,
+        now: Now,
+        input: CloudInput,
+    ) -> Result<Vec<CloudOutput>, Broken> {
         self.before(&input);
         let tick = input == CloudInput::Tick;
         cloud.handle(now, input);
         let outputs: Vec<CloudOutput> = std::iter::from_fn(|| cloud.poll_output()).collect();
-        outputs
-            .iter()
-            .try_for_each(|output| self.observe(output))
-            .map_err(|what| format!("cloud: {what}"))?;
+        outputs.iter().try_for_each(|output| self.observe(output))?;
         let account = cloud.account();
         if !account.balanced() {
-            return Err(format!("cloud: the books do not balance: {account:?}"));
+            return broken("balance", format!("the books do not balance: {account:?}"));
         }
         if let Some(deadline) = cloud.next_deadline()
             && tick
             && deadline.at <= now.mono
         {
-            return Err(format!("cloud: after a tick at {:?} the next deadline is {deadline:?}", now.mono));
+            return broken(
+                "progress",
+                format!("after a tick at {:?} the next deadline is {deadline:?}", now.mono),
+            );
         }
         if let Some((connection, node)) = self.doubled() {
-            return Err(format!("cloud: {connection:?} is a second session of {node}"));
+            return broken("two-sessions", format!("{connection:?} is a second session of {node}"));
         }
         Ok(outputs)
     }
@@ -54,6 +63,11 @@ impl CloudChecks {
     /// The connections that have a session.
     pub(crate) fn connections(&self) -> Vec<ConnectionId> {
         self.sessions.keys().copied().collect()
+    }
+
+    /// Whether a connection is the session of this node.
+    pub(crate) fn serves(&self, connection: ConnectionId, node: &NodeName) -> bool {
+        self.sessions.get(&connection) == Some(node)
     }
 
     /// Messages of a node that CloudHub still has to deliver.
@@ -83,7 +97,7 @@ impl CloudChecks {
             CloudOutput::Note(note)
                 if !matches!(note, CloudNote::KeptAlive { .. }) && secret::shows(note) =>
             {
-                return Err(format!("a note shows a content: {note:?}"));
+                return broken("secret", format!("a note shows a content: {note:?}"));
             }
             CloudOutput::Note(CloudNote::Connected { connection, node, .. }) => {
                 self.sessions.insert(*connection, node.clone());
@@ -91,25 +105,37 @@ impl CloudChecks {
             CloudOutput::Close { connection, reason } => {
                 let known = self.sessions.contains_key(connection);
                 if !known && !matches!(reason, CloseReason::NodeLimit | CloseReason::Shutdown) {
-                    return Err(format!("{connection:?} closed ({reason:?}) without a session"));
+                    return broken(
+                        "close-without-session",
+                        format!("{connection:?} closed ({reason:?}) without a session"),
+                    );
                 }
                 self.end(*connection);
             }
             CloudOutput::Write { connection, message } => {
                 let Some(node) = self.sessions.get(connection) else {
-                    return Err(format!("{connection:?} has no session and is written to"));
+                    return broken(
+                        "write-without-session",
+                        format!("{connection:?} has no session and is written to"),
+                    );
                 };
                 let id = key::of(message.msg_id());
                 if self.acknowledged.contains(&(node.clone(), id)) {
                     let other = self.in_flight.insert(node.clone(), id);
                     if other.as_ref().is_some_and(|other| *other != id) {
-                        return Err(format!("{node} has two messages in flight, {other:x?} and {id:x}"));
+                        return broken(
+                            "two-in-flight",
+                            format!("{node} has two messages in flight, {other:x?} and {id:x}"),
+                        );
                     }
                 }
             }
             CloudOutput::Acknowledged { node, msg_id } => {
                 if !self.acknowledged.contains(&(node.clone(), key::of(msg_id))) {
-                    return Err(format!("{node} acknowledged {msg_id}, which nobody sent"));
+                    return broken(
+                        "acknowledged-unsent",
+                        format!("{node} acknowledged {msg_id}, which nobody sent"),
+                    );
                 }
                 self.landed(node, msg_id);
                 self.settled(node, msg_id);

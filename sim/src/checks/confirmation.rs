@@ -1,7 +1,7 @@
 //! A pong confirms exactly what modules had written before its ping, on the same link. What the hub writes on its own
 //! account is settled with the writing, and so is what is delivered at most once.
 
-use super::{Outcome, Step, class_of};
+use super::{Outcome, Step, broken, class_of};
 use crate::key;
 use edgehub_core::class::{Classes, Delivery};
 use edgehub_core::limits::PINGS_MAX;
@@ -129,6 +129,10 @@ impl Confirmation {
         }
         let own = self.observe(step.outputs);
         let expected = own + self.confirmed.len() as u64;
-        if newly == expected { Ok(()) } else { Err(format!("{newly} messages were settled, not {expected}")) }
+        if newly == expected {
+            Ok(())
+        } else {
+            broken("settled", format!("{newly} messages were settled, not {expected}"))
+        }
     }
 }

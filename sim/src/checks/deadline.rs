@@ -1,6 +1,6 @@
 //! A tick before the deadline does nothing; one at or past it moves the deadline on.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::{Input, Note, Output};
 
 #[derive(Debug)]
@@ -17,14 +17,14 @@ impl Check for Progress {
             && let Some(deadline) = deadline
             && deadline.at <= step.now.mono
         {
-            return Err(format!("at {:?} the next deadline is {deadline:?}", step.now.mono));
+            return broken("past", format!("at {:?} the next deadline is {deadline:?}", step.now.mono));
         }
         if *step.input != Input::Tick || step.was_due() {
             return Ok(());
         }
         let acted = step.outputs.iter().any(|output| !matches!(output, Output::Note(Note::ClockBack { .. })));
         if acted || deadline != step.deadline_before {
-            return Err(format!("an early tick changed something: {:?}", step.outputs));
+            return broken("early-tick", format!("an early tick changed something: {:?}", step.outputs));
         }
         Ok(())
     }

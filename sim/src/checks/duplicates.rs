@@ -4,7 +4,7 @@
 //! The hub counts its window from the moment in which the last copy has left it. This check knows the moment from which
 //! it may count at the earliest, and judges only what is certain.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use crate::key;
 use edgehub_core::config::{Acknowledge, DuplicateWindow};
 use edgehub_core::hub::{Direction, DropReason};
@@ -65,11 +65,10 @@ impl Duplicates {
         }
         let before = self.given.insert((module, key), (now, self.events));
         match before.filter(|before| self.is_certain(*before, now)) {
-            Some((since, _)) => Err(format!(
-                "{module:?} gets {} a second time, {:?} later",
-                message.msg_id(),
-                now.since(since)
-            )),
+            Some((since, _)) => broken(
+                "twice",
+                format!("{module:?} gets {} a second time, {:?} later", message.msg_id(), now.since(since)),
+            ),
             None => Ok(()),
         }
     }
@@ -79,10 +78,16 @@ impl Duplicates {
         let (key, now) = (key::of(message.msg_id()), step.now.mono);
         let waits = step.hub.account().down.pending > 0;
         if !self.seen.get(&key).is_some_and(|since| waits || *since + self.window.time > now) {
-            return Err(format!("{} is called a duplicate and is none", message.msg_id()));
+            return broken(
+                "false-duplicate",
+                format!("{} is called a duplicate and is none", message.msg_id()),
+            );
         }
         if self.acknowledged.contains(&key) && own == 0 {
-            return Err(format!("{} came again and is not acknowledged again", message.msg_id()));
+            return broken(
+                "not-acknowledged",
+                format!("{} came again and is not acknowledged again", message.msg_id()),
+            );
         }
         Ok(())
     }
@@ -120,7 +125,10 @@ impl Duplicates {
                     && !message.parent_msg_id().is_empty()
                     && !self.may_be_acknowledged.contains(&key::of(message.parent_msg_id())) =>
             {
-                Err(format!("{} is acknowledged by nobody", message.parent_msg_id()))
+                broken(
+                    "acknowledged-by-nobody",
+                    format!("{} is acknowledged by nobody", message.parent_msg_id()),
+                )
             }
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Keepalive messages: never further apart than a heartbeat while the link takes them, and never more than the time
 //! allows; a machine that slept makes up for none that it missed.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
@@ -90,17 +90,17 @@ impl Check for Heartbeat {
         let now = step.now.mono;
         let allowed = 1 + (now.since(opened).as_micros() / self.shortest.as_micros().max(1)) as u64;
         if self.count > allowed {
-            return Err(format!("{} keepalives in {:?}", self.count, now.since(opened)));
+            return broken("too-many", format!("{} keepalives in {:?}", self.count, now.since(opened)));
         }
         if self.last == now && self.count > before + 1 {
-            return Err(format!("{} keepalives at once", self.count - before));
+            return broken("burst", format!("{} keepalives at once", self.count - before));
         }
         let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
         if open && now.since(self.last) >= self.running {
-            return Err(format!("the last keepalive is {:?} old", now.since(self.last)));
+            return broken("overdue", format!("the last keepalive is {:?} old", now.since(self.last)));
         }
         if open && step.hub.next_deadline().is_none_or(|deadline| deadline.at > self.last + self.running) {
-            return Err(String::from("no deadline in time for the next keepalive"));
+            return broken("no-deadline", "no deadline in time for the next keepalive".to_string());
         }
         Ok(())
     }

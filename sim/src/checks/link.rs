@@ -1,7 +1,7 @@
 //! One live link at a time with a rising epoch; nothing is said to a link before it opened or after it ended; modules
 //! learn of its coming and going in turn.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::DropReason;
 use edgehub_core::message::operation;
 use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
@@ -29,25 +29,28 @@ impl Link {
         match *output {
             Output::Open { epoch } => {
                 if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {
-                    return Err(format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life));
+                    return broken(
+                        "open",
+                        format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life),
+                    );
                 }
                 *self = Link { epoch, life: Life::Opening, opened: false };
             }
             Output::Note(Note::LinkUp { epoch, .. }) => {
                 if self.life != Life::Opening || epoch != self.epoch || !self.opened {
-                    return Err(format!("LinkUp {epoch:?} while {self:?}"));
+                    return broken("up", format!("LinkUp {epoch:?} while {self:?}"));
                 }
                 self.life = Life::Up;
             }
             Output::Note(Note::LinkDown { epoch, .. }) => {
                 if epoch != self.epoch {
-                    return Err(format!("LinkDown {epoch:?} while {self:?}"));
+                    return broken("down", format!("LinkDown {epoch:?} while {self:?}"));
                 }
                 self.life = Life::Ended;
             }
             Output::Close { epoch } => {
                 if epoch != self.epoch || self.life == Life::Ended {
-                    return Err(format!("Close {epoch:?} while {self:?}"));
+                    return broken("close", format!("Close {epoch:?} while {self:?}"));
                 }
                 self.life = Life::Ended;
             }
@@ -57,7 +60,7 @@ impl Link {
             | Output::Resume { epoch }
                 if epoch != self.epoch || self.life != Life::Up =>
             {
-                return Err(format!("{output:?} while {self:?}"));
+                return broken("write", format!("{output:?} while {self:?}"));
             }
             _ => {}
         }
@@ -83,7 +86,7 @@ impl Check for Link {
             && epoch == self.epoch
             && (self.life == Life::Up && *event == LinkEvent::Closed || self.life == Life::Opening)
         {
-            return Err(format!("{event:?} of {epoch:?} left {self:?}"));
+            return broken("left-open", format!("{event:?} of {epoch:?} left {self:?}"));
         }
         Ok(())
     }
@@ -108,7 +111,7 @@ impl Check for ConnectInfo {
                 {
                     let content = message.content().to_string();
                     if self.last.get(module) == Some(&content) {
-                        return Err(format!("{module:?} hears {content} twice in a row"));
+                        return broken("connect-info", format!("{module:?} hears {content} twice in a row"));
                     }
                     self.last.insert(*module, content);
                 }
@@ -141,9 +144,10 @@ impl Check for OldEpochs {
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         let current = std::mem::replace(&mut self.epoch, step.hub.epoch());
         match step.input {
-            Input::Link { epoch, .. } if *epoch != current && !step.was_due() && step.acted() => {
-                Err(format!("an event of {epoch:?}, while {current:?} is current, led to {:?}", step.outputs))
-            }
+            Input::Link { epoch, .. } if *epoch != current && !step.was_due() && step.acted() => broken(
+                "acted",
+                format!("an event of {epoch:?}, while {current:?} is current, led to {:?}", step.outputs),
+            ),
             _ => Ok(()),
         }
     }

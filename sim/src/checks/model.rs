@@ -5,10 +5,11 @@
 //! a fact and checks that the rest follows from it.
 
 mod inboxes;
+mod stalls;
 mod table;
 mod waiters;
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use crate::key;
 use edgehub_core::config::Acknowledge;
 use edgehub_core::hub::{Account, Direction, DropReason};
@@ -16,6 +17,7 @@ use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
 use inboxes::{Inboxes, key_of};
+use stalls::Stalls;
 use std::collections::BTreeSet;
 use table::Target;
 use waiters::Waiters;
@@ -31,6 +33,7 @@ pub(super) struct Model {
     /// A module that leaves in this step: what its leaving leads to is not for it any more.
     leaving: Option<ModuleId>,
     waiters: Waiters,
+    stalls: Stalls,
     before: Account,
     dropped_up: [u64; DropReason::ALL.len()],
     dropped_down: [u64; DropReason::ALL.len()],
@@ -58,6 +61,7 @@ impl Model {
             inboxes: Inboxes::default(),
             leaving: None,
             waiters: Waiters::default(),
+            stalls: Stalls::new(config),
             before: Account::default(),
             dropped_up: [0; DropReason::ALL.len()],
             dropped_down: [0; DropReason::ALL.len()],
@@ -110,7 +114,7 @@ impl Model {
         let free = self.inboxes.is_free(module, name) && self.inboxes.len() < MODULES_MAX;
         let may = free && groups.len() <= MODULE_GROUPS_MAX && !self.stopped;
         if may == refused {
-            return Err(format!("{module:?}, {name}: may join is {may}, refused is {refused}"));
+            return broken("join", format!("{module:?}, {name}: may join is {may}, refused is {refused}"));
         }
         if may {
             self.inboxes.join(module, name, groups, *credit);
@@ -160,20 +164,27 @@ impl Model {
         let (accepted, settled) =
             (after.down.accepted - before.down.accepted, after.down.settled - before.down.settled);
         if (accepted, settled) != (expected.accepted, expected.settled) {
-            return Err(format!(
-                "{accepted} accepted and {settled} settled on the way down, not {expected:?}"
-            ));
+            return broken(
+                "books-down",
+                format!("{accepted} accepted and {settled} settled on the way down, not {expected:?}"),
+            );
         }
         let sent = u64::from(matches!(step.input, Input::Module { event: ModuleEvent::Sent { .. }, .. }));
         // A keepalive may have become due.
         let own = after.up.accepted - before.up.accepted - sent;
         if !(expected.own_up..=expected.own_up + expected.own_up_maybe + 1).contains(&own) {
-            return Err(format!("{own} messages of the hub's own, {} or one more were due", expected.own_up));
+            return broken(
+                "own-up",
+                format!("{own} messages of the hub's own, {} or one more were due", expected.own_up),
+            );
         }
         for reason in DropReason::ALL {
             let noted = (self.dropped_up[reason as usize], self.dropped_down[reason as usize]);
             if noted != (after.up.dropped_for(reason), after.down.dropped_for(reason)) {
-                return Err(format!("{reason:?}: the notes say {noted:?}, the books {after:?}"));
+                return broken(
+                    "drops-untold",
+                    format!("{reason:?}: the notes say {noted:?}, the books {after:?}"),
+                );
             }
         }
         Ok(())
@@ -223,6 +234,7 @@ impl Check for Model {
         }
         self.waiters.after(step);
         self.inboxes.nothing_hidden()?;
+        self.stalls.after(step, &self.inboxes.waiting())?;
         self.compare(step, &expected)
     }
 }

@@ -1,12 +1,13 @@
 //! What modules send leaves no faster than the rate limit allows in any stretch of time; answers and acknowledgements
 //! never wait for it (defect D8). Every set of classes of a scenario exempts the same messages.
 
-use super::{Check, Outcome, Step};
+use super::{Outcome, Step, broken};
 use edgehub_core::config::Rate;
 use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Parts of a token.
 const TOKEN: u128 = 1_000_000;
@@ -18,6 +19,7 @@ pub(super) struct RateLimit {
     at: Instant,
     /// Control messages that were sent and not written.
     control: BTreeSet<String>,
+    up: bool,
     messages: usize,
     bytes: usize,
 }
@@ -29,6 +31,7 @@ impl RateLimit {
             level: full(of(config)),
             at: Instant(0),
             control: BTreeSet::new(),
+            up: false,
             messages: 0,
             bytes: 0,
         }
@@ -64,7 +67,7 @@ impl RateLimit {
         }
         match self.level.checked_sub(TOKEN) {
             Some(level) => self.level = level,
-            None => return Err(format!("{} leaves without a token", message.msg_id())),
+            None => return broken("token", format!("{} leaves without a token", message.msg_id())),
         }
         Ok(())
     }
@@ -84,12 +87,20 @@ fn is_control(message: &Message) -> bool {
     control || message.is_response() || message.is_link_control()
 }
 
-impl Check for RateLimit {
-    fn name(&self) -> &'static str {
-        "rate limit"
+impl RateLimit {
+    /// Whether there is a link and room in its window.
+    pub(super) fn is_open(&self) -> bool {
+        self.up && self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES
     }
 
-    fn after(&mut self, step: &Step<'_>) -> Outcome {
+    /// When there is a token; `None` if none is needed.
+    pub(super) fn token_at(&self) -> Option<Instant> {
+        let rate = self.rate?;
+        let missing = TOKEN.saturating_sub(self.level).div_ceil(u128::from(rate.per_second));
+        Some(self.at + Duration::from_micros(missing as u64))
+    }
+
+    pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono.max(self.at);
         if let Some(rate) = self.rate {
             let refill = now.since(self.at).as_micros() * u128::from(rate.per_second);
@@ -103,14 +114,14 @@ impl Check for RateLimit {
                 Output::Note(Note::Dropped { msg_id, .. }) => {
                     self.control.remove(&**msg_id);
                 }
-                Output::Note(Note::LinkUp { .. }) => (self.messages, self.bytes) = (0, 0),
+                Output::Note(Note::LinkUp { .. }) => (self.up, self.messages, self.bytes) = (true, 0, 0),
+                Output::Note(Note::LinkDown { .. }) => self.up = false,
                 _ => {}
             }
         }
-        let open = self.messages < WRITE_WINDOW_MESSAGES && self.bytes < WRITE_WINDOW_BYTES;
         match self.control.first() {
-            Some(id) if open && step.hub.link_state().is_open() => {
-                Err(format!("{id} is an answer, waits, and could leave"))
+            Some(id) if self.is_open() => {
+                broken("control-waits", format!("{id} is an answer, waits, and could leave"))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Reading stops and goes on in turn, and a link that nobody reads is never called silent (defect D11).
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::{Note, Output};
 
@@ -20,12 +20,15 @@ impl Check for Reading {
                 Output::Pause { .. } | Output::Resume { .. } => {
                     let pauses = matches!(output, Output::Pause { .. });
                     if pauses == self.paused {
-                        return Err(format!("{output:?}, while paused is {}", self.paused));
+                        return broken("turn", format!("{output:?}, while paused is {}", self.paused));
                     }
                     self.paused = pauses;
                 }
                 Output::Note(Note::LinkDown { end: LinkEnd::Silent, epoch, .. }) if self.paused => {
-                    return Err(format!("{epoch:?} is called silent, and nobody read it"));
+                    return broken(
+                        "silent-unread",
+                        format!("{epoch:?} is called silent, and nobody read it"),
+                    );
                 }
                 Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }) => self.paused = false,
                 _ => {}

@@ -1,7 +1,7 @@
 //! Whoever asked what becomes of a message is told once, and what is true; whoever is rejected is told without asking.
 
 use super::confirmation::Confirmation;
-use super::{Outcome, Step};
+use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::hub::{Direction, DropReason, ReceiptId, Stage};
 use edgehub_core::{Input, ModuleEvent, ModuleId, Note, Output};
@@ -53,11 +53,17 @@ impl Receipts {
                 Stage::Dropped { reason, .. } => facts.dropped.contains(&(id, *reason)),
             };
             if !is_true {
-                return Err(format!("{module:?} is told {stage:?} of {msg_id}, and it is not so"));
+                return broken(
+                    "untrue",
+                    format!("{module:?} is told {stage:?} of {msg_id}, and it is not so"),
+                );
             }
             let Some(receipt) = receipt else { continue };
             if self.open.remove(receipt) != Some((*module, id)) {
-                return Err(format!("{module:?} is told {stage:?} of {msg_id}, and did not ask or knows it"));
+                return broken(
+                    "unasked",
+                    format!("{module:?} is told {stage:?} of {msg_id}, and did not ask or knows it"),
+                );
             }
         }
         let dropped = facts.dropped.iter().map(|(id, _)| *id);
@@ -66,11 +72,14 @@ impl Receipts {
         let untold =
             ended.find(|id| self.asked.get(id).is_some_and(|receipt| self.open.contains_key(receipt)));
         if let Some(id) = untold {
-            return Err(format!("message {id:x} has come to its end, and its sender is not told"));
+            return broken(
+                "untold",
+                format!("message {id:x} has come to its end, and its sender is not told"),
+            );
         }
         match self.open.first_key_value() {
             Some(open) if step.outputs.contains(&Output::Stopped) => {
-                Err(format!("the hub has stopped, and {open:?} was not told"))
+                broken("open-at-stop", format!("the hub has stopped, and {open:?} was not told"))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! Each sync request ends exactly once, in time, and its module learns of it once.
 
-use super::{Check, Outcome, Step};
+use super::{Check, Outcome, Step, broken};
 use crate::key;
 use edgehub_core::hub::{DropReason, SyncOutcome};
 use edgehub_core::{Config, Input, Instant, ModuleEvent, ModuleId, Note, Output};
@@ -77,7 +77,7 @@ impl Check for Requests {
             } else if !self.end(key::of(msg_id)) {
                 // The first one ended by time, and the second one at once.
                 if !(repeats && is_new) {
-                    return Err(format!("{msg_id} ended ({outcome:?}) without waiting"));
+                    return broken("not-waiting", format!("{msg_id} ended ({outcome:?}) without waiting"));
                 }
                 repeats = false;
             }
@@ -88,10 +88,10 @@ impl Check for Requests {
         }
         if self.waiting.len() != step.hub.pending_requests() {
             let (model, hub) = (self.waiting.len(), step.hub.pending_requests());
-            return Err(format!("{model} requests have no outcome, but {hub} wait"));
+            return broken("count", format!("{model} requests have no outcome, but {hub} wait"));
         }
         match self.deadlines.first().filter(|(deadline, _)| *deadline <= step.now.mono) {
-            Some((_, id)) => Err(format!("{id:x} waits past its deadline")),
+            Some((_, id)) => broken("overdue", format!("{id:x} waits past its deadline")),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 
 mod table;
 
-use super::{Outcome, Step};
+use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
 use edgehub_core::hub::{Direction, DropReason};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use table::class_of;
 
 /// Exempt from the rate limit before not, then by priority, then by age.
-type Rank = (bool, u8, u64);
+pub(super) type Rank = (bool, u8, u64);
 
 #[derive(Debug)]
 struct Accepted {
@@ -44,6 +44,8 @@ pub(super) struct Upstream {
     ambiguous: BTreeSet<u64>,
     numbers: BTreeMap<u64, u64>,
     accepted: u64,
+    /// The number of the message that came in this step.
+    just_came: Option<u64>,
     changed: bool,
 }
 
@@ -57,6 +59,7 @@ impl Upstream {
             ambiguous: BTreeSet::new(),
             numbers: BTreeMap::new(),
             accepted: 0,
+            just_came: None,
             changed: false,
         }
     }
@@ -111,22 +114,24 @@ impl Upstream {
         let Some(message) = self.messages.get(&id) else { return Ok(()) };
         let (rank, class) = (self.rank(message), self.class(&message.class));
         if !message.queued {
-            return Err(format!("{msg_id} is written again, and its link is not over"));
+            return broken("rewritten", format!("{msg_id} is written again, and its link is not over"));
         }
         let exempt = (false, u8::MAX, u64::MAX);
         let others = [self.waiting.first(), self.waiting.range(exempt..).next()];
         for other in others.into_iter().flatten() {
+            // What is due when a message comes leaves before that one is there.
+            let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
-            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes {
-                return Err(format!("{msg_id} {rank:?} leaves before {other:?}"));
+            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes && !just_came {
+                return broken("order", format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
         if class.time_to_live.is_some_and(|length| message.at + length <= now) && !changes {
-            return Err(format!("{msg_id} leaves after its time to live"));
+            return broken("late-written", format!("{msg_id} leaves after its time to live"));
         }
         if class.delivery == Delivery::AtMostOnce {
             if message.written {
-                return Err(format!("{msg_id} leaves twice, and may leave once"));
+                return broken("twice", format!("{msg_id} leaves twice, and may leave once"));
             }
             self.forget(id);
             return Ok(());
@@ -186,7 +191,10 @@ impl Upstream {
             _ => true,
         };
         if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
-            return Err(format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"));
+            return broken(
+                "false-reason",
+                format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"),
+            );
         }
         Ok(())
     }
@@ -242,7 +250,7 @@ impl Upstream {
             if let Some(late) =
                 late.filter(|message| message.class == class.name).find(|m| m.at + length <= now)
             {
-                return Err(format!("a message waits longer than it may: {late:?}"));
+                return broken("expired", format!("a message waits longer than it may: {late:?}"));
             }
         }
         let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input else {
@@ -257,21 +265,33 @@ impl Upstream {
                 superseded && other.queued && !other.written && !other.request && other.fresh
             };
             if let Some(old) = of_class().find(stays) {
-                return Err(format!("{old:?} stays beside {new:?}"));
+                return broken("not-superseded", format!("{old:?} stays beside {new:?}"));
             }
         }
         if !self.changed && class.messages.is_some_and(|most| of_class().count() > most) {
-            return Err(format!("more than {:?} of class {}", class.messages, class.name));
+            return broken("class-full", format!("more than {:?} of class {}", class.messages, class.name));
         }
         Ok(())
     }
 }
 
 impl Upstream {
+    /// The first that waits and needs no token.
+    pub(super) fn first_exempt(&self) -> Option<&Rank> {
+        self.waiting.first().filter(|rank| !rank.0)
+    }
+
+    /// The first that waits and needs a token.
+    pub(super) fn first_limited(&self) -> Option<&Rank> {
+        self.waiting.range((true, 0, 0)..).next()
+    }
+
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
+        self.just_came = None;
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
+            self.just_came = Some(self.accepted);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
             self.confirmed(confirmed);

@@ -1,6 +1,6 @@
 //! `shrink`: the smallest scenario that fails alike.
 
-use super::CommandOutcome;
+use super::{CommandOutcome, command_for};
 use std::path::{Path, PathBuf};
 
 /// Makes a failing scenario as small as it gets and saves it beside the file
@@ -24,7 +24,7 @@ pub(super) fn run(Arguments { file, runs }: Arguments) -> CommandOutcome {
     let saved = save(folder, &format!("{stem}.small.scn"), &text)?;
     let (before, after) = (scenario.actions.len(), shrunk.scenario.actions.len());
     println!("{before} actions became {after} in {} runs\n\n{text}", shrunk.runs);
-    println!("reproduce: edgehub-sim run {}", saved.display());
+    println!("reproduce: {}", command_for(&saved));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `swarm`: many seeds.
 
-use super::CommandOutcome;
+use super::{CommandOutcome, command, command_for};
 use edgehub_sim::{Failed, Swarm, generate, shrink, swarm};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -61,10 +61,10 @@ fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> Str
     let Failed { seed, failure } = failed;
     let scenario = generate(*seed, duration);
     let minutes = duration.as_secs() / 60;
-    let by_seed = format!("edgehub-sim run --seed {seed} --minutes {minutes}");
+    let by_seed = command(&format!("run --seed {seed} --minutes {minutes}"));
     let text = format!("# {failure}\n{scenario}");
     let whole = match super::shrink::save(folder, &format!("seed-{seed}.scn"), &text) {
-        Ok(file) => format!("edgehub-sim run {}", file.display()),
+        Ok(file) => command_for(&file),
         Err(error) => format!("{by_seed} (not saved: {error})"),
     };
     println!("seed {seed} failed: {failure}\nreproduce: {whole}\nshrinking …");
@@ -73,7 +73,7 @@ fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> Str
     };
     let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
     match super::shrink::save(folder, &format!("seed-{seed}.small.scn"), &text) {
-        Ok(file) => format!("seed {seed}: {}\nreproduce: edgehub-sim run {}", shrunk.failure, file.display()),
+        Ok(file) => format!("seed {seed}: {}\nreproduce: {}", shrunk.failure, command_for(&file)),
         Err(error) => format!("seed {seed}: {failure}\nreproduce: {by_seed} (not saved: {error})"),
     }
 }

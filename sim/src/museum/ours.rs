@@ -1,7 +1,7 @@
 //! The real hub on the stage, with KubeEdge's own defaults and under all checks.
 
 use super::stage::{MODULES, Seen, Subject, answer};
-use crate::checks::EdgeChecks;
+use crate::checks::{Broken, EdgeChecks};
 use edgehub_core::message::operation;
 use edgehub_core::{
     Config, Hub, Input, Instant, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Now, Output,
@@ -63,10 +63,10 @@ impl Ours {
         self.carry_out(outputs);
     }
 
-    fn carry_out(&mut self, outputs: Result<Vec<Output>, String>) {
+    fn carry_out(&mut self, outputs: Result<Vec<Output>, Broken>) {
         match outputs {
             Ok(outputs) => outputs.into_iter().for_each(|output| self.carry_out_one(output)),
-            Err(what) => self.seen.violation = Some(what),
+            Err(broken) => self.seen.violation = Some(broken.to_string()),
         }
     }
 

@@ -116,14 +116,6 @@ impl Action {
     pub(crate) fn act(&self, world: &mut World) -> Outcome {
         (self.verb.act)(world, &Call { node: self.node, entity: self.at.0, values: self.values })
     }
-
-    /// The longest time among its values.
-    pub(crate) fn longest_time(&self) -> Duration {
-        let times = self.verb.parameters.iter().zip(self.values);
-        let longest =
-            times.filter(|(parameter, _)| parameter.kind == Kind::Time).map(|(_, value)| value).max();
-        Duration::from_micros(longest.unwrap_or_default())
-    }
 }
 
 impl fmt::Debug for Action {

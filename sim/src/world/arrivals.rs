@@ -1,6 +1,6 @@
 //! What has reached the cloud, and in which order for the first time. It outlives every CloudHub and every hub.
 
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use crate::key;
 use edgehub_core::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +39,11 @@ impl Arrivals {
         let Some((lane, number)) = id.rsplit_once('/') else { return Ok(()) };
         let Ok(number) = number.parse::<u64>() else { return Ok(()) };
         match self.latest.insert((node, key::of(&format!("{lane}\n{}", message.resource()))), number) {
-            Some(before) if before >= number => {
-                Err(format!("order: {id} of node {node} came after number {before}"))
-            }
+            Some(before) if before >= number => Err(Broken::new(
+                "order",
+                "overtaken",
+                format!("{id} of node {node} came after number {before}"),
+            )),
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use super::edge::TickFault;
 use super::network::{End, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
-use crate::checks::Outcome;
+use crate::checks::{Broken, Outcome};
 use edgehub_core::{Input, Instant, Note, Output};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl World {
                 Output::Deliver { module, message, answer } => self.deliver(node, module, message, answer),
                 Output::JoinRefused { module } => {
                     if !self.edges[node].stopped && self.edges[node].undone.is_empty() {
-                        return Err(format!("joining: {module:?} may not join"));
+                        return Err(Broken::new("joining", "refused", format!("{module:?} may not join")));
                     }
                 }
                 // The checks have seen it.

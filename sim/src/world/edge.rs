@@ -8,7 +8,7 @@ use super::stream::Conduct;
 use super::{Event, World};
 use crate::canary;
 use crate::chance::{For, Salt};
-use crate::checks::{EdgeChecks, Outcome};
+use crate::checks::{Broken, EdgeChecks, Outcome};
 use edgehub_core::cloud::NodeName;
 use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
@@ -151,16 +151,18 @@ impl World {
         }
         let now = edge.clock.read(*salt, *world_now);
         let described = log.keeps_everything().then(|| format!("{input:?}"));
-        let outputs = edge
-            .checks
-            .handle(&mut edge.hub, now, input)
-            .map_err(|what| format!("{what} ({})", edge.name))?;
+        let outputs =
+            edge.checks.handle(&mut edge.hub, now, input).map_err(|broken| broken.about(&edge.name))?;
         if let Some(input) = described {
             log.detail(*world_now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
         }
         // What a pong confirms must have reached the cloud.
         if let Some(key) = edge.checks.confirmed().iter().find(|key| !cloud.arrivals.contains(node, **key)) {
-            return Err(format!("end to end: message {key:x} is confirmed, and never came ({})", edge.name));
+            return Err(Broken::new(
+                "end to end",
+                "never-came",
+                format!("message {key:x} is confirmed, and never came ({})", edge.name),
+            ));
         }
         if let Some(crash) = &mut edge.crash {
             if crash.left == 0 {

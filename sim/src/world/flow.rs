@@ -176,7 +176,7 @@ impl World {
     }
 
     /// Nothing crosses the node's link for a while; then everything does; then again.
-    pub(super) fn flap(&mut self, node: usize, times: u64, silent_us: u64, heard_us: u64) -> Outcome {
+    pub(crate) fn flap(&mut self, node: usize, times: u64, silent_us: u64, heard_us: u64) -> Outcome {
         if !self.flapping {
             return Ok(());
         }

@@ -1,7 +1,8 @@
-//! A world in order, with nothing to do, does little: no wheel spins (livelock).
+//! A world in order, with nothing to do, does little and stays in order: no wheel spins (livelock), every node keeps
+//! the link by which it is served, and something comes through it both ways.
 
-use super::World;
-use crate::checks::Outcome;
+use super::{LinkId, World};
+use crate::checks::{Broken, Outcome};
 use std::time::Duration;
 
 /// What an idle hour does, a part of it does too.
@@ -10,7 +11,9 @@ const IDLE: Duration = Duration::from_secs(120);
 impl World {
     /// Lets an idle time pass, and counts.
     pub(super) fn idle(&mut self) -> Outcome {
+        let links = self.links_in_use();
         let before = self.report.events;
+        self.healed_at = self.now;
         self.until(self.now + IDLE)?;
         let events = self.report.events - before;
         let all_served = self.edges.len() <= self.cloud_config.node_limit;
@@ -23,10 +26,30 @@ impl World {
         });
         let allowed: u64 = allowed.sum::<u64>() + 100;
         if events > allowed {
-            return Err(format!(
-                "livelock: {events} events in {IDLE:?} with nothing to do; {allowed} would be many"
+            return Err(Broken::new(
+                "livelock",
+                "idle",
+                format!("{events} events in {IDLE:?} with nothing to do; {allowed} would be many"),
+            ));
+        }
+        if let Err(missing) = self.in_order() {
+            let what = format!("after {IDLE:?} with nothing to do {}", missing.what);
+            return Err(Broken::new("unrest", missing.rule, what));
+        }
+        let after = self.links_in_use();
+        if links != after {
+            return Err(Broken::new(
+                "unrest",
+                "another-link",
+                format!("with nothing to do the links in use went from {links:?} to {after:?}"),
             ));
         }
         Ok(())
+    }
+
+    /// The link of each node that is served.
+    fn links_in_use(&self) -> Vec<(usize, LinkId)> {
+        let nodes = self.edges.iter().enumerate().filter(|(_, edge)| !edge.stopped);
+        nodes.filter_map(|(node, edge)| Some((node, self.served(node, edge).ok()?))).collect()
     }
 }

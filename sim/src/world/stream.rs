@@ -79,6 +79,8 @@ pub(crate) struct Stream {
     frames: u64,
     /// Nothing arrives before.
     pub(crate) not_before: Instant,
+    /// When a message or a pong last arrived; a ping says nothing of a keepalive that is overdue.
+    pub(crate) heard: Instant,
     /// Nothing arrives ever again, and nobody notices.
     pub(crate) silent: bool,
     /// The receiver does not read.
@@ -168,6 +170,11 @@ impl Stream {
         Some(at)
     }
 
+    /// When the last of what is under way arrives, if anything arrives at all.
+    pub(super) fn empty_at(&self) -> Instant {
+        self.under_way.back().filter(|_| !self.silent).map_or(Instant(0), |(at, _)| *at)
+    }
+
     /// The planned arrival, if its time has really come.
     pub(super) fn receive(&mut self, now: Instant) -> Option<Frame> {
         self.planned = false;
@@ -175,6 +182,9 @@ impl Stream {
             return None;
         }
         let (_, frame) = self.under_way.pop_front()?;
+        if matches!(frame, Frame::Message(_) | Frame::Pong(_)) {
+            self.heard = now;
+        }
         self.bytes -= frame.bytes().min(self.bytes);
         Some(frame)
     }

@@ -3,7 +3,7 @@
 //! A note about a drop names the message and not the module. So a drop is remembered by the message, and taken for one
 //! entry of it when a module is served something behind that entry: whatever is passed over must have been dropped.
 
-use super::{Outcome, id, is_connect_info};
+use super::{Outcome, broken, id, is_connect_info};
 use edgehub_core::hub::DropReason;
 use edgehub_core::limits::INBOX_MESSAGES_MAX;
 use edgehub_core::{Message, ModuleId};
@@ -120,10 +120,10 @@ impl Inboxes {
     pub(super) fn delivered(&mut self, module: ModuleId, message: &Message) -> Outcome {
         let Inboxes { modules, dropped, drops, owed, given } = self;
         let Some(place) = modules.get_mut(&module) else {
-            return Err(format!("{module:?} is not there and gets {message:?}"));
+            return broken("not-joined", format!("{module:?} is not there and gets {message:?}"));
         };
         if place.credit == 0 {
-            return Err(format!("{module:?} has no credit and gets {message:?}"));
+            return broken("no-credit", format!("{module:?} has no credit and gets {message:?}"));
         }
         place.credit -= 1;
         let key = key_of(message);
@@ -134,10 +134,13 @@ impl Inboxes {
                 return Ok(());
             }
             if !Inboxes::pass_over(dropped, drops, next) {
-                return Err(format!("{module:?} gets {message:?} before {next:x}, which came first"));
+                return broken(
+                    "out-of-turn",
+                    format!("{module:?} gets {message:?} before {next:x}, which came first"),
+                );
             }
         }
-        Err(format!("{module:?} is not owed {message:?}"))
+        broken("not-owed", format!("{module:?} is not owed {message:?}"))
     }
 
     /// Whatever a module is still owed has been dropped.
@@ -147,7 +150,9 @@ impl Inboxes {
             modules.get_mut(&module).map(|module| std::mem::take(&mut module.owed)).unwrap_or_default();
         *owed -= left.len();
         match left.into_iter().find(|key| !Inboxes::pass_over(dropped, drops, *key)) {
-            Some(key) => Err(format!("{module:?} was owed {key:x}, which is gone without a note")),
+            Some(key) => {
+                broken("gone-untold", format!("{module:?} was owed {key:x}, which is gone without a note"))
+            }
             None => Ok(()),
         }
     }
@@ -164,6 +169,17 @@ impl Inboxes {
         ids.into_iter().try_for_each(|module| self.end(module))
     }
 
+    /// The modules for which something waits, certainly or perhaps: the first that they are owed may have been dropped.
+    pub(super) fn waiting(&self) -> Vec<(ModuleId, bool)> {
+        if self.owed == self.drops {
+            return Vec::new();
+        }
+        let owed = |(id, module): (&ModuleId, &Module)| {
+            Some((*id, !self.dropped.contains_key(module.owed.front()?)))
+        };
+        self.modules.iter().filter_map(owed).collect()
+    }
+
     /// A module that can take a message has been given it, and nobody is owed more than an inbox holds.
     pub(super) fn nothing_hidden(&self) -> Outcome {
         if self.owed == self.drops {
@@ -172,10 +188,13 @@ impl Inboxes {
         for (id, module) in &self.modules {
             let Some(next) = module.owed.front() else { continue };
             if module.credit > 0 && !self.dropped.contains_key(next) {
-                return Err(format!("{id:?} has credit {} and waits for {next:x}", module.credit));
+                return broken(
+                    "hidden",
+                    format!("{id:?} has credit {} and waits for {next:x}", module.credit),
+                );
             }
             if module.owed.len() > INBOX_MESSAGES_MAX + self.drops {
-                return Err(format!("{id:?} is owed {} messages", module.owed.len()));
+                return broken("owed-too-much", format!("{id:?} is owed {} messages", module.owed.len()));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Who waits for which answer, and that each outcome is told to whom it concerns, and to nobody else.
 
-use super::{Outcome, Step, id, key_of};
+use super::{Outcome, Step, broken, id, key_of};
 use edgehub_core::hub::{DropReason, SyncOutcome};
 use edgehub_core::message::operation;
 use edgehub_core::{Input, ModuleEvent, ModuleId, Note, Output};
@@ -66,12 +66,12 @@ impl Waiters {
             });
             match place {
                 Some(place) if message.operation() == operation::ERROR => drop(told.swap_remove(place)),
-                _ => return Err(format!("{module:?} does not wait for {message:?}")),
+                _ => return broken("not-waiting", format!("{module:?} does not wait for {message:?}")),
             }
         }
         match (received, told.first()) {
             (None, None) => Ok(()),
-            (received, told) => Err(format!("an outcome was not told: {received:?}, {told:?}")),
+            (received, told) => broken("untold", format!("an outcome was not told: {received:?}, {told:?}")),
         }
     }
 

@@ -3,7 +3,7 @@
 mod link;
 mod people;
 
-use crate::checks::{CloudChecks, EdgeChecks};
+use crate::checks::{Broken, CloudChecks, EdgeChecks};
 use crate::key;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudOutput, ConnectionId};
 use edgehub_core::config::Rate;
@@ -108,10 +108,10 @@ impl Pair {
         }
     }
 
-    fn carry_out(&mut self, outputs: Result<Vec<Output>, String>) {
+    fn carry_out(&mut self, outputs: Result<Vec<Output>, Broken>) {
         match outputs {
             Ok(outputs) => outputs.into_iter().for_each(|output| self.carry_out_one(output)),
-            Err(what) => self.wrong = Some(what),
+            Err(broken) => self.wrong = Some(broken.to_string()),
         }
     }
 
@@ -143,7 +143,7 @@ impl Pair {
         let now = self.clock();
         match self.cloud_checks.handle(&mut self.cloud, now, input) {
             Ok(outputs) => outputs.into_iter().for_each(|output| self.carry_out_for_cloud(output)),
-            Err(what) => self.wrong = Some(what),
+            Err(broken) => self.wrong = Some(broken.to_string()),
         }
     }
 

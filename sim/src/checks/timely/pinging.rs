@@ -1,0 +1,93 @@
+//! While a link is open, no two pings are further apart than the interval; and what was written is followed by a ping,
+//! after so many messages or so much time, whichever comes first.
+
+use super::super::confirmation::Confirmation;
+use super::{Due, Outcome, Step, broken, length};
+use crate::key;
+use edgehub_core::{Config, Input, Instant, Note, Output};
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    interval: Duration,
+    messages: u32,
+    time: Duration,
+}
+
+impl Settings {
+    fn of(config: &Config) -> Settings {
+        let Config { ping_interval, barrier_messages, barrier_after, .. } = config;
+        let (interval, time) = (length(*ping_interval), length(*barrier_after));
+        Settings { interval, messages: (*barrier_messages).max(1), time }
+    }
+
+    /// The more patient of both.
+    fn or(self, other: Settings) -> Settings {
+        Settings {
+            interval: self.interval.max(other.interval),
+            messages: self.messages.max(other.messages),
+            time: self.time.max(other.time),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Pinging {
+    settings: Settings,
+    /// The next ping of an open link is due.
+    ping_by: Option<Instant>,
+    /// Written since the last ping and in want of a confirmation, and by when its ping is due.
+    uncovered: u32,
+    barrier_by: Option<Instant>,
+}
+
+impl Pinging {
+    pub(super) fn new(config: &Config) -> Pinging {
+        Pinging { settings: Settings::of(config), ping_by: None, uncovered: 0, barrier_by: None }
+    }
+
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
+        let now = step.now.mono;
+        let mut settings = self.settings;
+        if let Input::Reconfigure(config) = step.input {
+            // What was due before the change went by the old one, what comes after it by the new one.
+            self.settings = Settings::of(config);
+            settings = settings.or(self.settings);
+        }
+        let mut full = false;
+        for output in step.outputs {
+            match output {
+                Output::Note(Note::LinkUp { .. }) => {
+                    (self.uncovered, self.barrier_by, full) = (0, None, false);
+                    self.ping_by = Some(now + settings.interval);
+                }
+                Output::Note(Note::LinkDown { .. }) => {
+                    (self.uncovered, self.barrier_by, full) = (0, None, false);
+                    self.ping_by = None;
+                }
+                Output::Ping { .. } => {
+                    (self.uncovered, self.barrier_by, full) = (0, None, false);
+                    self.ping_by = Some(now + settings.interval);
+                }
+                Output::Write { message, .. } if confirmation.is_kept(key::of(message.msg_id())) => {
+                    self.uncovered += 1;
+                    self.barrier_by.get_or_insert(now + settings.time);
+                    full = self.uncovered >= settings.messages;
+                }
+                _ => {}
+            }
+        }
+        match full {
+            true => {
+                broken("barrier-missing", format!("{} messages without a ping behind them", self.uncovered))
+            }
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn due(&self) -> [Option<Due>; 2] {
+        let ping = |at| Due { overdue: "ping-overdue", untimed: "ping-untimed", at };
+        let barrier = |at| Due { overdue: "barrier-overdue", untimed: "barrier-untimed", at };
+        [self.ping_by.map(ping), self.barrier_by.map(barrier)]
+    }
+}

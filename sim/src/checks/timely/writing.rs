@@ -1,0 +1,24 @@
+//! What waits leaves as soon as there is an open link, room in the window, and a token for what needs one.
+
+use super::super::rate::RateLimit;
+use super::super::upstream::Upstream;
+use super::{Due, Outcome, Step, broken, in_time};
+use edgehub_core::Input;
+
+pub(super) fn after(step: &Step<'_>, upstream: &Upstream, rate: &RateLimit) -> Outcome {
+    // What another configuration sets free leaves in this step by rules that are between the two.
+    if !rate.is_open() || matches!(step.input, Input::Reconfigure(_)) {
+        return Ok(());
+    }
+    if let Some(waiting) = upstream.first_exempt() {
+        return broken("exempt-waits", format!("{waiting:?} needs no token, and waits"));
+    }
+    match (upstream.first_limited(), rate.token_at()) {
+        (Some(waiting), Some(at)) if at <= step.now.mono => {
+            broken("could-leave", format!("{waiting:?} waits, and there is a token since {at:?}"))
+        }
+        (Some(_), Some(at)) => in_time(Due { overdue: "could-leave", untimed: "token-untimed", at }, step),
+        (Some(waiting), None) => broken("could-leave", format!("{waiting:?} waits, and there is no limit")),
+        (None, _) => Ok(()),
+    }
+}
