@@ -69,6 +69,8 @@ pub enum Canary {
     PingMissing,
     /// No ping follows what was written, however long that is unconfirmed.
     BarrierMissing,
+    /// However much is on its way, more is written.
+    FlightUnbounded,
     /// No ping follows so many messages.
     BarrierUncounted,
     /// A dial comes later than the wait that was spoken of.
@@ -91,7 +93,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 39] = [
+    pub const ALL: [Canary; 40] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -122,6 +124,7 @@ impl Canary {
         Canary::SilenceEarly,
         Canary::PingMissing,
         Canary::BarrierMissing,
+        Canary::FlightUnbounded,
         Canary::BarrierUncounted,
         Canary::DialsLate,
         Canary::OpenTimeoutLate,

@@ -58,6 +58,10 @@ pub struct Config {
     /// Pings in a row that may stay unanswered; at least 1. A silent link is lost after
     /// `ping_interval × (ping_misses + 1)`.
     pub ping_misses: u32,
+    /// How long a ping may stay unanswered on a link that otherwise lives: a slow one, or a busy peer. At least as long as
+    /// a silent link takes.
+    #[serde(default)]
+    pub pong_limit: Duration,
     /// A ping follows this many messages, so that its pong confirms them.
     pub barrier_messages: u32,
     /// … or this long after the first unconfirmed one.
@@ -97,6 +101,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(15),
             ping_interval: Duration::from_secs(5),
             ping_misses: 3,
+            pong_limit: Duration::from_secs(120),
             barrier_messages: 128,
             barrier_after: Duration::from_millis(50),
             open_timeout: Duration::from_secs(30),
@@ -124,6 +129,11 @@ impl Config {
         Config { profile: Profile::Classic, sync_timeout: config.heartbeat, ..config }
     }
 
+    /// How long a link may be silent: `ping_interval × (ping_misses + 1)`.
+    pub fn silence_limit(&self) -> Duration {
+        self.ping_interval.saturating_mul(self.ping_misses.saturating_add(1))
+    }
+
     /// The configuration with every value inside the range in which the hub's promises hold.
     pub(crate) fn clamped(mut self) -> Config {
         let shortest = Duration::from_millis(1);
@@ -136,6 +146,7 @@ impl Config {
         self.stall_limit = self.stall_limit.max(shortest);
         self.shutdown_grace = self.shutdown_grace.max(shortest);
         self.ping_misses = self.ping_misses.max(1);
+        self.pong_limit = self.pong_limit.max(self.silence_limit());
         self.barrier_messages = self.barrier_messages.max(1);
         self.outbox_messages = self.outbox_messages.max(1);
         self.classes = self.classes.clamped();

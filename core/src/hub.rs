@@ -6,6 +6,7 @@
 //! | `lifecycle` | dialling, connect info, losing the link, shutting down |
 //! | `upstream` | from a module into the outbox |
 //! | `writing`, `barrier` | from the outbox onto the link, and its confirmation |
+//! | `flight` | how much may be on its way |
 //! | `downstream` | from the link to the modules |
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
@@ -22,6 +23,7 @@ mod backoff;
 mod barrier;
 mod downstream;
 mod duplicates;
+mod flight;
 mod input;
 mod keepalive;
 mod lifecycle;
@@ -55,6 +57,7 @@ use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use backoff::Backoff;
 use duplicates::Duplicates;
+use flight::Flight;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Amount, Outbox};
@@ -97,11 +100,9 @@ pub struct Hub {
     outbox: Outbox,
     throttle: Throttle,
     intake_open: bool,
-    last_ping: u64,
-    pinged_at: Instant,
-    /// Messages written since the last ping, and when the next one is due for their sake.
-    uncovered: u32,
-    barrier_at: Option<Instant>,
+    flight: Flight,
+    /// The peer lives, and has not answered a ping for so long that it has been said.
+    peer_stalled: bool,
     // Downstream.
     modules: Modules,
     duplicates: Duplicates,
@@ -129,10 +130,8 @@ impl Hub {
             outbox: Outbox::new(&config.classes, bounds(&config)),
             throttle: Throttle::new(config.rate, now.mono),
             intake_open: true,
-            last_ping: 0,
-            pinged_at: now.mono,
-            uncovered: 0,
-            barrier_at: None,
+            flight: Flight::new(),
+            peer_stalled: false,
             modules: Modules::default(),
             duplicates: Duplicates::default(),
             sync_keeper: SyncKeeper::default(),

@@ -29,6 +29,19 @@ pub const WRITE_WINDOW_MESSAGES: usize = 256;
 /// Bytes handed to the link and not yet flushed; one larger message may pass alone.
 pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
 
+/// Bytes on their way, written and not yet behind a pong, with which the first link begins: a link of 2 kB/s carries them
+/// before it is given up as silent.
+pub const FLIGHT_BYTES_START: u64 = 16 * 1024;
+
+/// The most bytes on their way. With a round trip of 100 ms that makes 10 MB/s.
+pub const FLIGHT_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The fewest bytes on their way to which a slow link can bring it: a few messages.
+pub const FLIGHT_BYTES_MIN: u64 = 4 * 1024;
+
+/// The time for which what is on its way may wait in queues. An acknowledgement waits as long, at the worst.
+pub const FLIGHT_DELAY: Duration = Duration::from_secs(1);
+
 /// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: twice
 /// the write window, so that it never runs dry.
 pub const INTAKE_BACKLOG_MESSAGES: usize = 2 * WRITE_WINDOW_MESSAGES;

@@ -15,12 +15,14 @@ use smol::net::TcpStream;
 mod accept;
 mod connect;
 mod error;
+mod progress;
 mod upgrade;
 mod url;
 
 pub use accept::{Accepted, accept};
 pub use connect::{Target, connect};
 pub use error::{AcceptError, ConnectError, TlsFailure};
+pub(crate) use progress::Progress;
 pub(crate) use url::is_plain_name;
 pub use url::{complete_url, names_in_url};
 

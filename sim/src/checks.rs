@@ -11,6 +11,7 @@ mod cloud;
 mod confirmation;
 mod deadline;
 mod duplicates;
+mod flight;
 mod heartbeat;
 mod link;
 mod model;
@@ -32,6 +33,7 @@ use broken::broken;
 use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use flight::Flight;
 use rate::RateLimit;
 use receipts::Receipts;
 use timely::Timely;
@@ -78,6 +80,7 @@ pub struct EdgeChecks {
     upstream: Upstream,
     receipts: Receipts,
     rate: RateLimit,
+    flight: Flight,
     timely: Timely,
     latest: Instant,
 }
@@ -105,6 +108,7 @@ impl EdgeChecks {
             upstream: Upstream::new(config),
             receipts: Receipts::default(),
             rate: RateLimit::new(config),
+            flight: Flight::new(),
             timely: Timely::new(config),
             latest: Instant(0),
         }
@@ -145,7 +149,8 @@ impl EdgeChecks {
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
-        let timely = self.timely.after(step, &self.confirmation, &self.upstream, &self.rate);
+        self.flight.after(step).map_err(|broken| broken.by("flight"))?;
+        let timely = self.timely.after(step, &self.confirmation, &self.upstream, &self.rate, &self.flight);
         timely.map_err(|broken| broken.by("timely"))
     }
 }

@@ -279,6 +279,7 @@ impl Hub {
         } else if self.paused.is_some() && self.modules.allows_resume() {
             self.paused = None;
             self.keepalive.heard(self.now.mono);
+            self.flight.listens_again(self.now.mono);
             self.outputs.push_back(Output::Resume { epoch: self.epoch });
         }
     }

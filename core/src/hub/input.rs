@@ -66,6 +66,9 @@ pub enum LinkEvent {
     },
     /// The peer answered the ping of this number.
     Pong(u64),
+    /// The peer's machine has taken something of what was written since this was said last: the way there works, however
+    /// slow it is. Worth asking for before each tick; a driver that cannot know never says it.
+    Progress,
     /// The link is gone, whoever ended it.
     Closed,
 }

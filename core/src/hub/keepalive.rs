@@ -6,7 +6,6 @@
 
 use crate::config::Config;
 use crate::time::Instant;
-use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,7 +44,7 @@ impl Keepalive {
         self.probed.get_or_insert(now);
     }
 
-    /// Something arrived, or nobody listened until now.
+    /// Something arrived, or the peer's machine took something, or nobody listened until now.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.probed = None;
@@ -54,7 +53,6 @@ impl Keepalive {
     /// When the link counts as lost if nothing is heard: `ping_interval × (ping_misses + 1)` after the last sign of
     /// life. A machine that slept through that gets one ping interval more, for it has not asked yet.
     pub(super) fn lost_at(&self, config: &Config) -> Option<Instant> {
-        let patience: Duration = config.ping_interval.saturating_mul(config.ping_misses.saturating_add(1));
-        self.probed.map(|probed| (self.heard + patience).max(probed + config.ping_interval))
+        self.probed.map(|probed| (self.heard + config.silence_limit()).max(probed + config.ping_interval))
     }
 }

@@ -44,6 +44,7 @@ impl Hub {
             (LinkEvent::Malformed(violation), true) => self.malformed(violation),
             (LinkEvent::Flushed { messages, bytes }, true) => self.flushed(messages, bytes),
             (LinkEvent::Pong(number), true) => self.pong(number),
+            (LinkEvent::Progress, true) => self.keepalive.heard(self.now.mono),
             _ => self.note(Note::UnexpectedLinkEvent { epoch }),
         }
     }
@@ -57,6 +58,7 @@ impl Hub {
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
         self.in_flight = Amount::default();
+        self.flight.opened();
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
         self.send_keepalive();
@@ -85,7 +87,7 @@ impl Hub {
         if end != LinkEnd::Closed {
             self.outputs.push_back(Output::Close { epoch: self.epoch });
         }
-        let unconfirmed = self.link_ended();
+        let unconfirmed = self.link_ended(matches!(end, LinkEnd::Silent | LinkEnd::Stalled));
         if was == LinkState::Draining {
             self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: None, unconfirmed });
             self.publish_connect_info("cloud_disconnected");
@@ -99,7 +101,7 @@ impl Hub {
     }
 
     /// Puts back what belonged to the link; returns how much was unconfirmed.
-    fn link_ended(&mut self) -> usize {
+    fn link_ended(&mut self, silent: bool) -> usize {
         if self.planted.is(Canary::WriteAfterClose)
             && let Some(class) = self.outbox.next(|_| true)
         {
@@ -107,8 +109,8 @@ impl Hub {
         }
         let unconfirmed = self.outbox.unconfirmed();
         self.paused = None;
-        self.barrier_at = None;
-        self.uncovered = 0;
+        self.peer_stalled = false;
+        self.flight.ended(silent);
         let mut gone = Vec::new();
         self.outbox.link_lost(|entry| gone.push(entry));
         while let Some(message) = self.outbox.pop_own() {
@@ -174,7 +176,7 @@ impl Hub {
         }
         if self.outbox.unconfirmed() == 0 || self.planted.is(Canary::GraceUnused) {
             self.stop();
-        } else if self.uncovered > 0 {
+        } else if self.flight.is_uncovered() {
             // The last pong is all that is missing: ask for it now.
             self.ping();
         }
@@ -186,7 +188,7 @@ impl Hub {
             return;
         }
         self.outputs.push_back(Output::Close { epoch: self.epoch });
-        let unconfirmed = self.link_ended();
+        let unconfirmed = self.link_ended(false);
         self.note(Note::LinkDown { epoch: self.epoch, end: LinkEnd::Shutdown, retry_in: None, unconfirmed });
         self.publish_connect_info("cloud_disconnected");
         self.stopped();

@@ -117,6 +117,8 @@ pub enum LinkEnd {
     Closed,
     /// No traffic and no pong within the deadline.
     Silent,
+    /// The peer lives, and has not answered a ping within the longer deadline.
+    Stalled,
     /// The peer broke the framing.
     Violation,
     /// We shut down.
@@ -173,6 +175,16 @@ pub enum Note {
     },
     /// An event of the current link that its state does not allow; it changed nothing.
     UnexpectedLinkEvent {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// The peer's machine lives, and has not answered a ping for as long as a silent link may take.
+    PeerStalled {
+        /// The link.
+        epoch: LinkEpoch,
+    },
+    /// A stalled peer answers again.
+    PeerRecovered {
         /// The link.
         epoch: LinkEpoch,
     },

@@ -13,10 +13,8 @@
 //! | `slab` | the table of messages |
 //! | `queue` | what waits in one class |
 //! | `room` | who makes room for whom |
-//! | `pings` | which pong confirms what |
 //! | `reclass` | another set of classes |
 
-mod pings;
 mod queue;
 mod reclass;
 mod room;
@@ -35,7 +33,6 @@ use crate::message::{Message, operation};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use pings::Pings;
 use queue::{ClassQueue, Slot};
 use serde::{Deserialize, Serialize};
 use slab::Slab;
@@ -60,7 +57,8 @@ pub(super) struct Outbox {
     /// Whether any class has a time to live.
     expires: bool,
     unconfirmed: VecDeque<Slot>,
-    pings: Pings,
+    /// Messages ever written that want a confirmation.
+    written: u64,
     /// The hub's own messages: only meant for the link on which they were due, and never sent again.
     own: VecDeque<Message>,
     accepted: u64,
@@ -78,7 +76,7 @@ impl Outbox {
             order: Vec::new(),
             expires: false,
             unconfirmed: VecDeque::new(),
-            pings: Pings::default(),
+            written: 0,
             own: VecDeque::new(),
             accepted: 0,
             total: Amount::default(),
@@ -246,22 +244,21 @@ impl Outbox {
         let message = self.entries.get(slot.place?)?.message.clone();
         slot.sent = true;
         self.unconfirmed.push_back(slot);
-        self.pings.written += 1;
+        self.written += 1;
         Some(message)
     }
 
-    /// A ping goes out behind everything written so far.
-    pub(super) fn pinged(&mut self, number: u64) {
-        self.pings.pinged(number);
+    /// Messages ever written that want a confirmation.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
-    /// A pong came back: `None` when no ping up to this one is on its way. Otherwise so many of the unconfirmed messages
-    /// are to be taken with [`Outbox::take_confirmed`].
-    pub(super) fn pong(&mut self, number: u64) -> Option<u64> {
-        let before = self.pings.answered(number)?;
-        let written = if self.planted.is(Canary::PongConfirmsAll) { self.pings.written } else { before };
-        let first = self.pings.written - self.unconfirmed.len() as u64;
-        Some(written.saturating_sub(first))
+    /// So many of them are confirmed. Returns how many of the unconfirmed messages are to be taken for that with
+    /// [`Outbox::take_confirmed`].
+    pub(super) fn confirmed(&self, written: u64) -> u64 {
+        let written = if self.planted.is(Canary::PongConfirmsAll) { self.written } else { written };
+        let first = self.written - self.unconfirmed.len() as u64;
+        written.saturating_sub(first)
     }
 
     /// Takes the oldest unconfirmed message.
@@ -278,7 +275,6 @@ impl Outbox {
     /// The link is gone: unconfirmed messages are queued again, first and in order. Calls `gone` with what is not sent
     /// again.
     pub(super) fn link_lost(&mut self, mut gone: impl FnMut(Entry)) {
-        self.pings.forget();
         let mut back = alloc::vec![0; self.queues.len()];
         while let Some(slot) = self.unconfirmed.pop_back() {
             let class = usize::from(slot.class);

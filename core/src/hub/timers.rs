@@ -29,6 +29,10 @@ pub enum TimerKind {
     MessageExpiry,
     /// A sync request's time is over.
     SyncTimeout,
+    /// A ping has been without an answer for so long that it is to be said.
+    PeerStall,
+    /// A ping has been without an answer for too long.
+    PongOverdue,
     /// A module has taken nothing for too long, or too little for the link to be read again.
     ModuleStall,
 }
@@ -91,16 +95,28 @@ impl Hub {
             lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
             Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),
             pings.then(|| Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
-            self.barrier_at.map(|at| Deadline { at, kind: TimerKind::Barrier }),
+            self.flight.ping_due().map(|at| Deadline { at, kind: TimerKind::Barrier }),
+            self.pong_deadline().filter(|_| !unread),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
+    /// A peer that takes what we write and does not answer it is not taken for gone so soon: it may be busy.
+    fn pong_deadline(&self) -> Option<Deadline> {
+        let since = self.flight.unanswered_since()?;
+        let (length, kind) = match self.peer_stalled {
+            false => (self.config.silence_limit(), TimerKind::PeerStall),
+            true => (self.config.pong_limit, TimerKind::PongOverdue),
+        };
+        Some(Deadline { at: since + length, kind })
+    }
+
     fn throttle_deadline(&self) -> Option<Deadline> {
-        // With a free window, whatever waits waits for the rate limit.
-        let held = self.state.is_open() && self.window_open() && self.outbox.next(|_| true).is_some();
+        // With free windows, whatever waits waits for the rate limit.
+        let free = self.window_open() && self.flight.has_room(self.planted);
+        let held = self.state.is_open() && free && self.outbox.next(|_| true).is_some();
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
     }
 
@@ -119,6 +135,11 @@ impl Hub {
                 TimerKind::Backoff => self.open(),
                 TimerKind::ShutdownGrace => self.stop(),
                 TimerKind::LinkLost => self.link_lost(LinkEnd::Silent),
+                TimerKind::PeerStall => {
+                    self.peer_stalled = true;
+                    self.note(Note::PeerStalled { epoch: self.epoch });
+                }
+                TimerKind::PongOverdue => self.link_lost(LinkEnd::Stalled),
                 TimerKind::Heartbeat => self.send_keepalive(),
                 TimerKind::Ping | TimerKind::Barrier => self.ping(),
                 TimerKind::Throttle => self.write_ready(),

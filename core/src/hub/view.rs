@@ -68,6 +68,8 @@ pub struct View {
     pub outbox_bytes: usize,
     /// Messages written and not yet flushed.
     pub unflushed: usize,
+    /// Whether the peer has not answered a ping for long.
+    pub peer_stalled: bool,
     /// The modules.
     pub modules: Vec<ModuleView>,
     /// The sync table.
@@ -95,6 +97,7 @@ impl Hub {
                 .collect(),
             outbox_bytes: self.outbox.bytes(),
             unflushed: self.in_flight.messages,
+            peer_stalled: self.peer_stalled,
             modules: self.modules.view(),
             requests: self.sync_keeper.view(),
             deadlines,

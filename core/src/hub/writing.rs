@@ -12,7 +12,7 @@ impl Hub {
         self.in_flight.messages < WRITE_WINDOW_MESSAGES && self.in_flight.bytes < WRITE_WINDOW_BYTES
     }
 
-    /// Writes what the window and the rate limit allow: the hub's own messages first, then class by class.
+    /// Writes what the windows and the rate limit allow: the hub's own messages first, then class by class.
     ///
     /// What has waited too long is dropped before: a late tick brings tokens to what must not leave any more.
     pub(super) fn write_ready(&mut self) {
@@ -21,12 +21,10 @@ impl Hub {
             if let Some(message) = self.outbox.pop_own() {
                 self.account.up.settled += 1;
                 self.put_on_link(message);
-                self.wants_barrier();
                 continue;
             }
-            let token = self.throttle.has_token(self.now.mono);
-            let Some(class) = self.outbox.next(|class| token || !self.is_throttled(class.rate_limited))
-            else {
+            let may = self.throttle.has_token(self.now.mono) && self.flight.has_room(self.planted);
+            let Some(class) = self.outbox.next(|class| may || !self.is_throttled(class.rate_limited)) else {
                 break;
             };
             let over = self.outbox.front(class).is_some_and(|entry| {
@@ -45,7 +43,7 @@ impl Hub {
         }
     }
 
-    /// Acknowledgements and keepalives are exempt (defect D8).
+    /// Acknowledgements and keepalives are exempt (defect D8), from what the link carries as from the rate limit.
     fn is_throttled(&self, rate_limited: bool) -> bool {
         match rate_limited {
             true => !self.planted.is(Canary::BulkExempt),
@@ -68,14 +66,15 @@ impl Hub {
             self.put_on_link(entry.message);
         } else if let Some(message) = self.outbox.write(class) {
             self.put_on_link(message);
-            self.wants_barrier();
         }
     }
 
     fn put_on_link(&mut self, message: Message) {
+        let bytes = message.bytes();
         self.in_flight.messages += 1;
-        self.in_flight.bytes += message.bytes();
+        self.in_flight.bytes += bytes;
         self.outputs.push_back(Output::Write { epoch: self.epoch, message });
+        self.wants_barrier(bytes);
     }
 
     /// The driver has handed so much to the operating system.

@@ -21,6 +21,7 @@ pub fn input(input: &Input) -> String {
                     format!("flushed {messages} messages, {bytes} bytes")
                 }
                 LinkEvent::Pong(number) => format!("pong {number}"),
+                LinkEvent::Progress => "the peer's machine takes what is written".into(),
                 LinkEvent::Closed => "closed".into(),
             };
             format!("link {}: {what}", epoch.0)

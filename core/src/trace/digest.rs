@@ -160,6 +160,8 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
             out.push(39);
             put_duration(out, *rtt);
         }
+        Note::PeerStalled { epoch } => tagged(out, 48, epoch.0),
+        Note::PeerRecovered { epoch } => tagged(out, 49, epoch.0),
         Note::ModuleStalled { module } => tagged(out, 40, u64::from(module.0)),
         Note::ModuleRecovered { module } => tagged(out, 41, u64::from(module.0)),
         Note::TooLarge { msg_id, bytes, limit } => {

@@ -59,9 +59,10 @@ enum Kind {
     Left,
     Sent,
     Ready,
+    Progress,
 }
 
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 16] = [
     Kind::Outputs,
     Kind::Tick,
     Kind::Shutdown,
@@ -77,6 +78,7 @@ const KINDS: [Kind; 15] = [
     Kind::Left,
     Kind::Sent,
     Kind::Ready,
+    Kind::Progress,
 ];
 
 const SAME_WHOM: u8 = 1 << 5;
@@ -156,6 +158,7 @@ impl RecordWriter {
             LinkEvent::Malformed(_) => Kind::Malformed,
             LinkEvent::Flushed { .. } => Kind::Flushed,
             LinkEvent::Pong(_) => Kind::Pong,
+            LinkEvent::Progress => Kind::Progress,
             LinkEvent::Closed => Kind::Closed,
         };
         let same = epoch == self.before.epoch;
@@ -165,7 +168,7 @@ impl RecordWriter {
             self.before.epoch = epoch;
         }
         match event {
-            LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed => {}
+            LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed | LinkEvent::Progress => {}
             LinkEvent::Received(message) => self.messages.put(out, message, now.wall, rule),
             LinkEvent::Malformed(violation) => put_json(out, violation),
             LinkEvent::Flushed { messages, bytes } => {
@@ -292,6 +295,7 @@ impl<'a> RecordReader<'a> {
             | Kind::Malformed
             | Kind::Flushed
             | Kind::Pong
+            | Kind::Progress
             | Kind::Closed => {
                 if tag & SAME_WHOM == 0 {
                     self.before.epoch = LinkEpoch(self.cursor.number()?);
@@ -338,6 +342,7 @@ impl<'a> RecordReader<'a> {
                 LinkEvent::Flushed { messages: self.cursor.narrow()?, bytes: self.cursor.narrow()? }
             }
             Kind::Pong => LinkEvent::Pong(self.cursor.number()?),
+            Kind::Progress => LinkEvent::Progress,
             _ => LinkEvent::Closed,
         };
         Ok((event, None))
@@ -427,6 +432,7 @@ mod tests {
                 bytes: bytes as usize
             }),
             any::<u64>().prop_map(LinkEvent::Pong),
+            Just(LinkEvent::Progress),
         ];
         let module = prop_oneof![
             (".{0,4}", prop::collection::vec("[a-z]{0,3}", 0..3), any::<u32>()).prop_map(

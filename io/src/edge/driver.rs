@@ -188,7 +188,15 @@ impl Driver {
             Wake::Link(epoch, event) => self.handle(Input::Link { epoch, event }),
             Wake::Read(epoch, batch) => self.take_reads(epoch, batch),
             Wake::Command(command) => self.take_command(command),
-            Wake::Deadline => self.handle(Input::Tick),
+            Wake::Deadline => {
+                // Before the tick: what the link carries may be all that speaks for it.
+                if let Some(epoch) =
+                    self.link.as_ref().filter(|link| link.makes_progress()).map(|link| link.epoch)
+                {
+                    self.handle(Input::Link { epoch, event: LinkEvent::Progress });
+                }
+                self.handle(Input::Tick);
+            }
             Wake::Abandoned => {
                 self.abandoned = true;
                 self.take_all_commands();

@@ -1,12 +1,12 @@
 //! One link of the edge hub, from dialling to its end: a task and its channels.
 
 use crate::pump::{BATCHES, Read, Write, pump};
-use crate::websocket::{Target, connect};
+use crate::websocket::{Progress, Target, connect};
 use async_channel::{Receiver, Sender};
 use edgehub_core::{LinkEpoch, LinkEvent};
 use rustls::ClientConfig;
 use smol::{Executor, Task};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub(super) epoch: LinkEpoch,
     pub(super) writes: Sender<Vec<Write>>,
     pub(super) reads: Receiver<Vec<Read>>,
+    /// Once it is open.
+    progress: Arc<Mutex<Option<Progress>>>,
     task: Task<()>,
 }
 
@@ -32,8 +34,15 @@ impl Link {
     ) -> Link {
         let (writes, to_write) = async_channel::unbounded();
         let (read, reads) = async_channel::bounded(BATCHES);
-        let task = executor.spawn(run(epoch, target, tls, events, to_write, read));
-        Link { epoch, writes, reads, task }
+        let progress = Arc::new(Mutex::new(None));
+        let work = run(epoch, target, tls, events, to_write, read, progress.clone());
+        Link { epoch, writes, reads, progress, task: executor.spawn(work) }
+    }
+
+    /// Whether the peer's machine has taken something since this was asked last, and has more to take.
+    pub(super) fn makes_progress(&self) -> bool {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.as_mut().is_some_and(Progress::is_made)
     }
 
     /// Lets the link say goodbye, and cuts it if that takes too long.
@@ -54,6 +63,7 @@ async fn run(
     events: Sender<(LinkEpoch, LinkEvent)>,
     writes: Receiver<Vec<Write>>,
     reads: Sender<Vec<Read>>,
+    progress: Arc<Mutex<Option<Progress>>>,
 ) {
     debug!(epoch = epoch.0, url = %target.url, "dialling");
     // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
@@ -70,6 +80,8 @@ async fn run(
         }
         Ok(socket) => {
             info!(url = %target.url, epoch = epoch.0, "connected");
+            *progress.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Progress::of(socket.get_ref().get_ref().0));
             tell(LinkEvent::Opened);
             pump(socket, writes, reads, |messages, bytes| tell(LinkEvent::Flushed { messages, bytes })).await;
         }

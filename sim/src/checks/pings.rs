@@ -24,6 +24,11 @@ impl Pings {
         }
     }
 
+    /// The number of the oldest one.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.on_the_way.front().copied()
+    }
+
     /// Whether a pong of this number answers anything.
     pub(super) fn is_answered_by(&self, pong: u64, last: u64) -> bool {
         pong <= last && self.on_the_way.front().is_some_and(|ping| *ping <= pong)

@@ -82,7 +82,7 @@ fn full(rate: Option<Rate>) -> u128 {
     rate.map_or(0, |rate| u128::from(rate.burst.max(1)) * TOKEN)
 }
 
-fn is_control(message: &Message) -> bool {
+pub(super) fn is_control(message: &Message) -> bool {
     let control = matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
     control || message.is_response() || message.is_link_control()
 }

@@ -7,6 +7,7 @@
 //! | file | what is due |
 //! |---|---|
 //! | `silence` | a link on which nothing is heard is given up |
+//! | `answering` | a peer that lives and does not answer is called stalled, and given up |
 //! | `pinging` | a sign of life is asked for; what was written is followed by a ping that confirms it |
 //! | `dialling` | the wait before a dial ends, and so does the patience with one |
 //! | `stopping` | a shutdown is over, within its grace and not without using it |
@@ -14,6 +15,7 @@
 //!
 //! When a module counts as stalled is the business of the model of the way down, which knows what waits for it.
 
+mod answering;
 mod dialling;
 mod pinging;
 mod silence;
@@ -21,9 +23,11 @@ mod stopping;
 mod writing;
 
 use super::confirmation::Confirmation;
+use super::flight::Flight;
 use super::rate::RateLimit;
 use super::upstream::Upstream;
 use super::{Outcome, Step, broken};
+use answering::Answering;
 use dialling::Dialling;
 use edgehub_core::{Config, Input, Instant};
 use pinging::Pinging;
@@ -68,6 +72,7 @@ fn length(setting: Duration) -> Duration {
 #[derive(Debug)]
 pub(super) struct Timely {
     silence: Silence,
+    answering: Answering,
     pinging: Pinging,
     dialling: Dialling,
     stopping: Stopping,
@@ -77,6 +82,7 @@ impl Timely {
     pub(super) fn new(config: &Config) -> Timely {
         Timely {
             silence: Silence::new(config),
+            answering: Answering::new(config),
             pinging: Pinging::new(config),
             dialling: Dialling::new(config),
             stopping: Stopping::new(config),
@@ -90,14 +96,23 @@ impl Timely {
         confirmation: &Confirmation,
         upstream: &Upstream,
         rate: &RateLimit,
+        flight: &Flight,
     ) -> Outcome {
         self.silence.after(step)?;
+        self.answering.after(step)?;
         self.pinging.after(step, confirmation)?;
         self.dialling.after(step)?;
         self.stopping.after(step)?;
         let [ping, barrier] = self.pinging.due();
-        let dues = [self.silence.due(), ping, barrier, self.dialling.due(), self.stopping.due()];
+        let dues = [
+            self.silence.due(),
+            self.answering.due(),
+            ping,
+            barrier,
+            self.dialling.due(),
+            self.stopping.due(),
+        ];
         dues.into_iter().flatten().try_for_each(|due| in_time(due, step))?;
-        writing::after(step, upstream, rate)
+        writing::after(step, upstream, rate, flight)
     }
 }

@@ -110,7 +110,7 @@ fn changes(step: &Step) -> Vec<LinkChange> {
         Output::Note(Note::LinkUp { .. }) => Some(LinkChange::Opened),
         Output::Note(Note::LinkDown { end, .. }) => Some(match end {
             LinkEnd::OpenFailed | LinkEnd::OpenTimeout => LinkChange::OpenFailed,
-            LinkEnd::Closed | LinkEnd::Silent | LinkEnd::Violation => LinkChange::Lost,
+            LinkEnd::Closed | LinkEnd::Silent | LinkEnd::Stalled | LinkEnd::Violation => LinkChange::Lost,
             LinkEnd::Shutdown => LinkChange::Drained,
         }),
         _ => None,
@@ -162,6 +162,8 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::Backoff => "timer: backoff",
         TimerKind::ShutdownGrace => "timer: shutdown grace",
         TimerKind::LinkLost => "timer: link silent",
+        TimerKind::PeerStall => "timer: peer stalled",
+        TimerKind::PongOverdue => "timer: pong overdue",
         TimerKind::Heartbeat => "timer: heartbeat",
         TimerKind::Ping => "timer: ping",
         TimerKind::Barrier => "timer: barrier",

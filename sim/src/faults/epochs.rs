@@ -10,8 +10,8 @@ use edgehub_core::{Draft, LinkEpoch, LinkEvent, Violation};
 pub(crate) const FAMILY: Family = Family { name: "cross-epoch", verbs: &[STALE] };
 
 /// What can be said about any link.
-pub(super) const EVENTS: [&str; 7] =
-    ["received", "opened", "open-failed", "malformed", "flushed", "pong", "closed"];
+pub(super) const EVENTS: [&str; 8] =
+    ["received", "opened", "open-failed", "malformed", "flushed", "pong", "closed", "progress"];
 
 const STALE: Verb = Verb {
     name: "stale",
@@ -29,6 +29,7 @@ pub(super) fn event(word: u64, pong: u64) -> Result<LinkEvent, String> {
         "flushed" => LinkEvent::Flushed { messages: 3, bytes: 3_000 },
         "pong" => LinkEvent::Pong(pong),
         "closed" => LinkEvent::Closed,
+        "progress" => LinkEvent::Progress,
         _ => LinkEvent::Received(stray.encode().map_err(|violation| violation.to_string())?),
     })
 }

@@ -127,6 +127,7 @@ fn link_event(
         8 | 9 => LinkEvent::Pong(driver.ping),
         10 => LinkEvent::Pong(driver.ping.saturating_sub(u64::arbitrary(bytes)? % 8)),
         11 => LinkEvent::Pong(u64::arbitrary(bytes)?),
+        12 => LinkEvent::Progress,
         _ => LinkEvent::Received(message(bytes, false)?),
     })
 }

@@ -5,7 +5,7 @@ use super::network::{End, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
 use crate::checks::{Broken, Outcome};
-use edgehub_core::{Input, Instant, Note, Output};
+use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::time::Duration;
 
 /// A timer that fired too early, by a clock that trembles, is looked at again after this.
@@ -130,7 +130,7 @@ impl World {
         let now = self.now;
         let edge = &mut self.edges[node];
         if sure {
-            return self.edge_handle(node, Input::Tick);
+            return self.edge_tick(node);
         }
         if edge.timer.is_none_or(|timer| timer > now) {
             // Another one has replaced it.
@@ -139,10 +139,24 @@ impl World {
         edge.timer = None;
         let due = edge.hub.next_deadline().is_some_and(|deadline| edge.clock.shows(deadline.at) <= now);
         if due {
-            return self.edge_handle(node, Input::Tick);
+            return self.edge_tick(node);
         }
         self.set_timer(node);
         Ok(())
+    }
+
+    /// Before a tick the driver asks its operating system how the link is doing: the acknowledgements of the other one
+    /// come back if anything does.
+    fn edge_tick(&mut self, node: usize) -> Outcome {
+        if let Some(id) = self.edges[node].link {
+            let link = self.network.link_mut(id);
+            let made = link.up.made_progress() && !link.down.silent && link.edge == Side::Open;
+            if made && link.incarnation == self.edges[node].incarnation {
+                let epoch = self.network.link(id).epoch;
+                self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Progress })?;
+            }
+        }
+        self.edge_handle(node, Input::Tick)
     }
 
     /// Something is said about a link, whether the world knows of it or not.
@@ -150,7 +164,7 @@ impl World {
         &mut self,
         node: usize,
         epoch: edgehub_core::LinkEpoch,
-        event: edgehub_core::LinkEvent,
+        event: LinkEvent,
     ) -> Outcome {
         self.edge_handle(node, Input::Link { epoch, event })
     }

@@ -87,6 +87,8 @@ pub(crate) struct Stream {
     pub(crate) held: bool,
     /// An arrival is planned.
     planned: bool,
+    /// Frames that have arrived since the sender's operating system was asked last.
+    arrived: u64,
     /// Until then the sender's operating system takes nothing more than so many frames.
     pub(crate) stuck_until: Instant,
     pub(crate) takes: u64,
@@ -182,11 +184,17 @@ impl Stream {
             return None;
         }
         let (_, frame) = self.under_way.pop_front()?;
+        self.arrived += 1;
         if matches!(frame, Frame::Message(_) | Frame::Pong(_)) {
             self.heard = now;
         }
         self.bytes -= frame.bytes().min(self.bytes);
         Some(frame)
+    }
+
+    /// Whether something has arrived since this was asked last, and more is under way.
+    pub(super) fn made_progress(&mut self) -> bool {
+        std::mem::take(&mut self.arrived) > 0 && !self.under_way.is_empty()
     }
 
     /// Nothing arrives before then, not even what is under way.

@@ -82,7 +82,7 @@ impl Silence {
             Input::Reconfigure(_) => true,
             Input::Link { epoch, event } if self.link.is_some_and(|(current, _)| current == *epoch) => {
                 match event {
-                    LinkEvent::Received(_) | LinkEvent::Malformed(_) => true,
+                    LinkEvent::Received(_) | LinkEvent::Malformed(_) | LinkEvent::Progress => true,
                     LinkEvent::Pong(number) => {
                         let answers = self.pings.is_answered_by(*number, self.last_ping);
                         self.pings.answered(*number);

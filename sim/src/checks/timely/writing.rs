@@ -1,17 +1,22 @@
-//! What waits leaves as soon as there is an open link, room in the window, and a token for what needs one.
+//! What waits leaves as soon as there is an open link, room in the window, and, for what
+//! is not exempt, room among what is on its way and a token.
 
+use super::super::flight::Flight;
 use super::super::rate::RateLimit;
 use super::super::upstream::Upstream;
 use super::{Due, Outcome, Step, broken, in_time};
 use edgehub_core::Input;
 
-pub(super) fn after(step: &Step<'_>, upstream: &Upstream, rate: &RateLimit) -> Outcome {
+pub(super) fn after(step: &Step<'_>, upstream: &Upstream, rate: &RateLimit, flight: &Flight) -> Outcome {
     // What another configuration sets free leaves in this step by rules that are between the two.
     if !rate.is_open() || matches!(step.input, Input::Reconfigure(_)) {
         return Ok(());
     }
     if let Some(waiting) = upstream.first_exempt() {
         return broken("exempt-waits", format!("{waiting:?} needs no token, and waits"));
+    }
+    if !flight.has_room() {
+        return Ok(());
     }
     match (upstream.first_limited(), rate.token_at()) {
         (Some(waiting), Some(at)) if at <= step.now.mono => {

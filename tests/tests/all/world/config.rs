@@ -33,6 +33,7 @@ pub(crate) fn config(which: usize) -> Config {
             heartbeat: Duration::ZERO,
             ping_interval: Duration::ZERO,
             ping_misses: 0,
+            pong_limit: Duration::ZERO,
             barrier_messages: 0,
             barrier_after: Duration::ZERO,
             open_timeout: Duration::ZERO,

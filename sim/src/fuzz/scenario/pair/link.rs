@@ -171,12 +171,13 @@ impl Pair {
     /// The driver of a link that is over still has something to say.
     pub(in super::super) fn old_link_speaks(&mut self, argument: u8) {
         let Some(epoch) = self.old else { return };
-        let event = match argument % 6 {
+        let event = match argument % 7 {
             0 => LinkEvent::Opened,
             1 => LinkEvent::OpenFailed,
             2 => LinkEvent::Closed,
             3 => LinkEvent::Pong(u64::from(argument)),
             4 => LinkEvent::Flushed { messages: 3, bytes: 300 },
+            5 => LinkEvent::Progress,
             _ => LinkEvent::Malformed(Violation::Framing),
         };
         self.tell(Input::Link { epoch, event });
