@@ -30,7 +30,8 @@ impl Hub {
 
     /// A pong came back.
     pub(super) fn pong(&mut self, number: u64) {
-        let sent = number <= self.last_ping;
+        let known = number < self.last_ping || !self.planted.is(Canary::PongCalledUnexpected);
+        let sent = number <= self.last_ping && known;
         let Some(confirmed) = (if sent { self.outbox.pong(number) } else { None }) else {
             return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
         };

@@ -6,6 +6,7 @@
 
 mod table;
 
+use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
@@ -192,7 +193,7 @@ impl Upstream {
         };
         if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
             return broken(
-                "false-reason",
+                reasons::rule(reason),
                 format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"),
             );
         }
