@@ -289,7 +289,6 @@ impl Upstream {
 
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
-        self.just_came = None;
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
             self.just_came = Some(self.accepted);
@@ -310,6 +309,7 @@ impl Upstream {
                 _ => {}
             }
         }
+        self.just_came = None;
         self.holds(step)
     }
 }
