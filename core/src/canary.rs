@@ -89,11 +89,19 @@ pub enum Canary {
     FlushUncounted,
     /// A peer that breaks the framing stops the hub.
     StopsUnasked,
+    /// What arrives while the hub shuts down is taken for something of an older link.
+    LiveCalledStale,
+    /// The pong of the latest ping is called unexpected.
+    PongCalledUnexpected,
+    /// An inbox is called full when it is not.
+    DropsWithRoom,
+    /// Everything that nobody receives is called an answer without a waiter.
+    WrongReason,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 40] = [
+    pub const ALL: [Canary; 44] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -134,6 +142,10 @@ impl Canary {
         Canary::GraceUnused,
         Canary::FlushUncounted,
         Canary::StopsUnasked,
+        Canary::LiveCalledStale,
+        Canary::PongCalledUnexpected,
+        Canary::DropsWithRoom,
+        Canary::WrongReason,
     ];
 }
 

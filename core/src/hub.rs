@@ -249,6 +249,7 @@ impl Hub {
         self.planted = planted;
         self.outbox.plant(planted);
         self.throttle.plant(planted);
+        self.modules.plant(planted);
     }
 
     fn note(&mut self, note: Note) {

@@ -18,6 +18,7 @@ mod model;
 mod pings;
 mod rate;
 mod reading;
+mod reasons;
 mod receipts;
 mod requests;
 mod secret;
@@ -97,6 +98,7 @@ impl EdgeChecks {
                 Box::new(deadline::Progress),
                 Box::new(heartbeat::Heartbeat::new(config)),
                 Box::new(reading::Reading::default()),
+                Box::new(reasons::Refusals::default()),
                 Box::new(requests::Requests::new(config)),
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),

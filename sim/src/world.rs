@@ -23,7 +23,7 @@ pub(crate) use cloud_modules::{AskPlan, COMMAND_WORDS};
 pub(crate) use dial::DialPlan;
 pub(crate) use edge::{Crash, TickFault};
 pub(crate) use event::Event;
-pub(crate) use harm::DAMAGES;
+pub(crate) use harm::{DAMAGES, harmed};
 pub(crate) use module::{MODULES, Speech};
 pub(crate) use network::{End, LinkId, Side, Way};
 pub(crate) use stream::{Conduct, Damage};

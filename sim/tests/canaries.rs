@@ -19,16 +19,9 @@ fn wrong(seed: u64) -> Option<String> {
     run(&scenario, LogKind::Nothing).0.err().map(|failure| failure.to_string())
 }
 
-/// What is wrong in a run with this bug; a panic of the core counts.
+/// What is wrong in a run with this bug; a panic of the core is a failure like any other.
 fn found(bug: Canary, seed: u64) -> Option<String> {
-    let outcome = panic::catch_unwind(|| canary::with(bug, || wrong(seed)));
-    match outcome {
-        Ok(wrong) => wrong,
-        Err(panicked) => Some(match panicked.downcast_ref::<String>() {
-            Some(message) => format!("panic: {message}"),
-            None => String::from("panic"),
-        }),
-    }
+    canary::with(bug, || wrong(seed))
 }
 
 #[test]

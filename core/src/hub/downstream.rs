@@ -169,6 +169,7 @@ impl Hub {
     }
 
     fn undeliverable(&mut self, message: &Message, reason: DropReason) {
+        let reason = if self.planted.is(Canary::WrongReason) { DropReason::NoWaiter } else { reason };
         self.account.down.accepted += 1;
         self.dropped_down(message, reason);
     }

@@ -138,6 +138,11 @@ impl Flight {
         self.deaf_until = Some(now);
     }
 
+    /// The number of the last ping, ever.
+    pub(super) fn last_ping(&self) -> u64 {
+        self.last_ping
+    }
+
     /// Since when a ping has been without an answer that would have been heard.
     pub(super) fn unanswered_since(&self) -> Option<Instant> {
         let oldest = self.marks.front()?.at;

@@ -33,6 +33,7 @@ impl Hub {
     pub(super) fn link_event(&mut self, epoch: LinkEpoch, event: LinkEvent) {
         let current = matches!(self.state, LinkState::Opening | LinkState::Up | LinkState::Draining);
         let stale = epoch != self.epoch && !self.planted.is(Canary::EpochUnchecked);
+        let stale = stale || self.state == LinkState::Draining && self.planted.is(Canary::LiveCalledStale);
         if stale || !current {
             return self.note(Note::StaleLinkEvent { epoch });
         }

@@ -7,6 +7,7 @@
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::ModuleView;
+use crate::canary::{Canary, Planted};
 use crate::limits::{
     INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT, MODULE_GROUPS_MAX, MODULES_MAX,
 };
@@ -46,9 +47,15 @@ pub(super) struct Modules {
     names: BTreeMap<Box<str>, ModuleId>,
     groups: BTreeMap<Box<str>, Vec<ModuleId>>,
     queued: usize,
+    planted: Planted,
 }
 
 impl Modules {
+    #[cfg(feature = "canaries")]
+    pub(super) fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
+    }
+
     /// Messages that wait in all inboxes.
     pub(super) fn queued(&self) -> usize {
         self.queued
@@ -163,8 +170,8 @@ impl Modules {
             return Delivery::Dropped(message, DropReason::ModuleStalled);
         }
         let bytes = module.inbox_bytes.saturating_add(message.bytes());
-        let full =
-            module.inbox.len() >= INBOX_MESSAGES_MAX || (bytes > INBOX_BYTES_MAX && !module.inbox.is_empty());
+        let most = if self.planted.is(Canary::DropsWithRoom) { 16 } else { INBOX_MESSAGES_MAX };
+        let full = module.inbox.len() >= most || (bytes > INBOX_BYTES_MAX && !module.inbox.is_empty());
         if full {
             return Delivery::Dropped(message, DropReason::InboxFull);
         }

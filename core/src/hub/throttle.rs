@@ -34,9 +34,13 @@ impl Throttle {
         self.planted = planted;
     }
 
+    fn per_second(&self, rate: Rate) -> u64 {
+        let rate = u64::from(rate.per_second);
+        if self.planted.is(Canary::RefillHalved) { (rate / 2).max(1) } else { rate }
+    }
+
     fn level_at(&self, rate: Rate, now: Instant) -> u64 {
-        let refill = (now.0.saturating_sub(self.at.0)).saturating_mul(u64::from(rate.per_second));
-        let refill = if self.planted.is(Canary::RefillHalved) { refill / 2 } else { refill };
+        let refill = (now.0.saturating_sub(self.at.0)).saturating_mul(self.per_second(rate));
         self.level.saturating_add(refill).min(u64::from(rate.burst) * TOKEN)
     }
 
@@ -61,7 +65,7 @@ impl Throttle {
     pub(super) fn next_token(&self) -> Instant {
         let Some(rate) = self.rate else { return self.at };
         let missing = TOKEN.saturating_sub(self.level);
-        self.at + Duration::from_micros(missing.div_ceil(u64::from(rate.per_second)))
+        self.at + Duration::from_micros(missing.div_ceil(self.per_second(rate)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One live link at a time with a rising epoch; nothing is said to a link before it opened or after it ended; modules
-//! learn of its coming and going in turn.
+//! learn of its coming and going in turn. An event is called stale or unexpected when it is, and only then.
 
+use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::DropReason;
 use edgehub_core::message::operation;
@@ -22,10 +23,85 @@ pub(super) struct Link {
     life: Life,
     /// The driver has said that this one opened.
     opened: bool,
+    pings: Pings,
+    last_ping: u64,
+}
+
+/// What must become of an event of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Heeded,
+    /// It is of a link that is over, or was never there.
+    Stale,
+    /// The state of its link does not allow it.
+    Unexpected,
 }
 
 impl Link {
+    /// What must become of an event that comes now.
+    fn verdict(&self, epoch: LinkEpoch, event: &LinkEvent) -> Verdict {
+        let fits = match (self.life, event) {
+            _ if epoch != self.epoch => return Verdict::Stale,
+            (Life::Ended, _) => return Verdict::Stale,
+            (Life::Opening, LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed) => true,
+            (Life::Up, LinkEvent::Pong(number)) => self.pings.is_answered_by(*number, self.last_ping),
+            (Life::Opening, _) | (Life::Up, LinkEvent::Opened | LinkEvent::OpenFailed) => false,
+            (Life::Up, _) => true,
+        };
+        if fits { Verdict::Heeded } else { Verdict::Unexpected }
+    }
+
+    /// Judges each output, and what the hub says of the event that it was told.
+    fn judge(&mut self, step: &Step<'_>) -> Outcome {
+        let told = match step.input {
+            Input::Link { epoch, event } => Some((*epoch, event)),
+            _ => None,
+        };
+        let verdict = |link: &Link| told.map(|(epoch, event)| link.verdict(epoch, event));
+        // What had come due was settled before the event: then it counts what the link has become until it is spoken of.
+        let due = step.was_due();
+        let mut right = verdict(self);
+        let mut called = false;
+        for output in step.outputs {
+            let call = match output {
+                Output::Note(Note::StaleLinkEvent { epoch }) => Some((Verdict::Stale, *epoch)),
+                Output::Note(Note::UnexpectedLinkEvent { epoch }) => Some((Verdict::Unexpected, *epoch)),
+                _ => None,
+            };
+            if let Some((call, epoch)) = call {
+                right = if due { verdict(self) } else { right };
+                if right != Some(call) || called || told.is_none_or(|(of, _)| of != epoch) {
+                    return broken(
+                        "miscalled",
+                        format!("{told:?} is called {call:?}, and is {right:?}: {self:?}"),
+                    );
+                }
+                called = true;
+            }
+            self.observe(output)?;
+            if due && !called && right != Some(Verdict::Heeded) {
+                right = verdict(self);
+            }
+        }
+        match right {
+            Some(right @ (Verdict::Stale | Verdict::Unexpected)) if !called => {
+                broken("uncalled", format!("{told:?} is {right:?}, and nobody says so: {self:?}"))
+            }
+            Some(Verdict::Heeded) => {
+                if let Some((_, LinkEvent::Pong(number))) = told {
+                    self.pings.answered(*number);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn observe(&mut self, output: &Output) -> Outcome {
+        self.pings.observe(output);
+        if let Output::Ping { number, .. } = output {
+            self.last_ping = *number;
+        }
         match *output {
             Output::Open { epoch } => {
                 if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {
@@ -34,7 +110,7 @@ impl Link {
                         format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life),
                     );
                 }
-                *self = Link { epoch, life: Life::Opening, opened: false };
+                (self.epoch, self.life, self.opened) = (epoch, Life::Opening, false);
             }
             Output::Note(Note::LinkUp { epoch, .. }) => {
                 if self.life != Life::Opening || epoch != self.epoch || !self.opened {
@@ -81,7 +157,7 @@ impl Check for Link {
             self.opened |= *event == LinkEvent::Opened;
             ended = matches!(event, LinkEvent::Closed | LinkEvent::OpenFailed).then_some((*epoch, event));
         }
-        step.outputs.iter().try_for_each(|output| self.observe(output))?;
+        self.judge(step)?;
         if let Some((epoch, event)) = ended
             && epoch == self.epoch
             && (self.life == Life::Up && *event == LinkEvent::Closed || self.life == Life::Opening)

@@ -5,6 +5,7 @@
 //! a fact and checks that the rest follows from it.
 
 mod inboxes;
+mod reasons;
 mod stalls;
 mod table;
 mod waiters;
@@ -17,6 +18,7 @@ use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
 use inboxes::{Inboxes, key_of};
+use reasons::Reasons;
 use stalls::Stalls;
 use std::collections::BTreeSet;
 use table::Target;
@@ -34,6 +36,7 @@ pub(super) struct Model {
     leaving: Option<ModuleId>,
     waiters: Waiters,
     stalls: Stalls,
+    reasons: Reasons,
     before: Account,
     dropped_up: [u64; DropReason::ALL.len()],
     dropped_down: [u64; DropReason::ALL.len()],
@@ -62,6 +65,7 @@ impl Model {
             leaving: None,
             waiters: Waiters::default(),
             stalls: Stalls::new(config),
+            reasons: Reasons::default(),
             before: Account::default(),
             dropped_up: [0; DropReason::ALL.len()],
             dropped_down: [0; DropReason::ALL.len()],
@@ -87,8 +91,14 @@ impl Model {
             let mut to = match target.otherwise {
                 Target::Group(group) => self.inboxes.members(group),
                 Target::Module(name) => self.inboxes.named(name).into_iter().collect(),
-                Target::Nobody => Vec::new(),
+                Target::Nobody(_) => Vec::new(),
             };
+            if to.is_empty() && waiter.is_none() {
+                self.reasons.begin(Some(match target.otherwise {
+                    Target::Nobody(reason) => reason,
+                    _ => DropReason::NoReceiver,
+                }));
+            }
             to.retain(|module| Some(*module) != waiter);
             if duplicates > 0 {
                 // Either nobody gets it, or those who lack it; that it is a duplicate is the business of another check.
@@ -98,7 +108,7 @@ impl Model {
                 expected.own_up_maybe += 1;
             }
             owed = to.len() as u64;
-            to.into_iter().for_each(|module| self.inboxes.owe(module, key));
+            to.into_iter().for_each(|module| self.inboxes.owe(module, key, message.bytes()));
         }
         expected.answer = waiter.map(|module| (module, key));
         // What nobody gets is accepted once, and dropped.
@@ -122,7 +132,8 @@ impl Model {
         Ok(())
     }
 
-    fn observe(&mut self, output: &Output, expected: &mut Expected) -> Outcome {
+    fn observe(&mut self, output: &Output, step: &Step<'_>, expected: &mut Expected) -> Outcome {
+        self.reasons.observe(output);
         match output {
             Output::Note(Note::LinkUp { .. }) => {
                 self.up = true;
@@ -133,6 +144,7 @@ impl Model {
                 expected.accepted += self.inboxes.owe_connect_info(self.leaving);
             }
             Output::Note(Note::Dropped { direction: Direction::Down, msg_id, reason }) => {
+                self.reasons.judge(msg_id, *reason, step, &self.inboxes)?;
                 self.dropped_down[*reason as usize] += 1;
                 self.inboxes.dropped(msg_id, *reason);
             }
@@ -203,6 +215,7 @@ impl Check for Model {
             Input::Module { module, event: ModuleEvent::Left } if !step.was_due() => Some(*module),
             _ => None,
         };
+        self.reasons.begin(None);
         let ignored = |output: &Output| {
             matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
         };
@@ -217,7 +230,7 @@ impl Check for Model {
             }
             _ => {}
         }
-        step.outputs.iter().try_for_each(|output| self.observe(output, &mut expected))?;
+        step.outputs.iter().try_for_each(|output| self.observe(output, step, &mut expected))?;
         if let Input::Module { module, event } = step.input {
             // What had come due was settled before it joined, and joining leads to nothing else.
             let refused = Output::JoinRefused { module: *module };
@@ -225,7 +238,10 @@ impl Check for Model {
         }
         self.waiters.answers(step, expected.answer, |module| self.inboxes.is_joined(module))?;
         match step.input {
-            Input::Module { module, event: ModuleEvent::Left } => self.inboxes.leave(*module)?,
+            Input::Module { module, event: ModuleEvent::Left } => {
+                self.inboxes.leave(*module)?;
+                self.reasons.left(*module);
+            }
             Input::Reconfigure(config) => {
                 self.profile = config.profile;
                 self.by_hub = by_hub(config);

@@ -1,8 +1,9 @@
 //! Each sync request ends exactly once, in time, and its module learns of it once.
 
+use super::reasons::rule;
 use super::{Check, Outcome, Step, broken};
 use crate::key;
-use edgehub_core::hub::{DropReason, SyncOutcome};
+use edgehub_core::hub::{Direction, DropReason, SyncOutcome};
 use edgehub_core::{Config, Input, Instant, ModuleEvent, ModuleId, Note, Output};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,20 @@ pub(super) struct Requests {
     sync_timeout: Duration,
     waiting: BTreeMap<u64, (ModuleId, Instant)>,
     deadlines: BTreeSet<(Instant, u64)>,
+    /// Ids that were used, and those that were used again: of these nothing can be said.
+    used: BTreeSet<u64>,
+    used_again: BTreeSet<u64>,
 }
 
 impl Requests {
     pub(super) fn new(config: &Config) -> Requests {
-        Requests { sync_timeout: config.sync_timeout, waiting: BTreeMap::new(), deadlines: BTreeSet::new() }
+        Requests {
+            sync_timeout: config.sync_timeout,
+            waiting: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            used: BTreeSet::new(),
+            used_again: BTreeSet::new(),
+        }
     }
 
     fn wait(&mut self, id: u64, wait: (ModuleId, Instant)) {
@@ -44,8 +54,39 @@ impl Requests {
         let length = timeout.unwrap_or(self.sync_timeout).max(Duration::from_micros(1));
         let wait = (*module, step.now.mono + length);
         let repeats = self.waiting.contains_key(&id);
+        if !self.used.insert(id) {
+            self.used_again.insert(id);
+        }
         self.wait(id, wait);
         Some((id, wait, repeats))
+    }
+}
+
+impl Requests {
+    /// A request is dropped for want of a wait: is there none?
+    fn reasons(&self, step: &Step<'_>, repeats: bool) -> Outcome {
+        let ended = |id: &str| {
+            step.outputs.iter().any(
+                |output| matches!(output, Output::Note(Note::SyncEnded { msg_id, .. }) if **msg_id == *id),
+            )
+        };
+        for output in step.outputs {
+            let Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) = output else {
+                continue;
+            };
+            let id = key::of(msg_id);
+            let is_true = match reason {
+                DropReason::RequestIdTaken => msg_id.is_empty() || repeats,
+                DropReason::RequestExpired => {
+                    !self.waiting.contains_key(&id) || self.used_again.contains(&id) || ended(msg_id)
+                }
+                _ => true,
+            };
+            if !is_true {
+                return broken(rule(*reason), format!("{msg_id} is dropped ({reason}), and that is not so"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -68,6 +109,7 @@ impl Check for Requests {
             self.sync_timeout = config.sync_timeout;
         }
         let new = self.begin(step);
+        self.reasons(step, new.as_ref().is_some_and(|(.., repeats)| *repeats))?;
         let mut repeats = new.as_ref().is_some_and(|(.., repeats)| *repeats);
         for output in step.outputs {
             let Output::Note(Note::SyncEnded { msg_id, outcome }) = output else { continue };

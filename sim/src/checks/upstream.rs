@@ -6,6 +6,7 @@
 
 mod table;
 
+use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
@@ -192,7 +193,7 @@ impl Upstream {
         };
         if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
             return broken(
-                "false-reason",
+                reasons::rule(reason),
                 format!("{msg_id} is dropped ({reason}), and that is not so: {message:?} {class:?}"),
             );
         }
@@ -288,7 +289,6 @@ impl Upstream {
 
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
-        self.just_came = None;
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
             self.just_came = Some(self.accepted);
@@ -309,6 +309,7 @@ impl Upstream {
                 _ => {}
             }
         }
+        self.just_came = None;
         self.holds(step)
     }
 }

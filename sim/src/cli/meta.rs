@@ -1,15 +1,18 @@
-//! `meta`: one seed in two processes, line by line. Nothing else counts while this does not hold.
+//! `meta`: seeds in two processes each, line by line. Nothing else counts while this does not hold.
 
-use super::CommandOutcome;
+use super::{CommandOutcome, command};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// Runs one seed in two processes and compares all that happens, byte for byte
+/// Runs each seed in two processes and compares all that happens, byte for byte; stops at the first difference
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Which seed
+    /// The first seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How many seeds
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
     /// Virtual minutes of trouble
     #[arg(long, default_value_t = 5)]
     minutes: u64,
@@ -46,31 +49,79 @@ impl Drop for Process {
     }
 }
 
-pub(super) fn run(Arguments { seed, minutes }: Arguments) -> CommandOutcome {
-    let mut one = Process::start(seed, minutes)?;
-    let mut other = Process::start(seed, minutes)?;
-    let (mut number, mut bytes, mut last) = (0_u64, 0, String::new());
+/// What two processes had to say of one seed.
+#[derive(Debug, Default)]
+struct Said {
+    lines: u64,
+    bytes: u64,
+}
+
+/// Reads both to the end, or to the first difference.
+fn compare(
+    mut one: impl FnMut() -> Result<Option<String>, String>,
+    mut other: impl FnMut() -> Result<Option<String>, String>,
+) -> Result<Said, String> {
+    let mut said = Said::default();
     loop {
-        number += 1;
-        match (one.line()?, other.line()?) {
+        match (one()?, other()?) {
             (Some(line), Some(same)) if line == same => {
-                bytes += line.len() + 1;
-                last = line;
+                said.lines += 1;
+                said.bytes += line.len() as u64 + 1;
             }
-            (None, None) => break,
+            (None, None) => return Ok(said),
             (one, other) => {
                 let end = || String::from("(the end)");
                 let (one, other) = (one.unwrap_or_else(end), other.unwrap_or_else(end));
-                return Err(format!(
-                    "seed {seed}: the processes differ at line {number}:\n  {one}\n  {other}"
-                ));
+                return Err(format!("the processes differ at line {}:\n  {one}\n  {other}", said.lines + 1));
             }
         }
     }
+}
+
+fn seed_alike(seed: u64, minutes: u64) -> Result<Said, String> {
+    let mut one = Process::start(seed, minutes)?;
+    let mut other = Process::start(seed, minutes)?;
+    let said = compare(|| one.line(), || other.line())?;
     let ended = one.child.wait().map_err(|error| format!("a process does not end: {error}"))?;
-    if !ended.success() {
-        return Err(format!("seed {seed}: both processes fail alike: {last}"));
+    match ended.success() {
+        true => Ok(said),
+        false => {
+            let again = command(&format!("run --seed {seed} --minutes {minutes}"));
+            Err(format!("both processes fail alike\nreproduce: {again}"))
+        }
     }
-    println!("seed {seed}: two processes, {} lines, {bytes} bytes, no difference", number - 1);
+}
+
+pub(super) fn run(Arguments { seed, seeds, minutes }: Arguments) -> CommandOutcome {
+    let mut sum = Said::default();
+    for seed in seed..seed.saturating_add(seeds) {
+        let said = seed_alike(seed, minutes).map_err(|why| format!("seed {seed}: {why}"))?;
+        sum.lines += said.lines;
+        sum.bytes += said.bytes;
+    }
+    let Said { lines, bytes } = sum;
+    println!("{seeds} seeds from {seed}: two processes each, {lines} lines, {bytes} bytes, no difference");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(one: &[&str], other: &[&str]) -> Result<u64, String> {
+        let lines = |text: &[&str]| {
+            let mut lines = text.iter().map(ToString::to_string).collect::<Vec<_>>().into_iter();
+            move || Ok(lines.next())
+        };
+        compare(lines(one), lines(other)).map(|said| said.lines)
+    }
+
+    #[test]
+    fn the_first_difference_is_told() {
+        assert_eq!(check(&["a", "b"], &["a", "b"]), Ok(2));
+        let differ = check(&["a", "b", "c"], &["a", "x", "c"]).unwrap_err();
+        assert_eq!(differ, "the processes differ at line 2:\n  b\n  x");
+        let shorter = check(&["a"], &["a", "b"]).unwrap_err();
+        assert_eq!(shorter, "the processes differ at line 2:\n  (the end)\n  b");
+    }
 }

@@ -20,7 +20,7 @@ const DAMAGE: Verb = Verb {
 const SPLIT: Verb = Verb {
     name: "split",
     subject: Subject::Node,
-    parameters: &[time("for", 1_000, 60_000), count("pieces", 2, 500), time("gap", 0, 20)],
+    parameters: &[time("for", 1_000, 60_000), count("pieces", 2, 500), time("gap", 0, 5)],
     act: split,
 };
 
@@ -40,7 +40,7 @@ fn damage(world: &mut World, call: &Call) -> Outcome {
     Ok(())
 }
 
-/// A frame is there when the last of its pieces is.
+/// A frame is there when the last of its pieces is, and no piece of the next one comes before that.
 fn split(world: &mut World, call: &Call) -> Outcome {
     let (pieces, gap) = (call.values[1], call.time(2));
     conduct(world, call, |conduct| (conduct.pieces, conduct.gap) = (pieces, gap))

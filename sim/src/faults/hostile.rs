@@ -5,15 +5,15 @@ use crate::catalogue::Family;
 use crate::checks::Outcome;
 use crate::scenario::verb::{Call, count, word};
 use crate::scenario::{Subject, Verb};
-use crate::world::World;
+use crate::world::{DAMAGES, World, harmed};
 use edgehub_core::message::operation;
 use edgehub_core::{Content, Draft, LinkEvent};
 
-pub(crate) const FAMILY: Family = Family { name: "misbehaving cloud", verbs: &[HOSTILE, PONGLESS] };
+pub(crate) const FAMILY: Family =
+    Family { name: "misbehaving cloud", verbs: &[HOSTILE, PONGLESS, MALFORMED] };
 
-const WHATS: [&str; 12] = [
+const WHATS: [&str; 11] = [
     "stray",
-    "malformed",
     "flushed-too-much",
     "pong-of-the-future",
     "pong-again",
@@ -36,6 +36,14 @@ const HOSTILE: Verb = Verb {
 const PONGLESS: Verb =
     Verb { name: "pongless", subject: Subject::Node, parameters: &[count("pongs", 1, 20)], act: pongless };
 
+/// A frame that nobody can read: every violation there is.
+const MALFORMED: Verb = Verb {
+    name: "malformed",
+    subject: Subject::Node,
+    parameters: &[word("what", &DAMAGES), count("at", 0, 2_000), count("times", 1, 20)],
+    act: malformed,
+};
+
 fn received(draft: Draft<'_>) -> Result<LinkEvent, String> {
     draft.encode().map(LinkEvent::Received).map_err(|violation| violation.to_string())
 }
@@ -51,7 +59,6 @@ fn hostile(world: &mut World, call: &Call) -> Outcome {
         let plain = Draft { msg_id: &id, group: "twin", operation: "update", ..Draft::default() };
         let said = match WHATS.get(what as usize).copied().unwrap_or_default() {
             "stray" => event(0, 0)?,
-            "malformed" => LinkEvent::Malformed(edgehub_core::Violation::Empty),
             "flushed-too-much" => LinkEvent::Flushed { messages: 1 << 40, bytes: 1 << 40 },
             "pong-of-the-future" => LinkEvent::Pong(u64::MAX - again),
             "pong-again" => LinkEvent::Pong(last_pong),
@@ -84,10 +91,74 @@ fn hostile(world: &mut World, call: &Call) -> Outcome {
     Ok(())
 }
 
+/// The cloud sends what is no message, to the current link, whatever its state.
+fn malformed(world: &mut World, call: &Call) -> Outcome {
+    let [what, at, times, ..] = call.values;
+    for again in 0..times {
+        let event = frame(what, at, &format!("malformed/{}/{again}", call.entity))?;
+        let epoch = world.edges[call.node].hub.epoch();
+        world.inject(call.node, epoch, event)?;
+    }
+    Ok(())
+}
+
+/// What a driver reads from a frame that was damaged in this way.
+fn frame(what: u64, at: u64, id: &str) -> Result<LinkEvent, String> {
+    let whole = Draft { msg_id: id, group: "twin", operation: "update", ..Draft::default() };
+    let message = whole.encode().map_err(|violation| violation.to_string())?;
+    Ok(match harmed(message, what, at) {
+        Ok(message) => LinkEvent::Received(message),
+        Err(violation) => LinkEvent::Malformed(violation),
+    })
+}
+
 /// A writer that is busy leaves pongs out.
 fn pongless(world: &mut World, call: &Call) -> Outcome {
     if let Some(link) = world.edges[call.node].link {
         world.network.link_mut(link).pongs_left_out = call.values[0];
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgehub_core::Violation;
+    use std::collections::BTreeSet;
+
+    /// The name of every violation, and by which frame it is reached. A new one does not compile without a line here.
+    fn frame_for(violation: &Violation) -> &'static str {
+        match violation {
+            Violation::FrameTooLarge { .. } => "oversize",
+            Violation::Empty => "empty",
+            Violation::NotUtf8 => "not-utf8",
+            Violation::Truncated => "truncated",
+            Violation::NotJson { .. } => "two-documents",
+            Violation::NotAnObject => "not-object",
+            Violation::NestingTooDeep { .. } => "deep",
+            Violation::WrongType { .. } => "wrong-type",
+            Violation::FieldTooLong { .. } => "long-field",
+            Violation::Framing => "unknown-type",
+        }
+    }
+
+    const VIOLATIONS: usize = 10;
+
+    #[test]
+    fn every_violation_is_reached_by_a_frame() {
+        let mut reached = BTreeSet::new();
+        for (what, word) in DAMAGES.iter().enumerate() {
+            match frame(what as u64, 40, "id").unwrap() {
+                LinkEvent::Malformed(violation) if frame_for(&violation) == *word => {
+                    reached.insert(violation.name());
+                }
+                // Broken in a way of its own, with the violation of another one.
+                LinkEvent::Malformed(violation) => {
+                    assert!(["flipped", "not-json"].contains(word), "{word}: {violation}")
+                }
+                event => assert_eq!(*word, "flipped", "{event:?}"),
+            }
+        }
+        assert_eq!(reached.len(), VIOLATIONS, "{reached:?}");
+    }
 }

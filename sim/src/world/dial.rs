@@ -32,13 +32,22 @@ impl World {
         let plan = edge.dials.pop_front();
         let after = plan.map_or(Duration::ZERO, |plan| plan.after);
         let outcome = plan.and_then(|plan| DialPlan::OUTCOMES.get(plan.outcome as usize)).copied();
-        if let Some(outcome @ ("refused" | "not-found" | "tls" | "reset")) = outcome {
-            let closed = outcome == "reset";
-            let failed = Event::DialFailed { node, incarnation, epoch, closed };
-            return self.plan_in(there + back + after, failed);
+        let unreachable = self.edges[node].unreachable_until > self.now;
+        let round_trip = there + back;
+        let fails_after = match outcome {
+            // Whoever knows the names is near, and says so even when the cloud is out of reach.
+            Some("not-found") => Some(after),
+            _ if unreachable => None,
+            Some("refused" | "reset") => Some(round_trip + after),
+            // Nobody who is down answers a handshake; whoever does needs another round trip to be refused.
+            Some("tls") => Some(if self.cloud.up { round_trip * 2 } else { round_trip } + after),
+            _ => None,
+        };
+        if let Some(after) = fails_after {
+            let failed = Event::DialFailed { node, incarnation, epoch, closed: outcome == Some("reset") };
+            return self.plan_in(after, failed);
         }
         let link = self.network.begin(node, incarnation, epoch);
-        let unreachable = self.edges[node].unreachable_until > self.now;
         self.edges[node].link = Some(link);
         if outcome == Some("hang") || unreachable {
             return;
@@ -106,5 +115,44 @@ impl World {
         }
         let event = if closed { LinkEvent::Closed } else { LinkEvent::OpenFailed };
         self.edge_handle(node, Input::Link { epoch, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::LogKind;
+    use crate::scenario::Scenario;
+    use edgehub_core::Instant;
+    use edgehub_core::hub::LinkState;
+
+    /// When the hub learns that its first dial failed, in milliseconds, if it does within three seconds.
+    fn fails_at(outcome: &str, unreachable: bool, cloud_up: bool) -> Option<u64> {
+        let mut scenario = Scenario::quiet("dial", Duration::from_secs(60));
+        scenario.latency = Duration::from_millis(400);
+        let mut world = World::new(&scenario, LogKind::Nothing);
+        let outcome = DialPlan::OUTCOMES.iter().position(|word| *word == outcome).unwrap() as u64;
+        world.edges[0].dials.push_back(DialPlan { outcome, after: Duration::from_millis(5) });
+        world.edges[0].unreachable_until = Instant(if unreachable { 3_000_000 } else { 0 });
+        world.cloud.up = cloud_up;
+        world.begin_edge(0).unwrap();
+        (0..3_000).find(|at| {
+            world.until(Instant(at * 1_000)).unwrap();
+            world.edges[0].hub.link_state() == LinkState::Waiting
+        })
+    }
+
+    /// The hub is told the same by all of them: what differs is when, and whether it is told at all.
+    #[test]
+    fn every_failure_has_its_own_time() {
+        assert_eq!(fails_at("not-found", false, true), Some(5));
+        let (refused, tls) =
+            (fails_at("refused", false, true).unwrap(), fails_at("tls", false, true).unwrap());
+        assert!((205..=805).contains(&refused), "one round trip: {refused}");
+        assert_eq!(tls - 5, (refused - 5) * 2, "two round trips");
+        assert_eq!(fails_at("tls", false, false), Some(refused), "nobody is there to shake hands with");
+        assert_eq!(fails_at("not-found", true, true), Some(5));
+        assert_eq!(fails_at("refused", true, true), None, "nobody is heard from who cannot be reached");
+        assert_eq!(fails_at("tls", true, true), None);
     }
 }

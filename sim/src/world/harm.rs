@@ -6,7 +6,7 @@ use edgehub_core::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX, NESTING_DEPTH_MAX};
 use edgehub_core::{Message, Violation};
 
 /// The kinds of damage, as an action names them.
-pub(crate) const DAMAGES: [&str; 13] = [
+pub(crate) const DAMAGES: [&str; 12] = [
     "empty",
     "truncated",
     "flipped",
@@ -15,12 +15,18 @@ pub(crate) const DAMAGES: [&str; 13] = [
     "deep",
     "not-utf8",
     "two-documents",
-    "binary",
     "wrong-type",
     "long-field",
     "oversize",
     "unknown-type",
 ];
+
+/// What comes of a message that was damaged.
+pub(crate) fn harmed(message: Message, what: u64, at: u64) -> Result<Message, Violation> {
+    let mut frame = Frame::Message(message);
+    harm(&mut frame, Damage { skip: 0, what, at });
+    read(frame)
+}
 
 /// Damages a message.
 pub(super) fn harm(frame: &mut Frame, damage: Damage) {
@@ -46,7 +52,6 @@ pub(super) fn harm(frame: &mut Frame, damage: Damage) {
             let again = bytes.clone();
             bytes.extend(again);
         }
-        "binary" => {}
         "wrong-type" => bytes = br#"{"header":{"msg_id":7}}"#.to_vec(),
         "long-field" => {
             let long = "r".repeat(FIELD_BYTES_MAX + 1);

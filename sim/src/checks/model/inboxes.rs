@@ -5,7 +5,7 @@
 
 use super::{Outcome, broken, id, is_connect_info};
 use edgehub_core::hub::DropReason;
-use edgehub_core::limits::INBOX_MESSAGES_MAX;
+use edgehub_core::limits::{INBOX_BYTES_MAX, INBOX_MESSAGES_MAX};
 use edgehub_core::{Message, ModuleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,12 +15,17 @@ const INFORMED: [&str; 4] = ["meta", "twin", "bus", "taskmanager"];
 /// Stands for the hub's own news, whose ids nobody knows beforehand.
 const CONNECT_INFO: u64 = 1;
 
+/// No news about the link is longer.
+const CONNECT_INFO_BYTES: usize = 1_000;
+
 #[derive(Debug)]
 struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
     credit: u64,
     owed: VecDeque<u64>,
+    /// Bytes of all that it is owed, and perhaps of some that was dropped.
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +68,7 @@ impl Inboxes {
 
     pub(super) fn join(&mut self, module: ModuleId, name: &str, groups: Vec<Box<str>>, credit: u32) {
         let (name, credit) = (name.into(), u64::from(credit));
-        self.modules.insert(module, Module { name, groups, credit, owed: VecDeque::new() });
+        self.modules.insert(module, Module { name, groups, credit, owed: VecDeque::new(), bytes: 0 });
     }
 
     pub(super) fn ready(&mut self, module: ModuleId, credit: u32) {
@@ -79,8 +84,9 @@ impl Inboxes {
             || self.modules.get(&module).is_some_and(|module| module.owed.contains(&key))
     }
 
-    pub(super) fn owe(&mut self, module: ModuleId, key: u64) {
+    pub(super) fn owe(&mut self, module: ModuleId, key: u64, bytes: usize) {
         if let Some(module) = self.modules.get_mut(&module) {
+            module.bytes = if module.owed.is_empty() { bytes } else { module.bytes + bytes };
             module.owed.push_back(key);
             self.owed += 1;
         }
@@ -90,7 +96,7 @@ impl Inboxes {
     pub(super) fn owe_connect_info(&mut self, except: Option<ModuleId>) -> u64 {
         let members = INFORMED.iter().flat_map(|group| self.members(group));
         let told: Vec<ModuleId> = members.filter(|module| Some(*module) != except).collect();
-        told.iter().for_each(|module| self.owe(*module, CONNECT_INFO));
+        told.iter().for_each(|module| self.owe(*module, CONNECT_INFO, CONNECT_INFO_BYTES));
         told.len() as u64
     }
 
@@ -167,6 +173,23 @@ impl Inboxes {
     pub(super) fn end_all(&mut self) -> Outcome {
         let ids: Vec<ModuleId> = self.modules.keys().copied().collect();
         ids.into_iter().try_for_each(|module| self.end(module))
+    }
+
+    /// The modules that are owed a message, or the hub's own news if nobody is owed one of this id.
+    pub(super) fn owed_to(&self, msg_id: &str) -> impl Iterator<Item = ModuleId> {
+        let key = id(msg_id);
+        let is_owed = |key| move |module: &Module| module.owed.contains(&key);
+        let key = if self.modules.values().any(is_owed(key)) { key } else { CONNECT_INFO };
+        let owed = self.modules.iter().filter(move |(_, module)| module.owed.contains(&key));
+        owed.map(|(id, _)| *id)
+    }
+
+    /// Whether a module's inbox may be full: what was dropped and not passed over counts as well.
+    pub(super) fn may_be_full(&self, module: ModuleId) -> bool {
+        self.modules.get(&module).is_some_and(|module| {
+            // What has just come is owed already.
+            module.owed.len() > INBOX_MESSAGES_MAX || module.bytes > INBOX_BYTES_MAX
+        })
     }
 
     /// The modules for which something waits, certainly or perhaps: the first that they are owed may have been dropped.

@@ -1,12 +1,14 @@
 //! Who receives what, read from the protocol's description (`Routing`), not from the core.
 
 use edgehub_core::Profile;
+use edgehub_core::hub::DropReason;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Group(&'static str),
     Module(&'static str),
-    Nobody,
+    /// Nobody, for this reason.
+    Nobody(DropReason),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +28,9 @@ pub(super) fn target(profile: Profile, group: &str, source: &str, is_answer: boo
         ("user", false) if classic => (true, Target::Group("bus")),
         ("user", false) if source == "router_eventbus" => (true, Target::Module("eventbus")),
         ("user", false) if source == "router_servicebus" => (true, Target::Module("servicebus")),
-        _ => (true, Target::Nobody),
+        (_, true) => (true, Target::Nobody(DropReason::NoWaiter)),
+        ("user", false) => (true, Target::Nobody(DropReason::UnknownSource)),
+        _ => (true, Target::Nobody(DropReason::UnknownGroup)),
     };
     Route { waiter_alone, otherwise }
 }

@@ -85,7 +85,9 @@ impl Silence {
                     LinkEvent::Received(_) | LinkEvent::Malformed(_) | LinkEvent::Progress => true,
                     LinkEvent::Pong(number) => {
                         let answers = self.pings.is_answered_by(*number, self.last_ping);
-                        self.pings.answered(*number);
+                        if answers {
+                            self.pings.answered(*number);
+                        }
                         answers
                     }
                     _ => false,
