@@ -52,6 +52,8 @@ pub(super) struct Flight {
     ping_due: Option<Instant>,
     /// Before this moment nobody listened: how long a pong took to a ping from before says nothing.
     deaf_until: Option<Instant>,
+    /// When the last pong came.
+    answered_at: Option<Instant>,
     /// The shortest round trip of this link.
     shortest: Option<Duration>,
     /// The window is looked at again at the pong of this ping: by then everything in it was written under it.
@@ -70,6 +72,7 @@ impl Flight {
             uncovered: Amount::default(),
             ping_due: None,
             deaf_until: None,
+            answered_at: None,
             shortest: None,
             round_ends: 0,
             was_full: false,
@@ -143,10 +146,11 @@ impl Flight {
         self.last_ping
     }
 
-    /// Since when a ping has been without an answer that would have been heard.
+    /// Since when pings have been without an answer that would have been heard. Whoever answers late, but one after the
+    /// other, is not silent.
     pub(super) fn unanswered_since(&self) -> Option<Instant> {
         let oldest = self.marks.front()?.at;
-        Some(self.deaf_until.map_or(oldest, |until| oldest.max(until)))
+        [self.deaf_until, self.answered_at].into_iter().flatten().chain([oldest]).max()
     }
 
     /// A pong came back. It covers all that was written before its ping, and any earlier ping with it: a peer may leave
@@ -155,6 +159,7 @@ impl Flight {
         let at = self.marks.partition_point(|mark| mark.number <= number).checked_sub(1)?;
         let mark = self.marks.get(at).copied().filter(|_| number <= self.last_ping)?;
         self.on_its_way -= self.marks.drain(..=at).map(|mark| mark.bytes).sum::<u64>();
+        self.answered_at = Some(now);
         let listened = self.deaf_until.is_none_or(|until| until <= mark.at);
         let round_trip = listened.then(|| now.since(mark.at));
         self.shortest = self.shortest.into_iter().chain(round_trip).min();

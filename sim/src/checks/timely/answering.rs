@@ -16,8 +16,8 @@ pub(super) struct Answering {
     /// When each ping left.
     sent: BTreeMap<u64, Instant>,
     last_ping: u64,
-    /// The link is read, and since when, if it was not before.
     paused: bool,
+    /// When it was read again, or an answer came.
     listens_since: Instant,
     stalled: bool,
 }
@@ -64,6 +64,7 @@ impl Answering {
             && !step.outputs.iter().any(|output| matches!(output, Output::Note(Note::LinkDown { .. })))
         {
             self.pings.answered(*number);
+            self.listens_since = now;
         }
         for output in step.outputs {
             self.pings.observe(output);
