@@ -71,6 +71,8 @@ pub enum Canary {
     BarrierMissing,
     /// However much is on its way, more is written.
     FlightUnbounded,
+    /// A peer that lives and answers no ping is waited for without end.
+    PongLimitIgnored,
     /// No ping follows so many messages.
     BarrierUncounted,
     /// A dial comes later than the wait that was spoken of.
@@ -101,7 +103,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 44] = [
+    pub const ALL: [Canary; 45] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -133,6 +135,7 @@ impl Canary {
         Canary::PingMissing,
         Canary::BarrierMissing,
         Canary::FlightUnbounded,
+        Canary::PongLimitIgnored,
         Canary::BarrierUncounted,
         Canary::DialsLate,
         Canary::OpenTimeoutLate,

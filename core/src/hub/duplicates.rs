@@ -64,17 +64,18 @@ impl Duplicates {
         if id.is_empty() {
             return Arrival::Wanted;
         }
-        match self.known(id) {
-            Some(known) if !known.missed => Arrival::Duplicate { acknowledged: known.acknowledged },
-            Some(known) => {
-                known.missed = false;
-                Arrival::Wanted
-            }
-            None => {
-                self.remember(id);
-                Arrival::Wanted
-            }
+        let Some(place) = self.find(id) else {
+            self.remember(id);
+            return Arrival::Wanted;
+        };
+        let known = &mut self.places[place];
+        if !known.missed {
+            return Arrival::Duplicate { acknowledged: known.acknowledged };
         }
+        // It goes to whoever lacks it, and its time begins anew after that.
+        known.missed = false;
+        self.leave_window(place);
+        Arrival::Wanted
     }
 
     /// Whether a module has it, or will.
@@ -133,10 +134,7 @@ impl Duplicates {
         let complete = received && !known.missed;
         if !received && !known.acknowledged {
             // Nobody has it, and nobody was to have it: it comes as a new one, if it comes again.
-            if known.in_window {
-                self.window_bytes -= known.id.len();
-                self.window.retain(|(_, other)| *other != place);
-            }
+            self.leave_window(place);
             self.forget(place);
             return false;
         }
@@ -147,6 +145,14 @@ impl Duplicates {
         }
         self.shrink(now, limits);
         complete
+    }
+
+    fn leave_window(&mut self, place: usize) {
+        let known = &mut self.places[place];
+        if core::mem::take(&mut known.in_window) {
+            self.window_bytes -= known.id.len();
+            self.window.retain(|(_, other)| *other != place);
+        }
     }
 
     fn known(&mut self, id: &str) -> Option<&mut Known> {
@@ -188,14 +194,9 @@ impl Duplicates {
                 || since + limits.time <= now)
         {
             self.window.pop_front();
-            let known = &mut self.places[place];
-            self.window_bytes -= known.id.len();
-            if known.queued > 0 {
-                // It came again for somebody who lacked it, and waits there: its time begins anew after that.
-                known.in_window = false;
-            } else {
-                self.forget(place);
-            }
+            // Whatever is in the window waits nowhere.
+            self.window_bytes -= self.places[place].id.len();
+            self.forget(place);
         }
     }
 }

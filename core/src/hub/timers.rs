@@ -108,6 +108,7 @@ impl Hub {
         let since = self.flight.unanswered_since()?;
         let (length, kind) = match self.peer_stalled {
             false => (self.config.silence_limit(), TimerKind::PeerStall),
+            true if self.planted.is(Canary::PongLimitIgnored) => return None,
             true => (self.config.pong_limit, TimerKind::PongOverdue),
         };
         Some(Deadline { at: since + length, kind })
