@@ -6,7 +6,7 @@
 //!
 //! - `scan` walks JSON without building anything;
 //! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
-//! - `encode` writes new messages from a [`Draft`];
+//! - `encode` writes new messages from a [`Draft`], `stencil` many of one route;
 //! - `text` holds JSON's string escapes.
 //!
 //! Shape and field names: `beehive/pkg/core/model/message.go` of KubeEdge, and the recorded conversations.
@@ -15,9 +15,12 @@ mod decode;
 mod encode;
 mod redact;
 mod scan;
+mod stencil;
 mod text;
 
 pub use encode::{Content, Draft};
+pub use stencil::{Route, Stencil};
+
 pub(crate) use redact::{push_filler, redacted_text};
 
 use crate::limits::FIELD_BYTES_MAX;

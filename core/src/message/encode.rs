@@ -21,6 +21,33 @@ pub enum Content<'a> {
     Json(&'a RawValue),
 }
 
+impl Content<'_> {
+    /// Its length in a frame, if nothing in it needs an escape.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Content::Null => 4,
+            Content::Text(text) => text.len() + 2,
+            Content::Json(raw) => raw.get().len(),
+        }
+    }
+}
+
+/// Appends a content to a frame that has come so far.
+pub(super) fn write_content(content: Content<'_>, frame: &mut String, index: &mut Index) {
+    let start = frame.len();
+    match content {
+        Content::Null => frame.push_str("null"),
+        Content::Text(text) => {
+            frame.push('"');
+            text::escape(text, frame);
+            frame.push('"');
+        }
+        Content::Json(raw) => frame.push_str(raw.get()),
+    }
+    // A frame has at most 32 MiB, or is refused.
+    index.content = (start as u32, frame.len() as u32);
+}
+
 /// A message to be written: its fields by name. Empty fields are left out of the frame.
 ///
 /// ```
@@ -93,16 +120,11 @@ impl<'a> Draft<'a> {
     fn estimated_bytes(&self, unknown: &Unknown) -> usize {
         /// Every name, brace, quote and comma, and the longest timestamp.
         const FRAMING_BYTES: usize = 224;
-        let content = match self.content {
-            Content::Null => 4,
-            Content::Text(text) => text.len(),
-            Content::Json(raw) => raw.get().len(),
-        };
         let header = self.msg_id.len() + self.parent_msg_id.len() + self.resource_version.len();
         let route = self.source.len() + self.destination.len() + self.group.len() + self.operation.len();
         let rest = self.message_type.len() + self.resource.len();
         let kept = unknown.top.len() + unknown.header.len() + unknown.route.len();
-        FRAMING_BYTES + header + route + rest + kept + content
+        FRAMING_BYTES + header + route + rest + kept + self.content.bytes()
     }
 
     fn write(&self, unknown: &Unknown) -> Result<Message, Violation> {
@@ -128,7 +150,7 @@ impl<'a> Draft<'a> {
         frame.member(Field::Resource, ",\"resource\":\"", self.resource)?;
         frame.append_members(&unknown.route);
         frame.out.push_str("},\"content\":");
-        frame.content(self.content);
+        write_content(self.content, &mut frame.out, &mut frame.index);
         frame.out.push_str(&unknown.top);
         frame.out.push('}');
         frame.finish()
@@ -212,20 +234,6 @@ impl Frame {
     fn append_members(&mut self, members: &str) {
         let is_first = self.out.as_bytes().last() == Some(&b'{');
         self.out.push_str(if is_first { members.get(1..).unwrap_or_default() } else { members });
-    }
-
-    fn content(&mut self, content: Content<'_>) {
-        let start = self.out.len();
-        match content {
-            Content::Null => self.out.push_str("null"),
-            Content::Text(text) => {
-                self.out.push('"');
-                text::escape(text, &mut self.out);
-                self.out.push('"');
-            }
-            Content::Json(raw) => self.out.push_str(raw.get()),
-        }
-        self.index.content = (start as u32, self.out.len() as u32);
     }
 
     fn finish(self) -> Result<Message, Violation> {

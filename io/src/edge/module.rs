@@ -4,13 +4,13 @@ use super::EdgeHub;
 use super::command::{Command, Control, Request, Senders, Wish};
 use super::receipt::Receipt;
 use async_channel::{Receiver, Sender, TrySendError};
-use edgehub_core::message::operation;
+use edgehub_core::message::{Stencil, operation};
 use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, UnixMillis, Violation};
 use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Messages that a module's inbox holds before the hub keeps the next ones.
@@ -102,7 +102,14 @@ struct Inner {
     joined: Instant,
     /// When credit was last returned for its age, in milliseconds since it joined.
     told_ms: AtomicU64,
-    ids: Mutex<Rng>,
+    pen: Mutex<Pen>,
+}
+
+/// What new messages are written with.
+#[derive(Debug)]
+struct Pen {
+    ids: Rng,
+    stencil: Stencil,
 }
 
 impl Module {
@@ -123,7 +130,7 @@ impl Module {
             taken: AtomicU32::new(0),
             joined: Instant::now(),
             told_ms: AtomicU64::new(0),
-            ids: Mutex::new(Rng::new(fastrand::u64(..))),
+            pen: Mutex::new(Pen { ids: Rng::new(fastrand::u64(..)), stencil: Stencil::default() }),
         })))
     }
 
@@ -141,8 +148,7 @@ impl Module {
         content: &impl Serialize,
     ) -> Result<Message, ComposeError> {
         let content = serde_json::value::to_raw_value(content).map_err(ComposeError::Content)?;
-        let draft = Draft { source: self.name(), group, operation, resource, ..Draft::default() };
-        self.encode(Draft { content: Content::Json(&content), ..draft }).map_err(ComposeError::Limit)
+        self.write(group, operation, resource, Content::Json(&content)).map_err(ComposeError::Limit)
     }
 
     /// The same with a text as content, which needs no serialising: only what JSON wants escaped is.
@@ -153,20 +159,36 @@ impl Module {
         resource: &str,
         text: &str,
     ) -> Result<Message, Violation> {
-        let content = Content::Text(text);
-        self.encode(Draft { source: self.name(), group, operation, resource, content, ..Draft::default() })
+        self.write(group, operation, resource, Content::Text(text))
     }
 
     /// The acknowledgement that ends a message's resending: operation `response`, content `"OK"`.
     pub fn acknowledgement(&self, of: &Message) -> Result<Message, Violation> {
-        self.encode(Draft { content: Content::Text("OK"), ..Draft::response_to(of, "", UnixMillis(0)) })
+        let id = self.pen().ids.uuid();
+        Draft { content: Content::Text("OK"), ..Draft::response_to(of, id.as_str(), now()) }.encode()
     }
 
-    fn encode(&self, draft: Draft<'_>) -> Result<Message, Violation> {
-        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid();
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let timestamp = UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));
-        Draft { msg_id: id.as_str(), timestamp, ..draft }.encode()
+    fn write(
+        &self,
+        group: &str,
+        operation: &str,
+        resource: &str,
+        content: Content<'_>,
+    ) -> Result<Message, Violation> {
+        let (mut pen, source, timestamp) = (self.pen(), self.name(), now());
+        let id = pen.ids.uuid();
+        let msg_id = id.as_str();
+        match pen.stencil.write([source, group, operation, resource], msg_id, timestamp, content) {
+            Some(message) => Ok(message),
+            None => {
+                Draft { msg_id, timestamp, source, group, operation, resource, content, ..Draft::default() }
+                    .encode()
+            }
+        }
+    }
+
+    fn pen(&self) -> MutexGuard<'_, Pen> {
+        self.0.pen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
@@ -238,6 +260,11 @@ impl Drop for Inner {
         // A stopped hub has forgotten the module already.
         let _ = self.control.try_send(Control::Leave(self.id));
     }
+}
+
+fn now() -> UnixMillis {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The same message with `header.sync` set, as a request needs it.
