@@ -51,6 +51,8 @@ pub struct Step<'a> {
     pub input: &'a Input,
     /// What the hub wanted before.
     pub deadline_before: Option<Deadline>,
+    /// What it wants now.
+    pub deadline: Option<Deadline>,
     /// Everything that it answered.
     pub outputs: &'a [Output],
 }
@@ -124,7 +126,8 @@ impl EdgeChecks {
         hub.handle(now, input.clone());
         let now = Now { mono: self.latest, ..now };
         let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
-        self.after(&Step { hub, now, input: &input, deadline_before, outputs: &outputs })?;
+        let deadline = hub.next_deadline();
+        self.after(&Step { hub, now, input: &input, deadline_before, deadline, outputs: &outputs })?;
         Ok(outputs)
     }
 
@@ -133,7 +136,8 @@ impl EdgeChecks {
         let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
         self.latest = now.mono;
         let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
-        self.after(&Step { hub, now, input: &Input::Tick, deadline_before, outputs: &outputs })?;
+        let deadline = hub.next_deadline();
+        self.after(&Step { hub, now, input: &Input::Tick, deadline_before, deadline, outputs: &outputs })?;
         Ok(outputs)
     }
 

@@ -3,11 +3,64 @@
 
 use edgehub_core::canary::{Canary, JournalCanary};
 use edgehub_sim::{LogKind, canary, generate, journal, run};
+use std::collections::BTreeSet;
 use std::panic;
 use std::time::Duration;
 
-/// Each bug must be found by one of so many seeds, from 0 on …
-const SEEDS: u64 = 3000;
+/// How well each bug is found: by so many of so many seeds, as it was measured.
+///
+/// A change that makes the simulator blind to one shows here. A number that has become too high is to be measured again,
+/// and to be explained.
+const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
+    (Canary::WaiterLate, 18, 500),
+    (Canary::EpochUnchecked, 90, 500),
+    (Canary::AnswerAtDeadline, 10, 1000),
+    (Canary::OldestUnbooked, 9, 500),
+    (Canary::DropUntold, 391, 500),
+    (Canary::PongConfirmsAll, 186, 500),
+    (Canary::OrderSwapped, 80, 500),
+    (Canary::ConnectInfoTwice, 500, 500),
+    (Canary::BackoffFloorIgnored, 113, 500),
+    (Canary::BackoffNeverResets, 123, 500),
+    (Canary::JitterMissing, 126, 500),
+    (Canary::BulkExempt, 35, 500),
+    (Canary::AcknowledgementsThrottled, 48, 500),
+    (Canary::HeartbeatBurst, 7, 500),
+    (Canary::PausedCalledSilent, 3, 1000),
+    (Canary::BytesForgotten, 43, 500),
+    (Canary::AnswerToStranger, 293, 500),
+    (Canary::TimeoutUntold, 76, 500),
+    (Canary::WriteAfterClose, 8, 1000),
+    (Canary::WrittenIsForgotten, 473, 500),
+    (Canary::CoalescedAcrossKeys, 13, 1000),
+    (Canary::NothingExpires, 16, 500),
+    (Canary::WrittenToldAsConfirmed, 33, 500),
+    (Canary::DuplicatesDelivered, 70, 500),
+    (Canary::ResendUnanswered, 39, 500),
+    (Canary::SilenceUnnoticed, 134, 500),
+    (Canary::SilenceLate, 134, 500),
+    (Canary::SilenceEarly, 173, 500),
+    (Canary::PingMissing, 496, 500),
+    (Canary::BarrierMissing, 451, 500),
+    (Canary::BarrierUncounted, 38, 500),
+    (Canary::DialsLate, 291, 500),
+    (Canary::OpenTimeoutLate, 287, 500),
+    (Canary::RefillHalved, 38, 500),
+    (Canary::StallMissing, 49, 1000),
+    (Canary::GraceForgotten, 8, 500),
+    (Canary::GraceUnused, 13, 500),
+    (Canary::FlushUncounted, 3, 1000),
+    (Canary::StopsUnasked, 20, 500),
+    (Canary::LiveCalledStale, 8, 500),
+    (Canary::PongCalledUnexpected, 500, 500),
+    (Canary::DropsWithRoom, 55, 500),
+    (Canary::WrongReason, 387, 500),
+];
+/// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
+/// 20,000 times.
+const MARGIN: u64 = 10;
+/// One of so many seeds must find each bug of the journal …
+const JOURNAL_SEEDS: u64 = 3000;
 /// … and without one so many seeds must hold …
 const SOUND_SEEDS: u64 = 500;
 /// … of so many minutes each.
@@ -19,27 +72,26 @@ fn wrong(seed: u64) -> Option<String> {
     run(&scenario, LogKind::Nothing).0.err().map(|failure| failure.to_string())
 }
 
-/// What is wrong in a run with this bug; a panic of the core is a failure like any other.
-fn found(bug: Canary, seed: u64) -> Option<String> {
-    canary::with(bug, || wrong(seed))
-}
-
 #[test]
 fn canaries_are_found() {
+    let listed: BTreeSet<Canary> = FOUND_BY.iter().map(|(bug, ..)| *bug).collect();
+    assert_eq!(listed.len(), Canary::ALL.len(), "each has a line of its own");
     let mut missed = Vec::new();
-    for bug in Canary::ALL {
-        match (0..SEEDS).find_map(|seed| Some((seed, found(bug, seed)?))) {
+    for (bug, found, of) in FOUND_BY {
+        let within = (of * MARGIN).div_ceil(found);
+        let found = (0..within).find_map(|seed| Some((seed, canary::with(bug, || wrong(seed))?)));
+        match found {
             Some((seed, what)) => {
                 let what = what.lines().next().unwrap_or_default();
-                println!("{bug:?}: seed {seed} of {SEEDS}: {what}");
+                println!("{bug:?}: seed {seed}, allowed {within}: {what}");
             }
             None => {
-                println!("{bug:?}: not found");
-                missed.push(bug);
+                println!("{bug:?}: not found within {within}");
+                missed.push((bug, within));
             }
         }
     }
-    assert!(missed.is_empty(), "{SEEDS} seeds of {MINUTES} minutes do not find {missed:?}");
+    assert!(missed.is_empty(), "not found within so many seeds of {MINUTES} minutes: {missed:?}");
 }
 
 #[test]
@@ -48,12 +100,12 @@ fn canaries_of_the_journal_are_found() {
     for bug in JournalCanary::ALL {
         let is_found =
             |seed| panic::catch_unwind(|| canary::with_journal(bug, || journal(seed, 4000, false))).is_err();
-        match (0..SEEDS).find(|seed| is_found(*seed)) {
-            Some(seed) => println!("{bug:?}: seed {seed} of {SEEDS}"),
+        match (0..JOURNAL_SEEDS).find(|seed| is_found(*seed)) {
+            Some(seed) => println!("{bug:?}: seed {seed} of {JOURNAL_SEEDS}"),
             None => missed.push(bug),
         }
     }
-    assert!(missed.is_empty(), "{SEEDS} seeds do not find {missed:?}");
+    assert!(missed.is_empty(), "{JOURNAL_SEEDS} seeds do not find {missed:?}");
 }
 
 /// The feature alone changes nothing: without a bug the same seeds hold.

@@ -60,6 +60,8 @@ impl Answers {
         let Some(Wait { module, deadline }) = self.waiting.get(msg_id).copied() else { return Ok(()) };
         let over = deadline <= step.now.mono;
         match outcome {
+            // Another request took its id, and was refused: this one goes on.
+            SyncOutcome::Rejected(reason) if is_refusal(reason) && is_sent(step, msg_id) => Ok(()),
             SyncOutcome::Response | SyncOutcome::Error if over => broken(
                 "late",
                 format!(
@@ -104,6 +106,23 @@ impl Answers {
     }
 }
 
+/// Why a request can be refused without ever having waited.
+pub(super) fn is_refusal(reason: DropReason) -> bool {
+    use DropReason::{
+        NotForTheCloud, NotJoined, RequestIdTaken, Shutdown, TooLargeForClass, TooManyRequests,
+    };
+    matches!(
+        reason,
+        RequestIdTaken | NotJoined | NotForTheCloud | Shutdown | TooLargeForClass | TooManyRequests
+    )
+}
+
+/// Whether a step is about a message of this id that a module sends.
+fn is_sent(step: &Step<'_>, msg_id: &str) -> bool {
+    matches!(step.input,
+        Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if message.msg_id() == msg_id)
+}
+
 impl Check for Answers {
     fn name(&self) -> &'static str {
         "answers"
@@ -129,12 +148,8 @@ impl Check for Answers {
             }
         }
         // A request that takes the id of one that just ended waits on its own.
-        let repeated = |msg_id: &str| {
-            matches!(step.input,
-            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if message.msg_id() == msg_id)
-        };
         for msg_id in ended {
-            if !repeated(msg_id)
+            if !is_sent(step, msg_id)
                 || self.waiting.get(msg_id).is_some_and(|wait| wait.deadline <= step.now.mono)
             {
                 self.waiting.remove(msg_id);

@@ -12,7 +12,7 @@ impl Check for Progress {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
-        let deadline = step.hub.next_deadline();
+        let deadline = step.deadline;
         if !matches!(step.input, Input::Reconfigure(_))
             && let Some(deadline) = deadline
             && deadline.at <= step.now.mono

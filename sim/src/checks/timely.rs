@@ -53,7 +53,7 @@ impl Due {
 
 /// Judges a step that led to this obligation.
 pub(super) fn in_time(due: Due, step: &Step<'_>) -> Outcome {
-    let (now, deadline) = (step.now.mono, step.hub.next_deadline());
+    let (now, deadline) = (step.now.mono, step.deadline);
     // What another configuration makes due is looked at in the next step.
     if due.at <= now && !matches!(step.input, Input::Reconfigure(_)) {
         return broken(due.overdue, format!("due at {:?}, and not done at {now:?}", due.at));

@@ -42,7 +42,8 @@ const FLOODS: Verb = Verb {
 const FLOODED: Verb = Verb {
     name: "flood-down",
     subject: Subject::Node,
-    parameters: &[MODULE, count("count", 1, 2 * INBOX_MESSAGES_MAX as u64), time("slow", 0, 60_000)],
+    // Fewer would not fill an inbox to where the link is read no more, nor for long enough.
+    parameters: &[MODULE, count("count", 100, 2 * INBOX_MESSAGES_MAX as u64), time("slow", 5_000, 60_000)],
     act: flooded,
 };
 

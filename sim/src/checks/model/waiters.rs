@@ -1,5 +1,6 @@
 //! Who waits for which answer, and that each outcome is told to whom it concerns, and to nobody else.
 
+use super::super::answers::is_refusal;
 use super::{Outcome, Step, broken, id, key_of};
 use edgehub_core::hub::{DropReason, SyncOutcome};
 use edgehub_core::message::operation;
@@ -45,12 +46,23 @@ impl Waiters {
         is_joined: impl Fn(ModuleId) -> bool,
     ) -> Outcome {
         let asker = asked(step).map(|(module, _)| module);
+        // Of two ends of one id the last one is that of the request of this step.
+        let own = asked(step).and_then(|(_, asked)| {
+            ended(step.outputs).enumerate().filter(|(_, (msg_id, _))| *msg_id == asked).last()
+        });
         let mut told: Vec<(&str, Option<ModuleId>)> = ended(step.outputs)
-            .filter(|(_, outcome)| {
+            .enumerate()
+            .filter(|(_, (_, outcome))| {
                 matches!(outcome, SyncOutcome::Timeout | SyncOutcome::Rejected(_))
                     && *outcome != SyncOutcome::Rejected(DropReason::ModuleGone)
             })
-            .map(|(msg_id, _)| (msg_id, self.waiting.get(&id(msg_id)).copied()))
+            .map(|(at, (msg_id, outcome))| {
+                // What is refused for want of an own id, or of a right to it, is the business of whoever asked just now.
+                let refused = matches!(outcome, SyncOutcome::Rejected(reason) if is_refusal(reason));
+                let just_asked = own.is_some_and(|(own, _)| own == at);
+                let owner = self.waiting.get(&id(msg_id)).copied();
+                (msg_id, if refused && just_asked { asker } else { owner })
+            })
             .filter(|(_, owner)| owner.or(asker).is_some_and(&is_joined))
             .collect();
         for output in step.outputs {
