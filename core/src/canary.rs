@@ -59,11 +59,17 @@ pub enum Canary {
     DuplicatesDelivered,
     /// What comes again is not acknowledged again.
     ResendUnanswered,
+    /// A message is told as stored when it is handed to the journal.
+    StoredBeforeSync,
+    /// What was restored from the journal leaves in another order.
+    RestoredOutOfOrder,
+    /// The journal forgets a message when it is written, before anything has confirmed it.
+    ForgottenWhenWritten,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 25] = [
+    pub const ALL: [Canary; 28] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -89,6 +95,9 @@ impl Canary {
         Canary::WrittenToldAsConfirmed,
         Canary::DuplicatesDelivered,
         Canary::ResendUnanswered,
+        Canary::StoredBeforeSync,
+        Canary::RestoredOutOfOrder,
+        Canary::ForgottenWhenWritten,
     ];
 }
 

@@ -54,7 +54,7 @@ impl Hub {
             self.state_deadline(),
             self.link_deadline(),
             self.throttle_deadline(),
-            self.outbox.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
+            self.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
             self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
             self.modules.slowest().map(|(_, since)| self.stall_deadline(since)),
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
@@ -91,9 +91,15 @@ impl Hub {
     }
 
     fn throttle_deadline(&self) -> Option<Deadline> {
-        // With a free window, whatever waits waits for the rate limit.
-        let held = self.state.is_open() && self.window_open() && self.outbox.next(|_| true).is_some();
+        // With a free window, whatever waits waits for the rate limit, or for the journal.
+        let next = if self.state.is_open() && self.window_open() { self.outbox.next(|_| true) } else { None };
+        let held = next.is_some_and(|class| !self.outbox.is_next_away(class));
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        // What a stop has left to the journal has no time to live here.
+        if self.state == LinkState::Stopped { None } else { self.outbox.next_expiry() }
     }
 
     fn stall_deadline(&self, since: Instant) -> Deadline {
