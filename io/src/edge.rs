@@ -1,6 +1,7 @@
 //! The edge hub in a program: a handle, its modules, and the driver that does the work.
 
 mod driver;
+mod journal;
 mod link;
 mod module;
 mod options;

@@ -37,20 +37,19 @@ impl Hub {
             JournalEvent::Restored { number, message } => self.restored(number, message),
             JournalEvent::Stored { up_to } => {
                 for (module, receipt, msg_id) in self.outbox.stored(up_to) {
-                    // Nothing follows a stop.
-                    if !stopped && !self.planted.is(Canary::StoredBeforeSync) {
+                    if !self.planted.is(Canary::StoredBeforeSync) {
                         let (receipt, stage) = (Some(receipt), Stage::Stored);
                         self.outputs.push_back(Output::Receipt { module, receipt, msg_id, stage });
                     }
                 }
             }
             JournalEvent::Refused { number } => {
-                if let Some(msg_id) = self.outbox.not_stored(number)
-                    && !stopped
-                {
+                if let Some(msg_id) = self.outbox.not_stored(number) {
                     self.note(Note::NotStored { msg_id });
                 }
             }
+            // What a stop has left to the journal stays there.
+            JournalEvent::Fetched { .. } | JournalEvent::Lost { .. } if stopped => {}
             JournalEvent::Fetched { number, message } => {
                 if let Err(Some(lost)) = self.outbox.fetched(number, message) {
                     self.give_up(lost, DropReason::JournalLost);

@@ -200,6 +200,7 @@ impl Hub {
         for message in self.modules.empty_all() {
             self.dropped_down(&message, DropReason::Shutdown);
         }
+        self.forget_settled();
         self.outputs.push_back(Output::Stopped);
     }
 }

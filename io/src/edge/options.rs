@@ -2,6 +2,7 @@
 
 use super::recorder::{Memory, RecorderOptions};
 use crate::config::{self, NodeConfig};
+use crate::journal::Opened;
 use crate::tls::{self, TlsError};
 use crate::websocket::Target;
 use edgehub_core::config::Rate;
@@ -28,6 +29,8 @@ pub struct Options {
     pub observer: Option<Observer>,
     /// The flight recorder, if there is to be one.
     pub recorder: Option<RecorderOptions>,
+    /// The journal for messages of persistent classes, if there is to be one.
+    pub journal: Option<Opened>,
 }
 
 impl fmt::Debug for Options {
@@ -42,7 +45,15 @@ impl fmt::Debug for Options {
 impl Options {
     /// Options with a random seed and no observer.
     pub fn new(config: Config, targets: Vec<Target>, tls: Arc<ClientConfig>) -> Options {
-        Options { config, targets, tls, seed: fastrand::u64(..), observer: None, recorder: None }
+        Options {
+            config,
+            targets,
+            tls,
+            seed: fastrand::u64(..),
+            observer: None,
+            recorder: None,
+            journal: None,
+        }
     }
 
     /// From a node's configuration; loads its certificates.

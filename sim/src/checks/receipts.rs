@@ -49,6 +49,7 @@ impl Receipts {
             let id = key::of(msg_id);
             let is_true = match stage {
                 Stage::Written => facts.written.contains(&id) && !confirmation.is_kept(id),
+                Stage::Stored => false,
                 Stage::Confirmed => confirmation.confirmed().contains(&id),
                 Stage::Dropped { reason, .. } => facts.dropped.contains(&(id, *reason)),
             };

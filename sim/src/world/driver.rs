@@ -55,6 +55,7 @@ impl World {
                         return Err(format!("joining: {module:?} may not join"));
                     }
                 }
+                Output::Store { .. } | Output::Forget { .. } | Output::Fetch { .. } => {}
                 // The checks have seen it.
                 Output::Receipt { .. } => {}
                 Output::Stopped => self.edges[node].stopped = true,
