@@ -10,7 +10,7 @@ mod recorder;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
-pub use options::{Observer, Options};
+pub use options::{Observer, Options, OptionsError};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 
