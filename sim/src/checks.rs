@@ -18,6 +18,7 @@ mod reading;
 mod receipts;
 mod requests;
 mod secret;
+mod stored;
 mod upstream;
 
 pub use cloud::CloudChecks;
@@ -28,6 +29,8 @@ use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use receipts::Receipts;
+use std::collections::{BTreeMap, BTreeSet};
+use stored::Stored;
 use upstream::Upstream;
 
 /// Nothing wrong, or what is.
@@ -73,6 +76,7 @@ pub struct EdgeChecks {
     confirmation: Confirmation,
     upstream: Upstream,
     receipts: Receipts,
+    stored: Stored,
     latest: Instant,
 }
 
@@ -99,6 +103,7 @@ impl EdgeChecks {
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
             receipts: Receipts::default(),
+            stored: Stored::new(config),
             latest: Instant(0),
         }
     }
@@ -129,11 +134,22 @@ impl EdgeChecks {
         self.confirmation.confirmed()
     }
 
+    /// Number and id of what the journal has reported as stored and the hub has not brought to its end.
+    pub(crate) fn promised(&self) -> BTreeMap<u64, u64> {
+        self.stored.promised()
+    }
+
+    /// Numbers of what the hub has left to the journal.
+    pub(crate) fn kept(&self) -> BTreeSet<u64> {
+        self.stored.kept()
+    }
+
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         for check in &mut self.checks {
             check.after(step).map_err(|what| format!("{}: {what}", check.name()))?;
         }
         self.confirmation.after(step).map_err(|what| format!("confirmation: {what}"))?;
+        self.stored.after(step, &self.confirmation).map_err(|what| format!("stored: {what}"))?;
         self.receipts.after(step, &self.confirmation).map_err(|what| format!("receipts: {what}"))?;
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|what| format!("way up: {what}"))

@@ -9,7 +9,7 @@ mod table;
 use super::{Outcome, Step};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
-use edgehub_core::hub::{Direction, DropReason};
+use edgehub_core::hub::{Direction, DropReason, JournalEvent};
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,7 +144,8 @@ impl Upstream {
         let Some(message) = self.forget(id) else { return Ok(()) };
         let class = self.class(&message.class);
         let sent = match step.input {
-            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => Some(message),
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+            | Input::Journal(JournalEvent::Restored { message, .. }) => Some(message),
             _ => None,
         };
         let newer = sent.and_then(|sent| self.messages.get(&key::of(sent.msg_id())));
@@ -271,6 +272,9 @@ impl Upstream {
     /// Judges a step, whose pong confirmed these messages.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
+            self.accept(message, step.now.mono);
+        }
+        if let Input::Journal(JournalEvent::Restored { message, .. }) = step.input {
             self.accept(message, step.now.mono);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {

@@ -43,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 21] = [
+pub(crate) const EDGE_NAMES: [&str; 22] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -65,10 +65,11 @@ pub(crate) const EDGE_NAMES: [&str; 21] = [
     "duplicate-messages",
     "duplicate-time",
     "acknowledge",
+    "spool-above",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 21] = [
+pub(crate) const EDGE: [Setting<Config>; 22] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -130,6 +131,7 @@ pub(crate) const EDGE: [Setting<Config>; 21] = [
             _ => drop(config.acknowledge.remove("resource")),
         },
     },
+    a_count!("spool-above", spool_above, 0, 1 << 20),
 ];
 
 /// Settings of CloudHub.

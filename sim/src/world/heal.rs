@@ -52,6 +52,7 @@ impl World {
             edge.crash = None;
             edge.driver = super::edge::DriverFaults::default();
             edge.clock.heal(now);
+            edge.store.mend(now);
             edge.timer = None;
             self.set_timer(node);
         }
@@ -166,6 +167,7 @@ impl World {
                 return Err(format!("shutdown: {} is {state:?}, waiting for {deadline:?}", edge.name));
             }
         }
+        self.close_stores()?;
         if self.cloud.up {
             self.cloud_handle(CloudInput::Shutdown)?;
             if let Some(deadline) = self.cloud.hub.next_deadline() {
