@@ -111,7 +111,7 @@ pub const JOURNAL_READS_MAX: u32 = 3;
 
 /// Bytes of messages handed to the journal and not yet stored, above which modules must wait. Some milliseconds of a
 /// disk's work: a sync is shared by all of them.
-pub const JOURNAL_UNSTORED_BYTES: usize = 512 * 1024;
+pub const JOURNAL_UNSTORED_BYTES: usize = 256 * 1024;
 
 /// … and from which on a message of a persistent class is refused. Less than what may wait in the journal's writer, so
 /// that this one never has to refuse.
@@ -121,7 +121,7 @@ pub const JOURNAL_UNSTORED_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const JOURNAL_UNSTORED_MESSAGES: usize = 16 * 1024;
 
 /// Bytes of messages in memory, unless configured, above which stored ones are left to the journal until their turn.
-pub const SPOOL_ABOVE_BYTES: usize = 1024 * 1024;
+pub const SPOOL_ABOVE_BYTES: usize = 256 * 1024;
 
 /// Messages of one class that are fetched from the journal before it is their turn: as many as the link takes at once.
 pub const SPOOL_AHEAD_MESSAGES: usize = WRITE_WINDOW_MESSAGES;

@@ -39,6 +39,7 @@ use crate::journal::EntryNumber;
 use crate::limits::CONTROL_QUEUE_MAX;
 use crate::message::{Message, operation};
 use crate::time::Instant;
+use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use keep::Kept;
@@ -77,10 +78,10 @@ pub(super) enum Taken {
 }
 
 impl Taken {
-    pub(super) fn msg_id(&self) -> &str {
+    pub(super) fn msg_id(&self) -> Cow<'_, str> {
         match self {
-            Taken::Here(entry) => entry.message.msg_id(),
-            Taken::Away(spooled) => &spooled.msg_id,
+            Taken::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
+            Taken::Away(spooled) => spooled.msg_id(),
         }
     }
 
@@ -88,7 +89,7 @@ impl Taken {
     pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
         match self {
             Taken::Here(entry) => entry.module.zip(entry.receipt),
-            Taken::Away(spooled) => spooled.module.zip(spooled.receipt),
+            Taken::Away(spooled) => spooled.asker(),
         }
     }
 
@@ -101,12 +102,12 @@ impl Taken {
 }
 
 /// A message of the outbox, to be looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Held<'a> {
     /// Where it stands.
     pub standing: Standing,
     /// Its id.
-    pub msg_id: &'a str,
+    pub msg_id: Cow<'a, str>,
     /// Its length in bytes.
     pub bytes: usize,
     /// The message; `None` while it is left to the journal.
@@ -202,7 +203,7 @@ impl Outbox {
     /// class by class.
     pub(super) fn standing(&self) -> impl Iterator<Item = Held<'_>> {
         let own = |message| Held {
-            msg_id: Message::msg_id(message),
+            msg_id: Cow::Borrowed(Message::msg_id(message)),
             bytes: message.bytes(),
             message: Some(message),
             standing: Standing::Own,
@@ -222,8 +223,8 @@ impl Outbox {
             Spot::Away(_) | Spot::Gone => None,
         };
         let msg_id = match slot.spot {
-            Spot::Away(place) => &*self.spooled.get(place)?.msg_id,
-            _ => message?.msg_id(),
+            Spot::Away(place) => self.spooled.get(place)?.msg_id(),
+            _ => Cow::Borrowed(message?.msg_id()),
         };
         Some(Held { standing, msg_id, bytes: slot.bytes as usize, message })
     }

@@ -150,12 +150,13 @@ impl Hub {
 
     /// A message that was queued, or was to be, will not reach the cloud. A request ends with it.
     pub(super) fn give_up(&mut self, taken: Taken, reason: DropReason) {
-        self.dropped_up(taken.msg_id(), reason);
+        let msg_id = taken.msg_id();
+        self.dropped_up(&msg_id, reason);
         if let Some((module, receipt)) = taken.asker() {
-            self.tell(module, Some(receipt), taken.msg_id(), Stage::dropped(reason));
+            self.tell(module, Some(receipt), &msg_id, Stage::dropped(reason));
         }
         if let Some(wait) = taken.wait()
-            && let Some(waiter) = self.sync_keeper.end_wait(taken.msg_id(), wait)
+            && let Some(waiter) = self.sync_keeper.end_wait(&msg_id, wait)
         {
             self.sync_ended(waiter, SyncOutcome::Rejected(reason));
         }

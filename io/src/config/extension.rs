@@ -51,7 +51,7 @@ pub struct JournalConfig {
     /// The classes whose messages are stored (`journal.classes`); `state` and `telemetry` by default.
     pub classes: Vec<&'static str>,
     /// Bytes of messages in memory above which stored ones are left to the journal until it is their turn
-    /// (`journal.memory`); 1 MiB by default.
+    /// (`journal.memory`); 256 KiB by default.
     pub memory: usize,
 }
 

@@ -83,7 +83,7 @@ impl Receipts {
             // What a stop leaves to the journal has no end yet.
             Some(open)
                 if step.outputs.contains(&Output::Stopped)
-                    && !step.hub.outbox_messages().any(|held| key::of(held.msg_id) == open.1.1) =>
+                    && !step.hub.outbox_messages().any(|held| key::of(&held.msg_id) == open.1.1) =>
             {
                 Err(format!("the hub has stopped, and {open:?} was not told"))
             }

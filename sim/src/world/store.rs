@@ -100,17 +100,21 @@ impl Store {
     /// Reads back what is there: what the hub is to be told first. `None` when it could not be made durable.
     fn open(&mut self, now: Instant) -> Result<Option<Vec<JournalEvent>>, String> {
         let mut recovery = Recovery::new(Purpose::Messages, IDENTITY);
+        let mut aside = Vec::new();
         for (segment, bytes) in self.disk.segments() {
-            // What cannot be used is set aside.
-            if let Err(refusal) = recovery.segment(segment, bytes)
-                && self.flips == 0
-            {
-                return Err(format!("journal: {segment} is refused: {refusal}"));
+            match recovery.segment(segment, bytes) {
+                Ok(()) => {}
+                Err(_) if self.flips > 0 => aside.push(segment),
+                Err(refusal) => return Err(format!("journal: {segment} is refused: {refusal}")),
             }
         }
         let found: Vec<(EntryNumber, Option<Entry>)> =
             recovery.live().map(|(number, place)| (number, self.read(place))).collect();
         self.keeps_its_word(&found)?;
+        for segment in aside {
+            // Somebody moves what cannot be used out of the way.
+            let _ = self.disk.execute(&Command::Delete { segment }, None, &mut self.dice);
+        }
         let unused = recovery.unused();
         (self.out, self.planned) = (None, false);
         self.writer = canary::writer(settings(), recovery);
@@ -226,6 +230,7 @@ impl World {
         let now = self.now;
         let Some(events) = self.edges[node].store.open(now)? else { return Ok(false) };
         for event in events {
+            self.report.restored += u64::from(matches!(event, JournalEvent::Restored { .. }));
             self.edge_handle(node, edgehub_core::Input::Journal(event))?;
         }
         Ok(true)

@@ -10,6 +10,8 @@ use super::{Entry, Outbox, Taken};
 use crate::journal::EntryNumber;
 use crate::limits::{SPOOL_AHEAD_BYTES, SPOOL_AHEAD_MESSAGES};
 use crate::message::Message;
+use crate::rng::Uuid;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -17,16 +19,47 @@ use serde::{Deserialize, Serialize};
 /// What must be known of a message that is away.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::hub) struct Spooled {
-    pub(in crate::hub) msg_id: Box<str>,
+    msg_id: Id,
     /// Source, group and resource, if another message may supersede it.
     about: Option<Box<[Box<str>; 3]>>,
-    pub(in crate::hub) module: Option<ModuleId>,
-    pub(in crate::hub) receipt: Option<ReceiptId>,
+    /// Who asked to be told of its end. Most do not.
+    asker: Option<Box<(ModuleId, ReceiptId)>>,
     /// It was asked for.
     asked: bool,
 }
 
+/// A message's id, small where it is what nearly all of them are.
+#[derive(Debug, Serialize, Deserialize)]
+enum Id {
+    Uuid([u8; 16]),
+    Other(Box<str>),
+}
+
+impl Id {
+    fn new(text: &str) -> Id {
+        match Uuid::bits_of(text) {
+            Some(bits) => Id::Uuid(bits.to_be_bytes()),
+            None => Id::Other(text.into()),
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Id::Uuid(bytes) => Cow::Owned(Uuid::from_bits(u128::from_be_bytes(*bytes)).as_str().to_owned()),
+            Id::Other(text) => Cow::Borrowed(text),
+        }
+    }
+}
+
 impl Spooled {
+    pub(super) fn msg_id(&self) -> Cow<'_, str> {
+        self.msg_id.text()
+    }
+
+    pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
+        self.asker.as_deref().copied()
+    }
+
     /// Whether a message is about the same thing.
     pub(super) fn is_about(&self, message: &Message) -> bool {
         self.about.as_ref().is_some_and(|about| {
@@ -54,10 +87,9 @@ impl Outbox {
         let Entry { message, module, receipt, .. } = entry;
         let about = [message.source(), message.group(), message.resource()].map(Box::from);
         slot.spot = Spot::Away(spooled.insert(Spooled {
-            msg_id: message.msg_id().into(),
+            msg_id: Id::new(message.msg_id()),
             about: slot.yields.then(|| Box::new(about)),
-            module,
-            receipt,
+            asker: module.zip(receipt).map(Box::new),
             asked: false,
         }));
     }
@@ -121,10 +153,11 @@ impl Outbox {
         let Some(slot) = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0)) else { return Ok(()) };
         let Spot::Away(place) = slot.spot else { return Ok(()) };
         let Some(known) = spooled.get(place).filter(|known| known.asked) else { return Ok(()) };
-        if *known.msg_id != *message.msg_id() || message.bytes() != slot.bytes as usize {
+        if known.msg_id() != message.msg_id() || message.bytes() != slot.bytes as usize {
             return Err(self.lost(number));
         }
-        if let Some(Spooled { module, receipt, .. }) = spooled.remove(place) {
+        if let Some(known) = spooled.remove(place) {
+            let (module, receipt) = known.asker().unzip();
             *resident += slot.bytes as usize;
             slot.spot = Spot::Here(entries.insert(Entry { message, module, receipt, wait: None }));
         }

@@ -111,7 +111,7 @@ impl<F: FnMut(Story)> Biographer<F> {
         for Held { standing, msg_id, bytes, message } in hub.outbox_messages() {
             let story = match message {
                 Some(message) => Story::new(Direction::Up, message, None),
-                None => Story::unread(Direction::Up, msg_id, bytes),
+                None => Story::unread(Direction::Up, &msg_id, bytes),
             };
             let serial = self.begin_with(story);
             self.tell(serial, What::There { standing: Some(standing), module: None });
