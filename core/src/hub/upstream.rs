@@ -99,7 +99,9 @@ impl Hub {
     /// needed. When there is no room to be made, nothing changes but that the message is dropped.
     pub(super) fn enqueue(&mut self, class: usize, entry: Entry, keep: Keep) {
         let bytes = entry.message.bytes();
-        let superseded = self.outbox.superseded_by(class, &entry);
+        // What is restored late is older than what was sent meanwhile, and does not take its place.
+        let is_older = |number: u64| !matches!(keep, Keep::Restored(restored) if restored.0 < number);
+        let superseded = self.outbox.superseded_by(class, &entry).filter(|(number, _)| is_older(*number));
         let freed = superseded.map_or(Amount::default(), |(_, freed)| freed);
         let mut room = self.outbox.room_for(class, bytes, freed);
         if let Room::None(reason) = room {

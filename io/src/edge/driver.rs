@@ -273,8 +273,11 @@ impl Driver {
         while let Some(event) = self.journal.as_ref().and_then(NodeJournal::try_next) {
             self.handle(Input::Journal(event));
         }
-        if self.intake_open {
-            self.take_commands(BATCH);
+        for _ in 0..BATCH {
+            // What the hub does not want any more is not taken, also before it has said so.
+            let wanted = self.intake_open && self.hub.takes_messages();
+            let Some(command) = wanted.then(|| self.commands.try_recv().ok()).flatten() else { break };
+            self.take_command(command);
         }
     }
 
