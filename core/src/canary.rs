@@ -99,11 +99,17 @@ pub enum Canary {
     DropsWithRoom,
     /// Everything that nobody receives is called an answer without a waiter.
     WrongReason,
+    /// A message is told as stored when it is handed to the journal.
+    StoredBeforeSync,
+    /// What was restored from the journal leaves in another order.
+    RestoredOutOfOrder,
+    /// The journal forgets a message when it is written, before anything has confirmed it.
+    ForgottenWhenWritten,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 45] = [
+    pub const ALL: [Canary; 48] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -149,6 +155,9 @@ impl Canary {
         Canary::PongCalledUnexpected,
         Canary::DropsWithRoom,
         Canary::WrongReason,
+        Canary::StoredBeforeSync,
+        Canary::RestoredOutOfOrder,
+        Canary::ForgottenWhenWritten,
     ];
 }
 

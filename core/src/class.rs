@@ -63,7 +63,8 @@ pub struct Class {
     /// was never written. The new one goes to the end of the queue: what leaves is always in the order of acceptance.
     /// Requests neither take a place nor lose it.
     pub coalesce: bool,
-    /// Whether it survives the process.
+    /// Whether it survives the process, in the journal, if the hub has one. Requests do not: after a start nobody would
+    /// wait for their answer.
     pub persistent: bool,
     /// Whether what is dropped is kept as a dead letter.
     pub dead_letters: bool,

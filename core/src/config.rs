@@ -1,7 +1,7 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
 use crate::class::Classes;
-use crate::limits::DUPLICATE_WINDOW_MAX;
+use crate::limits::{DUPLICATE_WINDOW_MAX, SPOOL_ABOVE_BYTES};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::time::Duration;
@@ -84,6 +84,8 @@ pub struct Config {
     pub outbox_messages: usize,
     /// … and their bytes.
     pub outbox_bytes: usize,
+    /// Bytes of messages in memory above which stored messages are left to the journal until it is their turn.
+    pub spool_above: usize,
     /// A module that takes nothing for this long while messages wait for it is declared stalled.
     pub stall_limit: Duration,
     /// Who acknowledges the messages of a group; the module, if the group is not here.
@@ -113,6 +115,7 @@ impl Default for Config {
             classes: Classes::default(),
             outbox_messages: 8192,
             outbox_bytes: 16 * 1024 * 1024,
+            spool_above: SPOOL_ABOVE_BYTES,
             stall_limit: Duration::from_secs(30),
             acknowledge: BTreeMap::new(),
             // CloudHub sends a message again for 25 s; whoever does not acknowledge it gets it again in the next round.

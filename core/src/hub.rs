@@ -12,6 +12,7 @@
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `journaled` | what is stored, restored and fetched again |
 //! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
@@ -25,6 +26,7 @@ mod downstream;
 mod duplicates;
 mod flight;
 mod input;
+mod journaled;
 mod keepalive;
 mod lifecycle;
 pub mod link;
@@ -42,9 +44,10 @@ mod view;
 mod writing;
 
 pub use account::{Account, Ledger};
-pub use input::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+pub use input::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
+pub use outbox::Held;
 pub use output::Output;
 pub use receipt::Stage;
 pub use timers::{Deadline, TimerKind};
@@ -58,6 +61,7 @@ use alloc::collections::VecDeque;
 use backoff::Backoff;
 use duplicates::Duplicates;
 use flight::Flight;
+use journaled::Journal;
 use keepalive::Keepalive;
 use modules::Modules;
 use outbox::{Amount, Outbox};
@@ -98,6 +102,7 @@ pub struct Hub {
     in_flight: Amount,
     // Upstream.
     outbox: Outbox,
+    journal: Option<Journal>,
     throttle: Throttle,
     intake_open: bool,
     flight: Flight,
@@ -127,7 +132,8 @@ impl Hub {
             keepalive: Keepalive::new(now.mono, &config),
             paused: None,
             in_flight: Amount::default(),
-            outbox: Outbox::new(&config.classes, bounds(&config)),
+            outbox: Outbox::new(&config.classes, bounds(&config), config.spool_above),
+            journal: None,
             throttle: Throttle::new(config.rate, now.mono),
             intake_open: true,
             flight: Flight::new(),
@@ -153,6 +159,7 @@ impl Hub {
             Input::Tick => {}
             Input::Link { epoch, event } => self.link_event(epoch, event),
             Input::Module { module, event } => self.module_event(module, event),
+            Input::Journal(event) => self.journal_event(event),
             Input::Shutdown => self.shutdown(),
             Input::Reconfigure(config) => self.reconfigure(*config),
         }
@@ -160,6 +167,11 @@ impl Hub {
             self.settle_timers();
         }
         self.pump();
+    }
+
+    /// Whether modules may send: what the last [`Output::Intake`] said or will say.
+    pub fn takes_messages(&self) -> bool {
+        self.intake_open
     }
 
     /// The next thing to do, in order, until there is nothing more.
@@ -225,7 +237,7 @@ impl Hub {
         if config.rate != self.config.rate {
             self.throttle = Throttle::new(config.rate, self.now.mono);
         }
-        self.outbox.set_bounds(bounds(&config));
+        self.outbox.set_bounds(bounds(&config), config.spool_above);
         if config.classes != self.config.classes {
             self.outbox.set_classes(&config.classes);
         }
@@ -241,6 +253,8 @@ impl Hub {
         self.finish_draining();
         self.adjust_intake();
         self.adjust_reading();
+        self.fetch_ahead();
+        self.forget_settled();
     }
 
     /// Gives the hub a bug; only ever called with the feature `canaries`.

@@ -129,5 +129,25 @@ pub const JOURNAL_COPY_BYTES: usize = 64 * 1024;
 /// Attempts to read an entry back before it is given up as lost.
 pub const JOURNAL_READS_MAX: u32 = 3;
 
+/// Bytes of messages handed to the journal and not yet stored, above which modules must wait. Some milliseconds of a
+/// disk's work: a sync is shared by all of them.
+pub const JOURNAL_UNSTORED_BYTES: usize = 256 * 1024;
+
+/// … and from which on a message of a persistent class is refused. Less than what may wait in the journal's writer, so
+/// that this one never has to refuse.
+pub const JOURNAL_UNSTORED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Messages handed to the journal and not yet stored, above which modules must wait; twice as many are refused.
+pub const JOURNAL_UNSTORED_MESSAGES: usize = 16 * 1024;
+
+/// Bytes of messages in memory, unless configured, above which stored ones are left to the journal until their turn.
+pub const SPOOL_ABOVE_BYTES: usize = 256 * 1024;
+
+/// Messages of one class that are fetched from the journal before it is their turn: as many as the link takes at once.
+pub const SPOOL_AHEAD_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
+
+/// … and their bytes; one larger message may be fetched alone.
+pub const SPOOL_AHEAD_BYTES: usize = WRITE_WINDOW_BYTES / 2;
+
 /// Damaged stretches that are reported one by one; the others are only counted.
 pub const JOURNAL_SKIPPED_MAX: usize = 256;

@@ -61,6 +61,18 @@ impl Uuid {
         Uuid(text)
     }
 
+    /// The bits of a UUID in just this text form; `None` for any other text.
+    pub(crate) fn bits_of(text: &str) -> Option<u128> {
+        if text.len() != 36 || !text.is_ascii() {
+            return None;
+        }
+        let digits = text.bytes().filter(|byte| *byte != b'-');
+        let bits = digits.fold(Some(0u128), |bits, digit| {
+            Some((bits? << 4) | u128::from((digit as char).to_digit(16)?))
+        })?;
+        (Uuid::from_bits(bits).as_str() == text).then_some(bits)
+    }
+
     /// The text form: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
@@ -88,6 +100,20 @@ mod tests {
             assert_eq!(id.as_str().len(), 36);
             assert_eq!(&id.as_str()[14..15], "4");
             assert!("89ab".contains(&id.as_str()[19..20]));
+        }
+    }
+
+    #[test]
+    fn only_the_usual_text_form_is_read_back() {
+        let uuid = Rng::new(0).uuid();
+        assert_eq!(Uuid::bits_of(uuid.as_str()).map(Uuid::from_bits), Some(uuid));
+        for other in [
+            "",
+            "E220A839-7b1d-4daf-ae78-9e6aa1b965f4",
+            "e220a8397-b1d-4daf-ae78-9e6aa1b965f4",
+            "g220a839-7b1d-4daf-ae78-9e6aa1b965f4",
+        ] {
+            assert_eq!(Uuid::bits_of(other), None, "{other}");
         }
     }
 

@@ -13,6 +13,7 @@
 //!   syncTimeout: 30        # seconds that a module waits for an answer from the cloud
 //!   acknowledge: {resource: hub}                # by hub or by module, for each group; module by default
 //!   duplicateWindow: {messages: 1024, time: 60} # what comes again within it is delivered once
+//!   journal: {dir: /var/lib/edgehub/journal}    # messages survive the process; also bytes, classes, memory
 //! ```
 //!
 //! The file is walked, not deserialised into structs: all its problems are reported at once, each with its path.
@@ -31,7 +32,7 @@ mod fuzz;
 mod problem;
 mod reader;
 
-pub use extension::{HubConfig, RecorderConfig};
+pub use extension::{HubConfig, JournalConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};

@@ -2,6 +2,7 @@
 
 mod command;
 mod driver;
+mod journal;
 mod link;
 mod module;
 mod options;
@@ -10,7 +11,7 @@ mod recorder;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
-pub use options::{Observer, Options};
+pub use options::{Observer, Options, OptionsError};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 

@@ -110,6 +110,43 @@ fn a_message_goes_from_send_to_cloud() {
 }
 
 #[test]
+fn a_journal_that_is_not_this_nodes_is_refused_and_left_alone() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let mut cloud = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+        .args(["cloud", "--listen", "127.0.0.1:0", "--issue", "edge-1", "--dir", &path(".")])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // By then it has made the certificates.
+    let mut log = BufReader::new(cloud.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("listening on")));
+    cloud.kill().unwrap();
+    cloud.wait().unwrap();
+    std::fs::create_dir(path("journal")).unwrap();
+    let segment = path("journal/00000007.journal");
+    std::fs::write(&segment, "somebody else's, and long enough for more than a header").unwrap();
+    let config = format!(
+        "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
+         edge-1\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      \
+         enable: true\n      server: 127.0.0.1:1\nedgehub:\n  journal: {{dir: {}}}\n",
+        path("ca.crt"),
+        path("edge-1.crt"),
+        path("edge-1.key"),
+        path("journal"),
+    );
+    let (code, told) = run_with(&config);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("00000007.journal") && told.contains("move the file away"), "{told}");
+    assert!(std::fs::read_to_string(&segment).unwrap().starts_with("somebody else's"));
+    let (code, told) = run_with("modules: {}\nedgehub:\n  journal: {classes: [all]}\n");
+    assert_eq!(code, Some(2));
+    assert!(told.contains("edgehub.journal.classes") && told.contains("edgehub.journal.dir"), "{told}");
+}
+
+#[test]
 fn a_recorded_demo_replays_and_explains_itself() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("demo.trace");

@@ -14,7 +14,7 @@ pub struct Family {
 }
 
 /// Every family of faults. A new one goes to the end: the order is part of what a seed means.
-pub static FAULTS: [Family; 12] = [
+pub static FAULTS: [Family; 13] = [
     faults::opening::FAMILY,
     faults::closing::FAMILY,
     faults::silence::FAMILY,
@@ -27,6 +27,7 @@ pub static FAULTS: [Family; 12] = [
     faults::edge::FAMILY,
     faults::clock::FAMILY,
     faults::modules::FAMILY,
+    faults::disk::FAMILY,
 ];
 
 /// What an operator or a driver does; faults too, but not of anybody else.

@@ -19,6 +19,7 @@ pub(crate) enum For {
     Answer,
     Clock,
     Driver,
+    Disk,
 }
 
 /// The salt of a scenario.

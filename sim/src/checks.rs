@@ -22,6 +22,7 @@ mod reasons;
 mod receipts;
 mod requests;
 mod secret;
+mod stored;
 mod timely;
 mod upstream;
 
@@ -37,6 +38,8 @@ use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use flight::Flight;
 use rate::RateLimit;
 use receipts::Receipts;
+use std::collections::{BTreeMap, BTreeSet};
+use stored::Stored;
 use timely::Timely;
 use upstream::Upstream;
 
@@ -82,6 +85,7 @@ pub struct EdgeChecks {
     confirmation: Confirmation,
     upstream: Upstream,
     receipts: Receipts,
+    stored: Stored,
     rate: RateLimit,
     flight: Flight,
     timely: Timely,
@@ -111,6 +115,7 @@ impl EdgeChecks {
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
             receipts: Receipts::default(),
+            stored: Stored::new(config),
             rate: RateLimit::new(config),
             flight: Flight::new(),
             timely: Timely::new(config),
@@ -146,17 +151,29 @@ impl EdgeChecks {
         self.confirmation.confirmed()
     }
 
+    /// Number and id of what the journal has reported as stored and the hub has not brought to its end.
+    pub(crate) fn promised(&self) -> BTreeMap<u64, u64> {
+        self.stored.promised()
+    }
+
+    /// Numbers of what the hub has left to the journal.
+    pub(crate) fn kept(&self) -> BTreeSet<u64> {
+        self.stored.kept()
+    }
+
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         for check in &mut self.checks {
             check.after(step).map_err(|broken| broken.by(check.name()))?;
         }
         self.confirmation.after(step).map_err(|broken| broken.by("confirmation"))?;
+        self.stored.after(step, &self.confirmation).map_err(|broken| broken.by("stored"))?;
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
-        let timely = self.timely.after(step, &self.confirmation, &self.upstream, &self.rate, &self.flight);
+        let EdgeChecks { confirmation, upstream, stored, rate, flight, timely, .. } = self;
+        let timely = timely.after(step, confirmation, upstream, stored, rate, flight);
         timely.map_err(|broken| broken.by("timely"))
     }
 }

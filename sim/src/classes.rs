@@ -6,8 +6,17 @@ use edgehub_core::class::{Class, Classes, Delivery, Overflow, Rule};
 use std::time::Duration;
 
 /// The words for them.
-pub(crate) const WORDS: [&str; 7] =
-    ["default", "coalescing", "short-lived", "at-most-once", "tight", "rejecting", "by-resource"];
+pub(crate) const WORDS: [&str; 9] = [
+    "default",
+    "coalescing",
+    "short-lived",
+    "at-most-once",
+    "tight",
+    "rejecting",
+    "by-resource",
+    "persistent",
+    "persistent-tight",
+];
 
 fn changed(change: impl Fn(&mut Class)) -> Classes {
     let mut classes = Classes::default();
@@ -61,6 +70,13 @@ pub(crate) fn set(word: u64) -> Classes {
             classes.rules.push(of("default/pod/p1", 5));
             classes
         }
+        "persistent" => changed(|class| class.persistent = true),
+        "persistent-tight" => changed(|class| {
+            class.persistent = true;
+            class.messages = Some(40);
+            class.coalesce = &*class.name == "state";
+            class.time_to_live = (&*class.name == "telemetry").then_some(Duration::from_secs(30));
+        }),
         _ => Classes::default(),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod closing;
 pub(crate) mod cloud;
 pub(crate) mod control;
 pub(crate) mod delay;
+pub(crate) mod disk;
 pub(crate) mod driver;
 pub(crate) mod edge;
 pub(crate) mod epochs;

@@ -61,6 +61,8 @@ pub struct Report {
     pub delivered: u64,
     /// Sync requests that ended.
     pub requests: u64,
+    /// Messages that a start took up again from a journal.
+    pub restored: u64,
     /// Faults that struck.
     pub faults: u64,
 }
@@ -75,17 +77,19 @@ impl Report {
         self.confirmed += other.confirmed;
         self.delivered += other.delivered;
         self.requests += other.requests;
+        self.restored += other.restored;
         self.faults += other.faults;
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { scenarios, hub_time, events, links, confirmed, delivered, requests, faults } = self;
+        let Report { scenarios, hub_time, events, links, confirmed, delivered, requests, restored, faults } =
+            self;
         write!(
             f,
             "{scenarios} scenarios, {} hub-seconds, {events} events, {faults} faults, {links} links, \
-             {confirmed} confirmed, {delivered} delivered, {requests} requests",
+             {confirmed} confirmed, {delivered} delivered, {requests} requests, {restored} restored",
             hub_time.as_secs()
         )
     }
@@ -177,6 +181,7 @@ mod tests {
         }
         // A world in which nothing happens keeps every rule.
         assert!(sum.links > 100 && sum.faults > 300, "{sum:?}");
+        assert!(sum.restored > 20, "{sum:?}");
         assert!(sum.confirmed > 4_000 && sum.delivered > 3_000 && sum.requests > 400, "{sum:?}");
     }
 }

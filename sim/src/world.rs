@@ -16,6 +16,7 @@ mod idle;
 mod module;
 mod network;
 mod order;
+mod store;
 mod stream;
 
 pub(crate) use clock::Swing;
@@ -202,6 +203,7 @@ impl World {
         match event {
             Event::Tick { node, sure } => self.tick(node, sure),
             Event::Drains { node } => self.drains(node),
+            Event::Disk { node, incarnation } => self.disk(node, incarnation),
             Event::Dialled { link } => self.dialled(link),
             Event::DialFailed { node, incarnation, epoch, closed } => {
                 self.dial_failed(node, incarnation, epoch, closed)

@@ -37,6 +37,8 @@ mod recordings;
 mod routing;
 #[path = "all/script.rs"]
 mod script;
+#[path = "all/stored.rs"]
+mod stored;
 #[path = "all/workspace.rs"]
 mod workspace;
 #[path = "all/world.rs"]

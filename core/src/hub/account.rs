@@ -10,7 +10,7 @@ pub struct Ledger {
     pub accepted: u64,
     /// Upstream: confirmed by the cloud's pong, or written if it is a keepalive or a link control answer. Downstream: delivered, or answered by the hub itself.
     pub settled: u64,
-    /// Queued, or written and not yet confirmed.
+    /// Queued, or written and not yet confirmed. After a stop: what the journal keeps for the next start.
     pub pending: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
@@ -47,6 +47,8 @@ pub struct Account {
     pub malformed: u64,
     /// Links that came up.
     pub links: u64,
+    /// Messages taken up again from the journal: a part of what was accepted upstream.
+    pub restored: u64,
 }
 
 impl Account {

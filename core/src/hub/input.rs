@@ -1,6 +1,7 @@
 //! What can happen to a hub. The list is closed: everything a driver may say is here.
 
 use crate::config::Config;
+use crate::journal::{EntryNumber, Health};
 use crate::message::Message;
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -40,6 +41,8 @@ pub enum Input {
         /// What happened.
         event: ModuleEvent,
     },
+    /// Something about the journal.
+    Journal(JournalEvent),
     /// End in good order: send what is queued, then close. [`Output::Stopped`](super::Output::Stopped) follows.
     Shutdown,
     /// Go on with another configuration; timers that already run keep their length once.
@@ -71,6 +74,50 @@ pub enum LinkEvent {
     Progress,
     /// The link is gone, whoever ended it.
     Closed,
+}
+
+/// What a journal can report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JournalEvent {
+    /// There is one: messages of persistent classes are stored from now on. It comes before any module's message, or not
+    /// at all.
+    Opened {
+        /// The first number that was never used.
+        unused: EntryNumber,
+        /// The longest frame that it takes, in bytes.
+        frame_bytes_max: usize,
+    },
+    /// It holds this message from before the start. They come in the order of their numbers.
+    Restored {
+        /// Its number.
+        number: EntryNumber,
+        /// The message, as it was stored.
+        message: Message,
+    },
+    /// Every entry with a number up to this one is durable, if it was not forgotten or refused.
+    Stored {
+        /// The last of them.
+        up_to: EntryNumber,
+    },
+    /// It did not take an entry.
+    Refused {
+        /// Its number.
+        number: EntryNumber,
+    },
+    /// A message that was asked for with [`Output::Fetch`](super::Output::Fetch).
+    Fetched {
+        /// Its number.
+        number: EntryNumber,
+        /// The message.
+        message: Message,
+    },
+    /// An entry cannot be read any more, or is not there.
+    Lost {
+        /// Its number.
+        number: EntryNumber,
+    },
+    /// Its health changed.
+    Health(Health),
 }
 
 /// What a module can do.

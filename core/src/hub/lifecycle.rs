@@ -115,7 +115,7 @@ impl Hub {
         let mut gone = Vec::new();
         self.outbox.link_lost(|entry| gone.push(entry));
         while let Some(message) = self.outbox.pop_own() {
-            self.dropped_up(&message, DropReason::LinkLost);
+            self.dropped_up(message.msg_id(), DropReason::LinkLost);
         }
         for entry in gone.into_iter().rev() {
             self.give_up(entry, DropReason::LinkLost);
@@ -195,13 +195,13 @@ impl Hub {
         self.stopped();
     }
 
-    /// Closes the books: what is still queued is dropped, whoever still waits is told.
+    /// Closes the books: what is still queued is left to the journal or dropped, whoever still waits is told.
     fn stopped(&mut self) {
         self.state_ends = None;
-        while let Some(class) = self.outbox.next(|_| true)
-            && let Some(entry) = self.outbox.pop(class)
-        {
-            self.give_up(entry, DropReason::Shutdown);
+        for (class, number) in self.outbox.not_kept(self.trusts_journal()) {
+            if let Some(taken) = self.outbox.remove(class, number) {
+                self.give_up(taken, DropReason::Shutdown);
+            }
         }
         for waiter in self.sync_keeper.end_all(None) {
             self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::Shutdown));
@@ -209,6 +209,7 @@ impl Hub {
         for message in self.modules.empty_all() {
             self.dropped_down(&message, DropReason::Shutdown);
         }
+        self.forget_settled();
         self.outputs.push_back(Output::Stopped);
     }
 }

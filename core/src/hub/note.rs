@@ -1,6 +1,7 @@
 //! What happened and why: for logs, metrics and traces. No note holds a content.
 
 use super::input::{LinkEpoch, ModuleId};
+use crate::journal::{EntryNumber, Health};
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use core::fmt;
@@ -51,11 +52,15 @@ pub enum DropReason {
     ModuleStalled,
     /// Downstream: it came before, and was delivered then.
     Duplicate,
+    /// Upstream: more waits to be stored than the journal can take.
+    JournalFull,
+    /// Upstream: it was left to the journal, which cannot read it any more.
+    JournalLost,
 }
 
 impl DropReason {
     /// All of them, in the order of the ledger.
-    pub const ALL: [DropReason; 20] = [
+    pub const ALL: [DropReason; 22] = [
         DropReason::OutboxFull,
         DropReason::ClassFull,
         DropReason::Expired,
@@ -76,6 +81,8 @@ impl DropReason {
         DropReason::ModuleGone,
         DropReason::ModuleStalled,
         DropReason::Duplicate,
+        DropReason::JournalFull,
+        DropReason::JournalLost,
     ];
 }
 
@@ -102,6 +109,8 @@ impl fmt::Display for DropReason {
             DropReason::ModuleGone => "module left",
             DropReason::ModuleStalled => "module stalled",
             DropReason::Duplicate => "delivered before",
+            DropReason::JournalFull => "the journal takes no more",
+            DropReason::JournalLost => "the journal cannot read it any more",
         })
     }
 }
@@ -240,6 +249,24 @@ pub enum Note {
         /// By how much.
         by: Duration,
     },
+    /// The journal's health changed. While it is not good, messages of persistent classes are not stored, and modules wait
+    /// once too many are not.
+    JournalHealth {
+        /// How it is now.
+        health: Health,
+    },
+    /// The journal did not take a message. It goes on in memory, and would not survive the process.
+    NotStored {
+        /// Its id.
+        msg_id: Box<str>,
+    },
+    /// An entry of the journal that the hub does not hold cannot be read any more; it is lost.
+    EntryLost {
+        /// Its number.
+        number: EntryNumber,
+    },
+    /// An event of the journal that has no place at this moment; it changed nothing.
+    UnexpectedJournalEvent,
 }
 
 #[cfg(test)]

@@ -13,13 +13,18 @@
 //! | `slab` | the table of messages |
 //! | `queue` | what waits in one class |
 //! | `room` | who makes room for whom |
+//! | `keep` | what the journal has, and what is on its way there |
+//! | `spool` | what is left to the journal until it is its turn |
 //! | `reclass` | another set of classes |
 
+mod keep;
 mod queue;
 mod reclass;
 mod room;
 mod slab;
+mod spool;
 
+pub(super) use keep::{Asker, Keep, UnstoredShare};
 pub(super) use queue::Amount;
 pub(super) use room::Room;
 
@@ -28,29 +33,92 @@ use super::sync_keeper::WaitId;
 use super::view::Standing;
 use crate::canary::{Canary, Planted};
 use crate::class::{Class, Classes, Delivery};
+use crate::journal::EntryNumber;
 use crate::limits::CONTROL_QUEUE_MAX;
 use crate::message::{Message, operation};
 use crate::time::Instant;
+use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use queue::{ClassQueue, Slot};
+use keep::Kept;
+use queue::{ClassQueue, Slot, Spot};
 use serde::{Deserialize, Serialize};
 use slab::Slab;
+use spool::Spooled;
 
 /// A module's message, and who is to be told of its end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) message: Message,
-    pub(super) module: ModuleId,
+    /// Its sender; `None` for what was restored from the journal.
+    pub(super) module: Option<ModuleId>,
     /// Under which number the module wants to be told of its end.
     pub(super) receipt: Option<ReceiptId>,
     /// The wait that hangs on it, if it is a sync request.
     pub(super) wait: Option<WaitId>,
 }
 
+impl Entry {
+    /// Who asked to be told of it.
+    fn asker(&self) -> Option<Asker> {
+        Some((self.module?, self.receipt?, self.message.msg_id().into()))
+    }
+}
+
+/// A message that has left the outbox.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It was in memory.
+    Here(Entry),
+    /// It was left to the journal.
+    Away(Spooled),
+}
+
+impl Taken {
+    pub(super) fn msg_id(&self) -> Cow<'_, str> {
+        match self {
+            Taken::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
+            Taken::Away(spooled) => spooled.msg_id(),
+        }
+    }
+
+    /// Who is to be told of its end, and under which number.
+    pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
+        match self {
+            Taken::Here(entry) => entry.module.zip(entry.receipt),
+            Taken::Away(spooled) => spooled.asker(),
+        }
+    }
+
+    pub(super) fn wait(&self) -> Option<WaitId> {
+        match self {
+            Taken::Here(entry) => entry.wait,
+            Taken::Away(_) => None,
+        }
+    }
+}
+
+/// A message of the outbox, to be looked at.
+#[derive(Debug, Clone)]
+pub struct Held<'a> {
+    /// Where it stands.
+    pub standing: Standing,
+    /// Its id.
+    pub msg_id: Cow<'a, str>,
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// The message; `None` while it is left to the journal.
+    pub message: Option<&'a Message>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Outbox {
     entries: Slab<Entry>,
+    spooled: Slab<Spooled>,
+    kept: Kept,
+    /// Bytes of modules' messages that are in memory, and above which stored ones are left to the journal.
+    resident: usize,
+    spool_above: usize,
     queues: Vec<ClassQueue>,
     /// The queues by priority.
     order: Vec<u8>,
@@ -69,9 +137,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(classes: &Classes, bounds: Amount) -> Outbox {
+    pub(super) fn new(classes: &Classes, bounds: Amount, spool_above: usize) -> Outbox {
         let mut outbox = Outbox {
             entries: Slab::new(),
+            spooled: Slab::new(),
+            kept: Kept::default(),
+            resident: 0,
+            spool_above,
             queues: classes.classes.iter().cloned().map(ClassQueue::new).collect(),
             order: Vec::new(),
             expires: false,
@@ -92,8 +164,19 @@ impl Outbox {
         self.planted = planted;
     }
 
-    pub(super) fn set_bounds(&mut self, bounds: Amount) {
+    pub(super) fn set_bounds(&mut self, bounds: Amount, spool_above: usize) {
         self.bounds = bounds;
+        self.spool_above = spool_above;
+        self.spool_down();
+    }
+
+    /// The journal has used every number before this one. `false` when a message was accepted already.
+    pub(super) fn begin_with(&mut self, unused: EntryNumber) -> bool {
+        let fresh = self.accepted == 0;
+        if fresh {
+            self.accepted = unused.0.saturating_sub(1);
+        }
+        fresh
     }
 
     /// Messages queued or unconfirmed.
@@ -126,15 +209,32 @@ impl Outbox {
 
     /// Everything that it holds: what is unconfirmed in the order in which it was written, the hub's own, and what waits,
     /// class by class.
-    pub(super) fn standing(&self) -> impl Iterator<Item = (Standing, &Message)> {
-        let message = |slot: &Slot| Some(&self.entries.get(slot.place?)?.message);
-        let unconfirmed = self.unconfirmed.iter().filter_map(message);
+    pub(super) fn standing(&self) -> impl Iterator<Item = Held<'_>> {
+        let own = |message| Held {
+            msg_id: Cow::Borrowed(Message::msg_id(message)),
+            bytes: message.bytes(),
+            message: Some(message),
+            standing: Standing::Own,
+        };
         let queues = self.order.iter().filter_map(|&class| self.queues.get(usize::from(class)));
-        let waiting = queues.flat_map(ClassQueue::slots).filter_map(message);
-        unconfirmed
-            .map(|message| (Standing::Unconfirmed, message))
-            .chain(self.own.iter().map(|message| (Standing::Own, message)))
-            .chain(waiting.map(|message| (Standing::Waiting, message)))
+        let waiting = queues.flat_map(ClassQueue::slots);
+        self.unconfirmed
+            .iter()
+            .filter_map(|slot| self.held(slot, Standing::Unconfirmed))
+            .chain(self.own.iter().map(own))
+            .chain(waiting.filter_map(|slot| self.held(slot, Standing::Waiting)))
+    }
+
+    fn held(&self, slot: &Slot, standing: Standing) -> Option<Held<'_>> {
+        let message = match slot.spot {
+            Spot::Here(place) => Some(&self.entries.get(place)?.message),
+            Spot::Away(_) | Spot::Gone => None,
+        };
+        let msg_id = match slot.spot {
+            Spot::Away(place) => self.spooled.get(place)?.msg_id(),
+            _ => Cow::Borrowed(message?.msg_id()),
+        };
+        Some(Held { standing, msg_id, bytes: slot.bytes as usize, message })
     }
 
     /// Whether more than this share (in 1/256) of either bound is used.
@@ -172,26 +272,43 @@ impl Outbox {
                 == (entry.message.source(), entry.message.group(), entry.message.resource())
         };
         // Two keys may have one hash.
-        let message = &self.entries.get(old.place?)?.message;
-        (same(message) || self.planted.is(Canary::CoalescedAcrossKeys))
+        let same = match old.spot {
+            Spot::Here(place) => same(&self.entries.get(place)?.message),
+            Spot::Away(place) => self.spooled.get(place)?.is_about(&entry.message),
+            Spot::Gone => return None,
+        };
+        (same || self.planted.is(Canary::CoalescedAcrossKeys))
             .then_some((old.number, Amount { messages: 1, bytes: old.bytes as usize }))
     }
 
-    /// Queues a message of a module for which there is room.
-    pub(super) fn push(&mut self, class: usize, entry: Entry, at: Instant) {
+    /// Queues a message of a module for which there is room; returns the number under which it is to be stored.
+    pub(super) fn push(
+        &mut self,
+        class: usize,
+        entry: Entry,
+        at: Instant,
+        keep: Keep,
+    ) -> Option<EntryNumber> {
         let key = match self.queues.get(class) {
             Some(queue) if queue.class.coalesce => self.key_of(&entry.message),
             _ => 0,
         };
-        let Some(queue) = self.queues.get_mut(class) else { return };
+        let queue = self.queues.get_mut(class)?;
         let bytes = entry.message.bytes();
-        self.accepted += 1;
+        let number = match keep {
+            Keep::Restored(number) => number.0,
+            Keep::No | Keep::Store => {
+                self.accepted += 1;
+                self.accepted
+            }
+        };
         queue.held.add(bytes);
         self.total.add(bytes);
         let yields = queue.class.coalesce && entry.wait.is_none();
-        let place = Some(self.entries.insert(entry));
+        let place = self.entries.insert(entry);
+        self.resident += bytes;
         queue.push(Slot {
-            number: self.accepted,
+            number,
             at,
             key,
             // No frame is longer than 32 MiB.
@@ -199,8 +316,23 @@ impl Outbox {
             class: class as u8,
             sent: false,
             yields,
-            place,
+            kept: keep != Keep::No,
+            spot: Spot::Here(place),
         });
+        match keep {
+            Keep::No => None,
+            Keep::Store => {
+                self.kept.stores(number, place, bytes as u32);
+                Some(EntryNumber(number))
+            }
+            Keep::Restored(_) => {
+                if self.planted.is(Canary::RestoredOutOfOrder) {
+                    queue.swap_last();
+                }
+                self.spool_if_too_much(number);
+                None
+            }
+        }
     }
 
     /// The class that goes next, of those that may.
@@ -223,26 +355,30 @@ impl Outbox {
 
     /// The message of a class that goes next.
     pub(super) fn front(&self, class: usize) -> Option<&Entry> {
-        self.entries.get(self.queues.get(class)?.front()?.place?)
+        self.entries.get(self.queues.get(class)?.front()?.here()?)
     }
 
     /// Takes the next message of a class for good.
-    pub(super) fn pop(&mut self, class: usize) -> Option<Entry> {
+    pub(super) fn pop(&mut self, class: usize) -> Option<Taken> {
         let slot = self.queues.get_mut(class)?.pop()?;
         self.release(slot)
     }
 
     /// Takes a queued message for good.
-    pub(super) fn remove(&mut self, class: usize, number: u64) -> Option<Entry> {
+    pub(super) fn remove(&mut self, class: usize, number: u64) -> Option<Taken> {
         let slot = self.queues.get_mut(class)?.remove(number)?;
         self.release(slot)
     }
 
     /// Takes the next message of a class to write it. It stays here until it is confirmed.
     pub(super) fn write(&mut self, class: usize) -> Option<Message> {
+        let front = self.queues.get(class)?.front()?.here()?;
         let mut slot = self.queues.get_mut(class)?.pop()?;
-        let message = self.entries.get(slot.place?)?.message.clone();
+        let message = self.entries.get(front)?.message.clone();
         slot.sent = true;
+        if slot.kept {
+            self.forget_unconfirmed(slot.number);
+        }
         self.unconfirmed.push_back(slot);
         self.written += 1;
         Some(message)
@@ -265,16 +401,20 @@ impl Outbox {
     pub(super) fn take_confirmed(&mut self) -> Option<Entry> {
         let slot = self.unconfirmed.pop_front()?;
         let bytes = self.total.bytes;
-        let entry = self.release(slot);
+        let taken = self.release(slot);
         if self.planted.is(Canary::BytesForgotten) {
             self.total.bytes = bytes;
         }
-        entry
+        match taken? {
+            Taken::Here(entry) => Some(entry),
+            // What was written is in memory until it is confirmed.
+            Taken::Away(_) => None,
+        }
     }
 
     /// The link is gone: unconfirmed messages are queued again, first and in order. Calls `gone` with what is not sent
     /// again.
-    pub(super) fn link_lost(&mut self, mut gone: impl FnMut(Entry)) {
+    pub(super) fn link_lost(&mut self, mut gone: impl FnMut(Taken)) {
         let mut back = alloc::vec![0; self.queues.len()];
         while let Some(slot) = self.unconfirmed.pop_back() {
             let class = usize::from(slot.class);
@@ -289,6 +429,7 @@ impl Outbox {
         if self.planted.is(Canary::OrderSwapped) {
             self.queues.iter_mut().zip(back).for_each(|(queue, count)| queue.swap_first(count));
         }
+        self.spool_down();
     }
 
     /// When the next message has waited too long.
@@ -301,7 +442,7 @@ impl Outbox {
     }
 
     /// Takes a message that has waited too long.
-    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Taken> {
         let over = |queue: &ClassQueue| {
             let ends = queue.front().zip(queue.class.time_to_live).map(|(front, length)| front.at + length);
             ends.is_some_and(|ends| ends <= now)
@@ -313,12 +454,22 @@ impl Outbox {
         self.pop(class)
     }
 
-    fn release(&mut self, slot: Slot) -> Option<Entry> {
+    fn release(&mut self, slot: Slot) -> Option<Taken> {
         if let Some(queue) = self.queues.get_mut(usize::from(slot.class)) {
             queue.held.sub(slot.bytes as usize);
         }
         self.total.sub(slot.bytes as usize);
-        self.entries.remove(slot.place?)
+        if slot.kept {
+            self.kept.forget(slot.number);
+        }
+        match slot.spot {
+            Spot::Here(place) => {
+                self.resident -= slot.bytes as usize;
+                self.entries.remove(place).map(Taken::Here)
+            }
+            Spot::Away(place) => self.spooled.remove(place).map(Taken::Away),
+            Spot::Gone => None,
+        }
     }
 
     fn key_of(&self, message: &Message) -> u64 {

@@ -3,6 +3,7 @@
 use super::input::{LinkEpoch, ModuleId, ReceiptId};
 use super::note::Note;
 use super::receipt::Stage;
+use crate::journal::EntryNumber;
 use crate::message::Message;
 use alloc::boxed::Box;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,27 @@ pub enum Output {
         msg_id: Box<str>,
         /// What has become of it.
         stage: Stage,
+    },
+    /// Put a message into the journal; report it as `Stored` once it is durable.
+    Store {
+        /// Its number, larger than all before.
+        number: EntryNumber,
+        /// The place of its class among the classes.
+        class: u8,
+        /// The message.
+        message: Message,
+    },
+    /// The journal may forget these: they have come to their end.
+    Forget {
+        /// The first of them.
+        first: EntryNumber,
+        /// The last of them.
+        last: EntryNumber,
+    },
+    /// Read a message back from the journal; report it as `Fetched`, or as `Lost`.
+    Fetch {
+        /// Its number.
+        number: EntryNumber,
     },
     /// The module may not join: its name is taken, or there are too many.
     JoinRefused {

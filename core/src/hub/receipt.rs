@@ -3,10 +3,12 @@
 use super::note::DropReason;
 use serde::{Deserialize, Serialize};
 
-/// One stage of a message's way. The last one is the only one that ends it: exactly one of `Written`, `Confirmed` and
-/// `Dropped` comes for each message, unless the hub's process ends first.
+/// One stage of a message's way. `Stored` may come once, if its class is persistent; then exactly one of `Written`,
+/// `Confirmed` and `Dropped` ends it, unless the hub's process ends first or a stop leaves the message to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
+    /// It is in the journal, synced: it survives a crash and a power cut from now on.
+    Stored,
     /// It was handed to the link, once. It is delivered at most once, and nobody will say whether it arrived.
     Written,
     /// The cloud has it: it answered a ping that was written behind it.
@@ -22,6 +24,11 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Whether nothing follows it.
+    pub fn is_last(self) -> bool {
+        self != Stage::Stored
+    }
+
     /// Dropped, for a reason other than its size.
     pub(super) fn dropped(reason: DropReason) -> Stage {
         Stage::Dropped { reason, limit: None }

@@ -58,7 +58,7 @@ impl Hub {
             self.state_deadline(),
             self.link_deadline(),
             self.throttle_deadline(),
-            self.outbox.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
+            self.next_expiry().map(|at| Deadline { at, kind: TimerKind::MessageExpiry }),
             self.sync_keeper.next_deadline().map(|at| Deadline { at, kind: TimerKind::SyncTimeout }),
             self.modules.slowest().and_then(|(_, since)| self.stall_deadline(since)),
             // A module that takes a message now and then must not keep the link unread either (defects D9, D11).
@@ -115,10 +115,16 @@ impl Hub {
     }
 
     fn throttle_deadline(&self) -> Option<Deadline> {
-        // With free windows, whatever waits waits for the rate limit.
-        let free = self.window_open() && self.flight.has_room(self.planted);
-        let held = self.state.is_open() && free && self.outbox.next(|_| true).is_some();
+        // With free windows, whatever waits waits for the rate limit, or for the journal.
+        let free = self.state.is_open() && self.window_open() && self.flight.has_room(self.planted);
+        let next = if free { self.outbox.next(|_| true) } else { None };
+        let held = next.is_some_and(|class| !self.outbox.is_next_away(class));
         held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        // What a stop has left to the journal has no time to live here.
+        if self.state == LinkState::Stopped { None } else { self.outbox.next_expiry() }
     }
 
     fn stall_deadline(&self, since: Instant) -> Option<Deadline> {

@@ -2,7 +2,7 @@
 
 use super::input::{ModuleId, ReceiptId};
 use super::link::LinkState;
-use super::outbox::{Amount, Entry, Room};
+use super::outbox::{Amount, Entry, Keep, Room, Taken, UnstoredShare};
 use super::route::is_for_the_cloud;
 use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
@@ -39,6 +39,7 @@ impl Hub {
     ) {
         self.account.up.accepted += 1;
         let class = self.config.classes.of(&message);
+        let persistent = self.is_persistent(class, &message);
         let mut limit = None;
         let mut wait = None;
         let refused = if matches!(self.state, LinkState::Draining | LinkState::Stopped) {
@@ -47,9 +48,11 @@ impl Hub {
             Some(DropReason::NotJoined)
         } else if !is_for_the_cloud(message.destination()) {
             Some(DropReason::NotForTheCloud)
-        } else if let Some(exceeded) = self.exceeded_limit(class, &message) {
+        } else if let Some(exceeded) = self.exceeded_limit(class, persistent, &message) {
             limit = Some(exceeded);
             Some(DropReason::TooLargeForClass)
+        } else if persistent && self.outbox.unstored_exceeds(UnstoredShare::Limit) {
+            Some(DropReason::JournalFull)
         } else if message.is_sync() {
             let deadline =
                 self.now.mono + timeout.unwrap_or(self.config.sync_timeout).max(Duration::from_micros(1));
@@ -64,9 +67,9 @@ impl Hub {
             None
         };
         if let Some(reason) = refused {
-            self.dropped_up(&message, reason);
+            self.dropped_up(message.msg_id(), reason);
             if receipt.is_some() {
-                self.tell(module, receipt, &message, Stage::Dropped { reason, limit });
+                self.tell(module, receipt, message.msg_id(), Stage::Dropped { reason, limit });
             }
             if message.is_sync() {
                 self.request_rejected(module, &message, reason);
@@ -76,12 +79,16 @@ impl Hub {
         if message.operation() == operation::RESPONSE {
             self.duplicates.acknowledged(message.parent_msg_id());
         }
-        self.enqueue(class, Entry { message: message.into_link_form(), module, receipt, wait });
+        let keep = if persistent { Keep::Store } else { Keep::No };
+        let entry = Entry { message: message.into_link_form(), module: Some(module), receipt, wait };
+        self.enqueue(class, entry, keep);
     }
 
-    /// The limit of a message's class, if the message is larger; says so.
-    fn exceeded_limit(&mut self, class: usize, message: &Message) -> Option<usize> {
-        let limit = self.outbox.class(class)?.message_bytes?;
+    /// The limit of a message's class, or of the journal, if the message is larger; says so.
+    fn exceeded_limit(&mut self, class: usize, persistent: bool, message: &Message) -> Option<usize> {
+        let of_class = self.outbox.class(class)?.message_bytes;
+        let of_journal = persistent.then(|| self.stored_bytes_max());
+        let limit = of_class.into_iter().chain(of_journal).min()?;
         if message.bytes() <= limit {
             return None;
         }
@@ -97,23 +104,31 @@ impl Hub {
     pub(super) fn enqueue_own(&mut self, message: Message) {
         self.account.up.accepted += 1;
         if let Some(oldest) = self.outbox.push_own(message) {
-            self.dropped_up(&oldest, DropReason::OutboxFull);
+            self.dropped_up(oldest.msg_id(), DropReason::OutboxFull);
         }
     }
 
     /// Queues a module's message: first it takes the place of what it supersedes, then others make room as far as that is
     /// needed. When there is no room to be made, nothing changes but that the message is dropped.
-    fn enqueue(&mut self, class: usize, entry: Entry) {
+    pub(super) fn enqueue(&mut self, class: usize, entry: Entry, keep: Keep) {
         let bytes = entry.message.bytes();
-        let superseded = self.outbox.superseded_by(class, &entry);
+        // What is restored late is older than what was sent meanwhile, and does not take its place.
+        let is_older = |number: u64| !matches!(keep, Keep::Restored(restored) if restored.0 < number);
+        let superseded = self.outbox.superseded_by(class, &entry).filter(|(number, _)| is_older(*number));
         let freed = superseded.map_or(Amount::default(), |(_, freed)| freed);
         let mut room = self.outbox.room_for(class, bytes, freed);
         if let Room::None(reason) = room {
             let rejects = self.outbox.class(class).is_some_and(|class| class.overflow == Overflow::Reject);
-            if rejects && entry.receipt.is_none() {
-                self.tell(entry.module, None, &entry.message, Stage::dropped(reason));
+            if rejects
+                && entry.receipt.is_none()
+                && let Some(module) = entry.module
+            {
+                self.tell(module, None, entry.message.msg_id(), Stage::dropped(reason));
             }
-            return self.give_up(entry, reason);
+            if let Keep::Restored(number) = keep {
+                self.outputs.push_back(Output::Forget { first: number, last: number });
+            }
+            return self.give_up(Taken::Here(entry), reason);
         }
         if let Some((number, _)) = superseded
             && let Some(old) = self.outbox.remove(class, number)
@@ -128,22 +143,35 @@ impl Hub {
             }
             room = self.outbox.room_for(class, bytes, Amount::default());
         }
-        self.outbox.push(class, entry, self.now.mono);
+        let stored = (keep == Keep::Store).then(|| entry.message.clone());
+        let asker = entry.module.zip(entry.receipt).filter(|_| self.planted.is(Canary::StoredBeforeSync));
+        let number = self.outbox.push(class, entry, self.now.mono, keep);
+        if let Some((number, message)) = number.zip(stored) {
+            if let Some((module, receipt)) = asker {
+                self.tell(module, Some(receipt), message.msg_id(), Stage::Stored);
+            }
+            self.store(number, class, message);
+        }
     }
 
     /// Drops what has waited longer than its class allows.
     pub(super) fn drop_expired(&mut self) {
-        while let Some(expired) = self.outbox.pop_expired(self.now.mono) {
+        while self.state != LinkState::Stopped
+            && let Some(expired) = self.outbox.pop_expired(self.now.mono)
+        {
             self.give_up(expired, DropReason::Expired);
         }
     }
 
     /// A message that was queued, or was to be, will not reach the cloud. A request ends with it.
-    pub(super) fn give_up(&mut self, entry: Entry, reason: DropReason) {
-        self.dropped_up(&entry.message, reason);
-        self.tell_asker(&entry, Stage::dropped(reason));
-        if let Some(wait) = entry.wait
-            && let Some(waiter) = self.sync_keeper.end_wait(entry.message.msg_id(), wait)
+    pub(super) fn give_up(&mut self, taken: Taken, reason: DropReason) {
+        let msg_id = taken.msg_id();
+        self.dropped_up(&msg_id, reason);
+        if let Some((module, receipt)) = taken.asker() {
+            self.tell(module, Some(receipt), &msg_id, Stage::dropped(reason));
+        }
+        if let Some(wait) = taken.wait()
+            && let Some(waiter) = self.sync_keeper.end_wait(&msg_id, wait)
         {
             self.sync_ended(waiter, SyncOutcome::Rejected(reason));
         }
@@ -151,28 +179,29 @@ impl Hub {
 
     /// Tells the sender, if it asked for it.
     pub(super) fn tell_asker(&mut self, entry: &Entry, stage: Stage) {
-        if entry.receipt.is_some() {
-            self.tell(entry.module, entry.receipt, &entry.message, stage);
+        if let (Some(module), Some(_)) = (entry.module, entry.receipt) {
+            self.tell(module, entry.receipt, entry.message.msg_id(), stage);
         }
     }
 
-    fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, message: &Message, stage: Stage) {
-        self.outputs.push_back(Output::Receipt { module, receipt, msg_id: message.msg_id().into(), stage });
+    fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, msg_id: &str, stage: Stage) {
+        self.outputs.push_back(Output::Receipt { module, receipt, msg_id: msg_id.into(), stage });
     }
 
-    pub(super) fn dropped_up(&mut self, message: &Message, reason: DropReason) {
+    pub(super) fn dropped_up(&mut self, msg_id: &str, reason: DropReason) {
         self.account.up.drop_one(reason);
-        self.note(Note::Dropped { direction: Direction::Up, msg_id: message.msg_id().into(), reason });
+        self.note(Note::Dropped { direction: Direction::Up, msg_id: msg_id.into(), reason });
     }
 
-    /// Makes modules wait while the link is up and does not keep pace. Without a link they need not wait: the oldest
-    /// messages make room, and each is reported.
+    /// Makes modules wait while the link is up and does not keep pace, or the journal does not. Without a link they need
+    /// not wait for it: the oldest messages make room, and each is reported.
     pub(super) fn adjust_intake(&mut self) {
         let open = match self.state {
-            LinkState::Up if self.intake_open => !self.is_behind(&INTAKE_CLOSES),
-            LinkState::Up => !self.is_behind(&INTAKE_OPENS),
             // Nothing follows a stop.
             LinkState::Stopped => self.intake_open,
+            _ if self.is_journal_behind() => false,
+            LinkState::Up if self.intake_open => !self.is_behind(&INTAKE_CLOSES),
+            LinkState::Up => !self.is_behind(&INTAKE_OPENS),
             _ => true,
         };
         if open != self.intake_open {

@@ -1,9 +1,11 @@
 //! What a hub holds at one moment, to be looked at.
 
 use super::input::{LinkEpoch, ModuleId};
+use super::outbox::Held;
 use super::timers::Deadline;
 use super::{Account, Hub, LinkState};
 use crate::class::Delivery;
+use crate::journal::Health;
 use crate::message::Message;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
@@ -66,6 +68,12 @@ pub struct View {
     pub outbox: Vec<(Standing, Box<str>, usize)>,
     /// Bytes in the outbox.
     pub outbox_bytes: usize,
+    /// How the journal is, if there is one.
+    pub journal: Option<Health>,
+    /// Messages handed to the journal and not known to be stored.
+    pub unstored: usize,
+    /// Messages left to the journal until their turn.
+    pub spooled: usize,
     /// Messages written and not yet flushed.
     pub unflushed: usize,
     /// Whether the peer has not answered a ping for long.
@@ -93,9 +101,12 @@ impl Hub {
             paused_since: self.paused,
             outbox: self
                 .outbox_messages()
-                .map(|(standing, message)| (standing, message.msg_id().into(), message.bytes()))
+                .map(|Held { standing, msg_id, bytes, .. }| (standing, msg_id.into(), bytes))
                 .collect(),
             outbox_bytes: self.outbox.bytes(),
+            journal: self.journal_health(),
+            unstored: self.outbox.unstored(),
+            spooled: self.outbox.spooled(),
             unflushed: self.in_flight.messages,
             peer_stalled: self.peer_stalled,
             modules: self.modules.view(),
@@ -106,7 +117,7 @@ impl Hub {
     }
 
     /// What the outbox holds, in the order in which it was or will be written.
-    pub fn outbox_messages(&self) -> impl Iterator<Item = (Standing, &Message)> {
+    pub fn outbox_messages(&self) -> impl Iterator<Item = Held<'_>> {
         self.outbox.standing()
     }
 
@@ -130,6 +141,16 @@ impl Hub {
     /// Messages that are written and that no pong has confirmed.
     pub fn unconfirmed(&self) -> usize {
         self.outbox.unconfirmed()
+    }
+
+    /// Messages handed to the journal and not known to be stored.
+    pub fn unstored(&self) -> usize {
+        self.outbox.unstored()
+    }
+
+    /// Messages left to the journal until their turn.
+    pub fn spooled(&self) -> usize {
+        self.outbox.spooled()
     }
 
     /// Messages that wait to be written.

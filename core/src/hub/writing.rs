@@ -1,5 +1,6 @@
 //! From the outbox onto the link.
 
+use super::outbox::Taken;
 use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
@@ -27,6 +28,10 @@ impl Hub {
             let Some(class) = self.outbox.next(|class| may || !self.is_throttled(class.rate_limited)) else {
                 break;
             };
+            if self.outbox.is_next_away(class) {
+                // It was asked for. Nothing else may go before it.
+                break;
+            }
             let over = self.outbox.front(class).is_some_and(|entry| {
                 entry.wait.is_some_and(|wait| !self.sync_keeper.goes_on(entry.message.msg_id(), wait))
             });
@@ -55,7 +60,7 @@ impl Hub {
     pub(super) fn write(&mut self, class: usize) {
         let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if once || self.planted.is(Canary::WrittenIsForgotten) {
-            let Some(entry) = self.outbox.pop(class) else { return };
+            let Some(Taken::Here(entry)) = self.outbox.pop(class) else { return };
             self.account.up.settled += 1;
             let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
                 Stage::Confirmed

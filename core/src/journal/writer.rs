@@ -340,6 +340,13 @@ impl Writer {
         self.settings.segment_bytes / 2
     }
 
+    /// The longest frame of an entry that is no dead letter, in bytes.
+    pub fn frame_bytes_max(&self) -> usize {
+        usize::try_from(self.record_bytes_max())
+            .unwrap_or(usize::MAX)
+            .saturating_sub(super::record::HEAD_BYTES)
+    }
+
     fn header(&self, segment: SegmentNumber) -> Bytes {
         Bytes::from(self.origin.header(segment).encode())
     }

@@ -1,6 +1,6 @@
 //! Inputs and outputs in a few words, for a listing.
 
-use crate::hub::{Input, LinkEvent, ModuleEvent, Output, Stage};
+use crate::hub::{Input, JournalEvent, LinkEvent, ModuleEvent, Output, Stage};
 use crate::message::Message;
 use alloc::format;
 use alloc::string::String;
@@ -11,6 +11,22 @@ pub fn input(input: &Input) -> String {
         Input::Tick => "tick".into(),
         Input::Shutdown => "shutdown".into(),
         Input::Reconfigure(_) => "new configuration".into(),
+        Input::Journal(event) => {
+            let what = match event {
+                JournalEvent::Opened { unused, .. } => format!("there, numbers from {unused} on are free"),
+                JournalEvent::Restored { number, message } => {
+                    format!("held as {number} from before: {}", self::message(message))
+                }
+                JournalEvent::Stored { up_to } => format!("stored up to {up_to}"),
+                JournalEvent::Refused { number } => format!("did not take {number}"),
+                JournalEvent::Fetched { number, message } => {
+                    format!("read back {number}: {}", self::message(message))
+                }
+                JournalEvent::Lost { number } => format!("cannot read {number}"),
+                JournalEvent::Health(health) => format!("{health:?}"),
+            };
+            format!("journal: {what}")
+        }
         Input::Link { epoch, event } => {
             let what = match event {
                 LinkEvent::Opened => "opened".into(),
@@ -58,6 +74,10 @@ pub fn output(output: &Output) -> String {
         Output::Receipt { module, receipt: _, msg_id, stage } => {
             format!("tell module {} of {msg_id}: {}", module.0, self::stage(*stage))
         }
+        Output::Store { number, message, .. } => format!("store as {number}: {}", self::message(message)),
+        Output::Forget { first, last } if first == last => format!("forget {first} in the journal"),
+        Output::Forget { first, last } => format!("forget {first} to {last} in the journal"),
+        Output::Fetch { number } => format!("read {number} back from the journal"),
         Output::JoinRefused { module } => format!("refuse module {}", module.0),
         Output::Stopped => "stopped".into(),
         Output::Note(note) => format!("note: {note:?}"),
@@ -67,6 +87,7 @@ pub fn output(output: &Output) -> String {
 /// What a module is told of its message.
 fn stage(stage: Stage) -> String {
     match stage {
+        Stage::Stored => "stored".into(),
         Stage::Written => "written".into(),
         Stage::Confirmed => "confirmed".into(),
         Stage::Dropped { reason, limit: None } => format!("dropped, {reason}"),
@@ -97,13 +118,16 @@ pub fn is_about(input: Option<&Input>, outputs: &[Output], msg_id: &str) -> bool
     let by_input = match input {
         Some(
             Input::Link { event: LinkEvent::Received(message), .. }
-            | Input::Module { event: ModuleEvent::Sent { message, .. }, .. },
+            | Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+            | Input::Journal(JournalEvent::Restored { message, .. } | JournalEvent::Fetched { message, .. }),
         ) => about(message),
         _ => false,
     };
     by_input
         || outputs.iter().any(|output| match output {
-            Output::Write { message, .. } | Output::Deliver { message, .. } => about(message),
+            Output::Write { message, .. }
+            | Output::Deliver { message, .. }
+            | Output::Store { message, .. } => about(message),
             Output::Note(
                 crate::hub::Note::Dropped { msg_id: id, .. } | crate::hub::Note::SyncEnded { msg_id: id, .. },
             ) => &**id == msg_id,

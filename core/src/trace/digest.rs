@@ -6,6 +6,7 @@
 use super::header::Contents;
 use super::wire::{put, put_bytes};
 use crate::hub::{Direction, Note, Output, Stage, SyncOutcome};
+use crate::journal::{FullReason, Health};
 use crate::message::Message;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -65,6 +66,16 @@ impl Digest {
                 put_bytes(out, msg_id.as_bytes());
                 put_stage(out, *stage);
             }
+            Output::Store { number, class, message } => {
+                tagged(out, 12, number.0);
+                out.push(*class);
+                self.message(message);
+            }
+            Output::Forget { first, last } => {
+                tagged(out, 13, first.0);
+                put(out, last.0);
+            }
+            Output::Fetch { number } => tagged(out, 14, number.0),
             Output::Note(note) => put_note(out, note),
         }
         if self.gathered.len() >= GATHER {
@@ -170,6 +181,13 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
             put(out, *bytes as u64);
             put(out, *limit as u64);
         }
+        Note::JournalHealth { health } => tagged(out, 44, health_number(*health)),
+        Note::NotStored { msg_id } => {
+            out.push(45);
+            put_bytes(out, msg_id.as_bytes());
+        }
+        Note::EntryLost { number } => tagged(out, 46, number.0),
+        Note::UnexpectedJournalEvent => out.push(47),
         Note::ClockBack { by } => {
             out.push(42);
             put_duration(out, *by);
@@ -177,10 +195,20 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
     }
 }
 
+fn health_number(health: Health) -> u64 {
+    match health {
+        Health::Good => 0,
+        Health::Full(FullReason::Limit) => 1,
+        Health::Full(FullReason::Disk) => 2,
+        Health::Failing => 3,
+    }
+}
+
 fn put_stage(out: &mut Vec<u8>, stage: Stage) {
     match stage {
         Stage::Written => out.push(0),
         Stage::Confirmed => out.push(1),
+        Stage::Stored => out.push(3),
         Stage::Dropped { reason, limit } => {
             out.push(2);
             out.push(reason as u8);

@@ -12,7 +12,8 @@ use super::problem::Broken;
 use super::template::{ContentRule, MessageReader, MessageWriter};
 use super::wire::{Cursor, put, put_bytes, put_signed};
 use crate::config::Config;
-use crate::hub::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+use crate::hub::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+use crate::journal::EntryNumber;
 use crate::time::{Instant, Now, UnixMillis};
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -60,9 +61,16 @@ enum Kind {
     Sent,
     Ready,
     Progress,
+    JournalOpened,
+    Restored,
+    Stored,
+    Refused,
+    Fetched,
+    Lost,
+    JournalHealth,
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 23] = [
     Kind::Outputs,
     Kind::Tick,
     Kind::Shutdown,
@@ -79,6 +87,13 @@ const KINDS: [Kind; 16] = [
     Kind::Sent,
     Kind::Ready,
     Kind::Progress,
+    Kind::JournalOpened,
+    Kind::Restored,
+    Kind::Stored,
+    Kind::Refused,
+    Kind::Fetched,
+    Kind::Lost,
+    Kind::JournalHealth,
 ];
 
 const SAME_WHOM: u8 = 1 << 5;
@@ -138,8 +153,44 @@ impl RecordWriter {
                 self.put_head(out, Kind::Reconfigure, 0, now);
                 put_json(out, &**config);
             }
+            Input::Journal(event) => self.put_journal(out, now, event, rule),
             Input::Link { epoch, event } => self.put_link(out, now, *epoch, event, rule),
             Input::Module { module, event } => self.put_module(out, now, *module, event, rule),
+        }
+    }
+
+    fn put_journal(&mut self, out: &mut Vec<u8>, now: Now, event: &JournalEvent, rule: ContentRule) {
+        match event {
+            JournalEvent::Opened { unused, frame_bytes_max } => {
+                self.put_head(out, Kind::JournalOpened, 0, now);
+                put(out, unused.0);
+                put(out, *frame_bytes_max as u64);
+            }
+            JournalEvent::Restored { number, message } => {
+                self.put_head(out, Kind::Restored, 0, now);
+                put(out, number.0);
+                self.messages.put(out, message, now.wall, rule);
+            }
+            JournalEvent::Stored { up_to: number }
+            | JournalEvent::Refused { number }
+            | JournalEvent::Lost { number } => {
+                let kind = match event {
+                    JournalEvent::Stored { .. } => Kind::Stored,
+                    JournalEvent::Refused { .. } => Kind::Refused,
+                    _ => Kind::Lost,
+                };
+                self.put_head(out, kind, 0, now);
+                put(out, number.0);
+            }
+            JournalEvent::Fetched { number, message } => {
+                self.put_head(out, Kind::Fetched, 0, now);
+                put(out, number.0);
+                self.messages.put(out, message, now.wall, rule);
+            }
+            JournalEvent::Health(health) => {
+                self.put_head(out, Kind::JournalHealth, 0, now);
+                put_json(out, health);
+            }
         }
     }
 
@@ -304,6 +355,17 @@ impl<'a> RecordReader<'a> {
                 content_hash = hash;
                 Input::Link { epoch: self.before.epoch, event }
             }
+            Kind::JournalOpened
+            | Kind::Restored
+            | Kind::Stored
+            | Kind::Refused
+            | Kind::Fetched
+            | Kind::Lost
+            | Kind::JournalHealth => {
+                let (event, hash) = self.read_journal(kind)?;
+                content_hash = hash;
+                Input::Journal(event)
+            }
             Kind::Joined | Kind::Left | Kind::Sent | Kind::Ready => {
                 if tag & SAME_WHOM == 0 {
                     self.before.module = ModuleId(self.cursor.narrow()?);
@@ -327,6 +389,30 @@ impl<'a> RecordReader<'a> {
         }
         self.before.now = Now { mono, wall: UnixMillis(wall) };
         Ok(())
+    }
+
+    fn read_journal(&mut self, kind: Kind) -> Result<(JournalEvent, Option<u64>), Broken> {
+        if kind == Kind::JournalHealth {
+            return Ok((JournalEvent::Health(self.read_json()?), None));
+        }
+        let number = EntryNumber(self.cursor.number()?);
+        let event = match kind {
+            Kind::JournalOpened => {
+                JournalEvent::Opened { unused: number, frame_bytes_max: self.cursor.narrow()? }
+            }
+            Kind::Restored | Kind::Fetched => {
+                let (message, hash) = self.messages.read(&mut self.cursor, self.before.now.wall)?;
+                let event = match kind {
+                    Kind::Restored => JournalEvent::Restored { number, message },
+                    _ => JournalEvent::Fetched { number, message },
+                };
+                return Ok((event, hash));
+            }
+            Kind::Stored => JournalEvent::Stored { up_to: number },
+            Kind::Refused => JournalEvent::Refused { number },
+            _ => JournalEvent::Lost { number },
+        };
+        Ok((event, None))
     }
 
     fn read_link(&mut self, kind: Kind) -> Result<(LinkEvent, Option<u64>), Broken> {

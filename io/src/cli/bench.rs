@@ -5,6 +5,7 @@
 
 pub(super) mod cloud;
 mod peer;
+mod spool;
 mod tally;
 
 use super::histogram::Histogram;
@@ -34,6 +35,9 @@ pub(crate) struct Bench {
     /// Bytes of content in each
     #[arg(long, default_value_t = 256)]
     size: usize,
+    /// Where the journal of mode spool goes; a directory for the time being, unless given
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
     /// A CloudHub that runs already (modes up and sync), instead of our own in a second process
     #[arg(long, value_name = "URL", requires_all = ["ca", "cert", "key"])]
     server: Option<String>,
@@ -63,6 +67,8 @@ enum Mode {
     Down,
     /// One request after the other
     Sync,
+    /// Messages of a stored class pile up while there is no cloud, and leave once there is one; watch the memory
+    Spool,
 }
 
 /// Percentiles in microseconds.
@@ -95,6 +101,9 @@ struct Report {
     cpu_us_per_message: f64,
     peak_rss_kib: i64,
     idle_rss_kib: i64,
+    /// With everything queued and nothing sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spooled_rss_kib: Option<i64>,
     lost: u64,
     duplicates: u64,
     out_of_order: u64,
@@ -107,8 +116,19 @@ struct Measured {
     seen: Seen,
 }
 
+impl Report {
+    /// Prints it as one line; what is lost is a failure.
+    fn print(&self) -> Result<ExitCode, Failure> {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(if self.lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
 impl Bench {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        if self.mode == Mode::Spool {
+            return self.spool().await;
+        }
         let mut peer = if self.server.is_none() { Some(Peer::start().await?) } else { None };
         let mut options = match &peer {
             Some(peer) => peer.ticket.options(config())?,
@@ -150,12 +170,12 @@ impl Bench {
             cpu_us_per_message: measured.cpu_s * 1e6 / self.messages.max(1) as f64,
             peak_rss_kib: process::peak_rss_kib(),
             idle_rss_kib,
+            spooled_rss_kib: None,
             lost: self.messages.saturating_sub(seen.received),
             duplicates: seen.duplicates,
             out_of_order: seen.out_of_order,
         };
-        println!("{}", serde_json::to_string(&report)?);
-        Ok(if report.lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        report.print()
     }
 
     fn foreign_options(&self) -> Result<Options, Failure> {
@@ -183,6 +203,7 @@ impl Bench {
             (Mode::Up, _) => self.up(hub, &module).await?,
             (Mode::Sync, _) => self.sync(&module).await?,
             (Mode::Down, Some(peer)) => self.down(&module, peer).await?,
+            (Mode::Spool, _) => return Err("mode spool is measured in another way".into()),
             (Mode::Down, None) => return Err("--mode down needs our own CloudHub".into()),
         };
         let elapsed_s = (process::monotonic_ns() - start) as f64 / 1e9;

@@ -1,4 +1,6 @@
-//! `edgehub send`: one message to the cloud.
+//! `edgehub send`: one message to the cloud, or one for each line.
+
+mod lines;
 
 use super::{Failure, run};
 use clap::Args;
@@ -31,20 +33,28 @@ pub(crate) struct Send {
     /// How long to wait for the cloud, in seconds
     #[arg(long, default_value_t = 30)]
     timeout: u64,
+    /// Send each line of standard input as a message
+    #[arg(long, conflicts_with_all = ["content", "request"])]
+    lines: bool,
+    /// Print what becomes of each line, as JSON: stored, confirmed, written or dropped
+    #[arg(long, requires = "lines")]
+    track: bool,
     /// The content: JSON, or plain text
-    content: String,
+    #[arg(required_unless_present = "lines")]
+    content: Option<String>,
 }
 
 impl Send {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let (hub, driver) = EdgeHub::new(run::options(&self.config)?);
-        let content =
-            serde_json::from_str(&self.content).unwrap_or(serde_json::Value::String(self.content.clone()));
+        let content = content(self.content.as_deref().unwrap_or_default());
         let timeout = Duration::from_secs(self.timeout);
         let work = async {
             let module = hub.join(&self.name, &[]).await?;
             let message = module.compose(&self.group, &self.operation, &self.resource, &content)?;
-            let sent = if self.request {
+            let sent = if self.lines {
+                self.send_lines(&hub, &module).await?
+            } else if self.request {
                 module
                     .request(&message, Some(timeout))
                     .await
@@ -62,7 +72,7 @@ impl Send {
             hub.shutdown().await?;
             if !sent {
                 return Err(
-                    "the cloud did not confirm the message in time; it is lost with this process".into()
+                    "the cloud did not confirm everything in time; what is not stored in a journal is lost with this process".into()
                 );
             }
             Ok::<_, Failure>(ExitCode::SUCCESS)
@@ -75,4 +85,9 @@ impl Send {
         };
         zip(work, driver.run()).await.0
     }
+}
+
+/// JSON as it is, anything else as a text.
+fn content(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.into()))
 }

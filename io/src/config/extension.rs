@@ -1,6 +1,8 @@
 //! Our own settings: what KubeEdge's configuration has no word for.
 
-use edgehub_core::limits::DUPLICATE_WINDOW_MAX;
+use edgehub_core::limits::{
+    DUPLICATE_WINDOW_MAX, JOURNAL_SEGMENT_BYTES_MIN, JOURNAL_TOTAL_BYTES, SPOOL_ABOVE_BYTES,
+};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,8 +34,25 @@ pub struct HubConfig {
     pub duplicate_messages: usize,
     /// … and for how long (`duplicateWindow.time`); 60 s by default.
     pub duplicate_time: Duration,
+    /// The journal (`journal`); none unless `journal.dir` is set.
+    pub journal: Option<JournalConfig>,
     /// The flight recorder (`recorder`); off unless `recorder.path` is set.
     pub recorder: Option<RecorderConfig>,
+}
+
+/// The settings of the journal: what survives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalConfig {
+    /// Its directory, which belongs to this node alone (`journal.dir`).
+    pub dir: PathBuf,
+    /// Bytes of all its files (`journal.bytes`); 64 MiB or twice `outbox.bytes` by default, whatever is more. Half of it is
+    /// for messages: `outbox.bytes` is lowered to that.
+    pub bytes: u64,
+    /// The classes whose messages are stored (`journal.classes`); `state` and `telemetry` by default.
+    pub classes: Vec<&'static str>,
+    /// Bytes of messages in memory above which stored ones are left to the journal until it is their turn
+    /// (`journal.memory`); 256 KiB by default.
+    pub memory: usize,
 }
 
 /// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
@@ -46,6 +65,12 @@ pub struct RecorderConfig {
     /// Whether contents of messages are recorded, too (`recorder.contents`); no by default.
     pub contents: bool,
 }
+
+/// The smallest journal, in bytes: six segments of the smallest size.
+const JOURNAL_BYTES_MIN: u64 = 6 * JOURNAL_SEGMENT_BYTES_MIN;
+
+/// The classes that can be stored. Requests cannot: nobody would wait for their answer after a start.
+const CLASSES: [&str; 3] = ["control", "state", "telemetry"];
 
 /// The groups of messages from the cloud.
 const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
@@ -60,6 +85,7 @@ impl Default for HubConfig {
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
             sync_timeout: Duration::from_secs(30),
+            journal: None,
             recorder: None,
             acknowledged_by_hub: Vec::new(),
             duplicate_messages: 1024,
@@ -74,14 +100,16 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     let outbox = section.section("outbox");
     let acknowledge = section.section("acknowledge");
     let duplicates = section.section("duplicateWindow");
+    let outbox_bytes = count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40);
     let hub = HubConfig {
         ping_interval: section.seconds("pingInterval", defaults.ping_interval),
         ping_misses: count(section, "pingMisses", defaults.ping_misses, 1_000),
         backoff_base: backoff.seconds("base", defaults.backoff_base),
         backoff_max: backoff.seconds("max", defaults.backoff_max),
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
-        outbox_bytes: count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40),
+        outbox_bytes,
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
+        journal: journal(&section.section("journal"), outbox_bytes as u64),
         recorder: recorder(&section.section("recorder")),
         acknowledged_by_hub: acknowledged_by_hub(&acknowledge),
         duplicate_messages: duplicates.count(
@@ -100,6 +128,29 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     acknowledge.warn_of_unknown();
     duplicates.warn_of_unknown();
     hub
+}
+
+fn journal(section: &Section<'_>, outbox_bytes: u64) -> Option<JournalConfig> {
+    let bytes = section.count(
+        "bytes",
+        JOURNAL_TOTAL_BYTES.max(outbox_bytes.saturating_mul(2)),
+        JOURNAL_BYTES_MIN..=1 << 41,
+    );
+    let memory = count(section, "memory", SPOOL_ABOVE_BYTES, 1 << 40);
+    let wanted = section.texts("classes");
+    let dir = section.text("dir");
+    for unknown in wanted.iter().filter(|wanted| !CLASSES.contains(&wanted.as_str())) {
+        section.problem_at("classes", format!("expected control, state or telemetry, found `{unknown}`"));
+    }
+    let classes = match wanted.is_empty() {
+        true => vec!["state", "telemetry"],
+        false => CLASSES.into_iter().filter(|class| wanted.iter().any(|wanted| wanted == class)).collect(),
+    };
+    if dir.is_none() && section.has_any(&["bytes", "memory", "classes"]) {
+        section.problem_at("dir", "expected a directory of this node's own, found nothing");
+    }
+    section.warn_of_unknown();
+    dir.map(|dir| JournalConfig { dir: dir.into(), bytes, classes, memory })
 }
 
 fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {

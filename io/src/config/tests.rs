@@ -153,6 +153,7 @@ edgehub:
   recorder: {path: /var/lib/edgehub, memory: 8, contents: true}
   acknowledge: {resource: hub, twin: module}
   duplicateWindow: {messages: 0, time: 8}
+  journal: {dir: /var/lib/x, bytes: 50000000, classes: [telemetry], memory: 4096}
 ";
     let expected = HubConfig {
         ping_interval: Duration::from_millis(500),
@@ -164,6 +165,12 @@ edgehub:
         sync_timeout: seconds(7),
         recorder: Some(RecorderConfig { path: "/var/lib/edgehub".into(), memory: 8, contents: true }),
         acknowledged_by_hub: vec!["resource"],
+        journal: Some(JournalConfig {
+            dir: "/var/lib/x".into(),
+            bytes: 50_000_000,
+            classes: vec!["telemetry"],
+            memory: 4096,
+        }),
         duplicate_messages: 0,
         duplicate_time: seconds(8),
     };

@@ -4,6 +4,7 @@
 //! asks, let the link's tasks run. The deadline is read again in one place only: at the top of the next turn.
 
 use super::command::{COMMANDS, Command, Control, Reply, Request, Senders, Wish};
+use super::journal::NodeJournal;
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::recorder::Flight;
@@ -11,7 +12,8 @@ use super::{EdgeHub, Options};
 use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
-use edgehub_core::hub::{Account, LinkEnd, ReceiptId, Stage};
+use edgehub_core::hub::{Account, JournalEvent, LinkEnd, ReceiptId, Stage};
+use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Now, Output};
 use smol::future::{self, or};
 use smol::{Executor, Task};
@@ -54,6 +56,7 @@ pub struct Driver {
     stopped: Vec<Sender<Account>>,
     abandoned: bool,
     recorder: Option<Flight>,
+    journal: Option<NodeJournal>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -67,20 +70,22 @@ enum Wake {
     Link(LinkEpoch, LinkEvent),
     Read(LinkEpoch, Vec<Read>),
     Command(Command),
+    Journal(JournalEvent),
     Deadline,
     /// Every handle is gone.
     Abandoned,
 }
 
 impl Driver {
-    pub(super) fn new(options: Options) -> (EdgeHub, Driver) {
+    pub(super) fn new(mut options: Options) -> (EdgeHub, Driver) {
         let clock = Clock::start();
         let (control_sender, control) = async_channel::unbounded();
         let (answer_sender, answers) = async_channel::bounded(COMMANDS);
         let (command_sender, commands) = async_channel::bounded(COMMANDS);
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
-        let driver = Driver {
+        let opened = options.journal.take();
+        let mut driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, now),
             clock,
             now,
@@ -103,7 +108,11 @@ impl Driver {
             settled: Vec::new(),
             stopped: Vec::new(),
             abandoned: false,
+            journal: None,
         };
+        if let Some(opened) = opened {
+            driver.journal = NodeJournal::start(opened, |event| driver.handle(Input::Journal(event)));
+        }
         let senders = Senders { answers: answer_sender, commands: command_sender };
         (EdgeHub { control: control_sender, senders }, driver)
     }
@@ -132,6 +141,7 @@ impl Driver {
         self.commands.close();
         self.control.close();
         self.take_all_commands();
+        self.close_journal().await;
         for reply in self.stopped.drain(..).chain(self.settled.drain(..)) {
             let _ = reply.try_send(self.hub.account());
         }
@@ -175,11 +185,17 @@ impl Driver {
                 Err(_) => future::pending().await,
             }
         };
+        let journal = async {
+            match &self.journal {
+                Some(journal) => Wake::Journal(journal.next().await),
+                None => future::pending().await,
+            }
+        };
         let deadline = async {
             alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
-        or(or(control, link), or(or(read, answer), or(command, deadline))).await
+        or(or(control, link), or(or(read, or(answer, journal)), or(command, deadline))).await
     }
 
     fn take(&mut self, wake: Wake) {
@@ -188,11 +204,11 @@ impl Driver {
             Wake::Link(epoch, event) => self.handle(Input::Link { epoch, event }),
             Wake::Read(epoch, batch) => self.take_reads(epoch, batch),
             Wake::Command(command) => self.take_command(command),
+            Wake::Journal(event) => self.handle(Input::Journal(event)),
             Wake::Deadline => {
                 // Before the tick: what the link carries may be all that speaks for it.
-                if let Some(epoch) =
-                    self.link.as_ref().filter(|link| link.makes_progress()).map(|link| link.epoch)
-                {
+                let link = self.link.as_ref().filter(|link| link.makes_progress());
+                if let Some(epoch) = link.map(|link| link.epoch) {
                     self.handle(Input::Link { epoch, event: LinkEvent::Progress });
                 }
                 self.handle(Input::Tick);
@@ -219,9 +235,15 @@ impl Driver {
         {
             self.take_reads(epoch, batch);
         }
+        while let Some(event) = self.journal.as_ref().and_then(NodeJournal::try_next) {
+            self.handle(Input::Journal(event));
+        }
         self.take_answers(BATCH);
-        if self.intake_open {
-            self.take_commands(BATCH);
+        for _ in 0..BATCH {
+            // What the hub does not want any more is not taken, also before it has said so.
+            let wanted = self.intake_open && self.hub.takes_messages();
+            let Some(command) = wanted.then(|| self.commands.try_recv().ok()).flatten() else { break };
+            self.take_command(command);
         }
     }
 
@@ -275,11 +297,32 @@ impl Driver {
         self.handle(Input::Module { module, event: ModuleEvent::Sent { message, timeout, receipt } });
     }
 
-    /// Tells a sender; each stage of the hub's is the last one.
+    /// Tells a sender.
     fn tell(&mut self, receipt: Option<ReceiptId>, stage: Stage) {
-        if let Some(stages) = receipt.and_then(|receipt| self.receipts.remove(&receipt)) {
-            // A sender that no longer listens has given the receipt up.
-            let _ = stages.try_send(stage);
+        let Some(Entry::Occupied(stages)) = receipt.map(|receipt| self.receipts.entry(receipt)) else {
+            return;
+        };
+        // A sender that no longer listens has given the receipt up.
+        let _ = stages.get().try_send(stage);
+        if stage.is_last() {
+            stages.remove();
+        }
+    }
+
+    /// Lets the journal write what it has, and hears it out.
+    async fn close_journal(&mut self) {
+        let Some(mut journal) = self.journal.take() else { return };
+        let works = |hub: &Hub| hub.journal_health() == Some(Health::Good);
+        while let Some(event) = journal.next_before_end(works(&self.hub)).await {
+            self.handle(Input::Journal(event));
+            while let Some(output) = self.hub.poll_output() {
+                match output {
+                    Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
+                    Output::Note(note) => self.observe(&note),
+                    // Nothing else follows a stop.
+                    _ => {}
+                }
+            }
         }
     }
 
@@ -354,6 +397,12 @@ impl Driver {
                 Output::Close { .. } => self.close(executor),
                 Output::Intake { open } => self.intake_open = open,
                 Output::Deliver { module, message, answer } => self.deliver(module, message, answer),
+                Output::Store { number, class, message } => {
+                    let at = self.now.wall;
+                    self.to_journal(|journal| journal.store(number, class, at, message));
+                }
+                Output::Forget { first, last } => self.to_journal(|journal| journal.forget(first, last)),
+                Output::Fetch { number } => self.to_journal(|journal| journal.fetch(number)),
                 Output::JoinRefused { module } => self.join_refused(module),
                 Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
                 Output::Stopped => running = false,
@@ -364,6 +413,7 @@ impl Driver {
             recorder.drained(self.now, &self.hub);
         }
         self.hand_to_link();
+        self.to_journal(NodeJournal::hand_over);
         for (module, reply) in std::mem::take(&mut self.joining) {
             if reply.try_send(Some(module)).is_err() {
                 // Nobody waits for it any more, so nobody will ever leave.
@@ -378,6 +428,12 @@ impl Driver {
             }
         }
         running
+    }
+
+    fn to_journal(&mut self, order: impl FnOnce(&mut NodeJournal)) {
+        if let Some(journal) = &mut self.journal {
+            order(journal);
+        }
     }
 
     fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
@@ -472,6 +528,9 @@ fn log(note: &Note) {
             warn!(module = module.0, "module takes nothing; its messages are dropped")
         }
         Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
+        Note::JournalHealth { health } => debug!(?health, "journal"),
+        Note::NotStored { msg_id } => warn!(msg_id, "the journal did not take a message"),
+        Note::EntryLost { number } => warn!(%number, "the journal cannot read a message any more"),
         Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
         other => trace!(?other, "note"),
     }

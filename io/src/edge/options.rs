@@ -1,9 +1,11 @@
 //! What a hub needs to run.
 
 use super::recorder::{Memory, RecorderOptions};
-use crate::config::{self, NodeConfig};
+use crate::config::{self, JournalConfig, NodeConfig};
+use crate::journal::{self, JournalError, Opened, Settings};
 use crate::tls::{self, TlsError};
 use crate::websocket::Target;
+use edgehub_core::class::Classes;
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
 use edgehub_core::{Acknowledge, Config, DuplicateWindow, Note, Now, Profile};
@@ -28,6 +30,8 @@ pub struct Options {
     pub observer: Option<Observer>,
     /// The flight recorder, if there is to be one.
     pub recorder: Option<RecorderOptions>,
+    /// The journal for messages of persistent classes, if there is to be one.
+    pub journal: Option<Opened>,
 }
 
 impl fmt::Debug for Options {
@@ -42,11 +46,19 @@ impl fmt::Debug for Options {
 impl Options {
     /// Options with a random seed and no observer.
     pub fn new(config: Config, targets: Vec<Target>, tls: Arc<ClientConfig>) -> Options {
-        Options { config, targets, tls, seed: fastrand::u64(..), observer: None, recorder: None }
+        Options {
+            config,
+            targets,
+            tls,
+            seed: fastrand::u64(..),
+            observer: None,
+            recorder: None,
+            journal: None,
+        }
     }
 
-    /// From a node's configuration; loads its certificates.
-    pub fn from_config(node: &NodeConfig) -> Result<Options, TlsError> {
+    /// From a node's configuration; loads its certificates and reads its journal.
+    pub fn from_config(node: &NodeConfig) -> Result<Options, OptionsError> {
         let tls = tls::client_config(&node.files)?;
         let recorder = node.hub.recorder.as_ref().map(|recorder| RecorderOptions {
             contents: if recorder.contents { Contents::Kept } else { Contents::Redacted },
@@ -54,7 +66,47 @@ impl Options {
             ..RecorderOptions::new(&node.node_name)
         });
         let options = Options::new(core_config(node), node.websocket_targets(), tls);
-        Ok(Options { recorder, ..options })
+        let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
+        Ok(Options { recorder, journal, ..options })
+    }
+}
+
+/// Reads a node's journal.
+fn open(node: &NodeConfig, journal: &JournalConfig) -> Result<Opened, JournalError> {
+    let settings = Settings { total_bytes: journal.bytes, ..Settings::default() };
+    let identity = format!("{}/{}", node.project_id, node.node_name);
+    Opened::open(&journal.dir, &identity, journal::Options { settings, ..journal::Options::default() })
+}
+
+/// Why a node's configuration cannot be used on this machine.
+#[derive(Debug)]
+pub enum OptionsError {
+    /// Its certificates cannot be loaded.
+    Tls(TlsError),
+    /// Its journal cannot be opened.
+    Journal(JournalError),
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptionsError::Tls(error) => error.fmt(f),
+            OptionsError::Journal(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}
+
+impl From<TlsError> for OptionsError {
+    fn from(error: TlsError) -> OptionsError {
+        OptionsError::Tls(error)
+    }
+}
+
+impl From<JournalError> for OptionsError {
+    fn from(error: JournalError) -> OptionsError {
+        OptionsError::Journal(error)
     }
 }
 
@@ -64,6 +116,14 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         config::Profile::Current => Profile::Current,
         config::Profile::Classic => Profile::Classic,
     };
+    let mut classes = Classes::default();
+    let journal = node.hub.journal.as_ref();
+    for class in &mut classes.classes {
+        class.persistent = journal.is_some_and(|journal| journal.classes.contains(&&*class.name));
+    }
+    // A full outbox drops its oldest messages, and a full journal makes modules wait: the former comes first.
+    let journal_bytes = journal.and_then(|journal| usize::try_from(journal.bytes / 2).ok());
+    let defaults = Config::default();
     let rate = Rate { per_second: node.message_qps, burst: node.message_burst };
     Config {
         profile,
@@ -75,7 +135,9 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         backoff_max: node.hub.backoff_max,
         sync_timeout: node.hub.sync_timeout,
         outbox_messages: node.hub.outbox_messages,
-        outbox_bytes: node.hub.outbox_bytes,
+        outbox_bytes: node.hub.outbox_bytes.min(journal_bytes.unwrap_or(usize::MAX)),
+        spool_above: journal.map_or(defaults.spool_above, |journal| journal.memory),
+        classes,
         acknowledge: node
             .hub
             .acknowledged_by_hub
@@ -87,6 +149,6 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
             time: node.hub.duplicate_time,
         },
         rate: Some(rate),
-        ..Config::default()
+        ..defaults
     }
 }

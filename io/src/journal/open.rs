@@ -70,6 +70,11 @@ impl Opened {
         Ok(())
     }
 
+    /// The longest frame that it takes, in bytes.
+    pub fn frame_bytes_max(&self) -> usize {
+        self.writer.frame_bytes_max()
+    }
+
     /// Reads what lives, one after the other, in the order of its numbers. Blocks. What cannot be read is left out, and
     /// reported as lost when it is fetched.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {

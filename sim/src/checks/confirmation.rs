@@ -4,6 +4,7 @@
 use super::{Outcome, Step, broken, class_of};
 use crate::key;
 use edgehub_core::class::{Classes, Delivery};
+use edgehub_core::hub::JournalEvent;
 use edgehub_core::limits::PINGS_MAX;
 use edgehub_core::{Config, Input, LinkEvent, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, VecDeque};
@@ -109,6 +110,10 @@ impl Confirmation {
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
+            let class = class_of(&self.classes, message);
+            self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
+        }
+        if let Input::Journal(JournalEvent::Restored { message, .. }) = step.input {
             let class = class_of(&self.classes, message);
             self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
         }

@@ -30,6 +30,8 @@ pub(super) fn rule(reason: DropReason) -> &'static str {
         DropReason::ModuleGone => "false-gone",
         DropReason::ModuleStalled => "false-stalled",
         DropReason::Duplicate => "false-duplicate",
+        DropReason::JournalFull => "false-journal-full",
+        DropReason::JournalLost => "false-journal-lost",
     }
 }
 

@@ -25,6 +25,7 @@ mod writing;
 use super::confirmation::Confirmation;
 use super::flight::Flight;
 use super::rate::RateLimit;
+use super::stored::Stored;
 use super::upstream::Upstream;
 use super::{Outcome, Step, broken};
 use answering::Answering;
@@ -95,6 +96,7 @@ impl Timely {
         step: &Step<'_>,
         confirmation: &Confirmation,
         upstream: &Upstream,
+        stored: &Stored,
         rate: &RateLimit,
         flight: &Flight,
     ) -> Outcome {
@@ -113,6 +115,6 @@ impl Timely {
             self.stopping.due(),
         ];
         dues.into_iter().flatten().try_for_each(|due| in_time(due, step))?;
-        writing::after(step, upstream, rate, flight)
+        writing::after(step, upstream, stored, rate, flight)
     }
 }

@@ -10,7 +10,7 @@ use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
-use edgehub_core::hub::{Direction, DropReason};
+use edgehub_core::hub::{Direction, DropReason, JournalEvent};
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,7 +150,8 @@ impl Upstream {
         let Some(message) = self.forget(id) else { return Ok(()) };
         let class = self.class(&message.class);
         let sent = match step.input {
-            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => Some(message),
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+            | Input::Journal(JournalEvent::Restored { message, .. }) => Some(message),
             _ => None,
         };
         let newer = sent.and_then(|sent| self.messages.get(&key::of(sent.msg_id())));
@@ -292,6 +293,9 @@ impl Upstream {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
             self.just_came = Some(self.accepted);
+        }
+        if let Input::Journal(JournalEvent::Restored { message, .. }) = step.input {
+            self.accept(message, step.now.mono);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
             self.confirmed(confirmed);

@@ -31,7 +31,7 @@ const ROAM: Verb =
 
 fn crash(world: &mut World, call: &Call) -> Outcome {
     let [left, _, times, ..] = call.values;
-    let crash = Crash { left, after: left, down: call.time(1), times };
+    let crash = Crash { left, after: left, down: call.time(1), times, power: None };
     world.edges[call.node].crash = Some(crash);
     Ok(())
 }

@@ -1,12 +1,16 @@
 //! Any bytes as the life of an edge hub.
 
+mod journal;
+
 use crate::checks::EdgeChecks;
 use arbitrary::{Arbitrary, Unstructured};
+use edgehub_core::class::Classes;
 use edgehub_core::config::{Acknowledge, DuplicateWindow, Rate};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
     Profile, UnixMillis, Violation,
 };
+use journal::Journal;
 use std::time::Duration;
 
 /// What the driver knows of the link: enough to say what makes sense most of the time.
@@ -15,16 +19,20 @@ struct Driver {
     epoch: u64,
     unflushed: Vec<usize>,
     ping: u64,
+    journal: Option<Journal>,
 }
 
 impl Driver {
     fn observe(&mut self, outputs: &[Output]) {
         for output in outputs {
             match output {
-                Output::Open { epoch } => *self = Driver { epoch: epoch.0, ..Driver::default() },
+                Output::Open { epoch } => {
+                    let journal = self.journal.take();
+                    *self = Driver { epoch: epoch.0, journal, ..Driver::default() };
+                }
                 Output::Write { message, .. } => self.unflushed.push(message.bytes()),
                 Output::Ping { number, .. } => self.ping = *number,
-                _ => {}
+                _ => self.journal.iter_mut().for_each(|journal| journal.observe(output)),
             }
         }
     }
@@ -43,9 +51,15 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let mut hub = Hub::new(config.clone(), 7, Now::new(0, 0));
     let mut checks = EdgeChecks::new(&config);
     let mut driver = Driver::default();
+    let stores = config.classes != Config::default().classes;
     let began = checks.begin(&mut hub, Now::new(0, 0));
     assert!(began.is_ok(), "{began:?}");
     driver.observe(&began.unwrap_or_default());
+    if stores {
+        let opened = checks.handle(&mut hub, Now::new(0, 0), Journal::opened());
+        assert!(opened.is_ok(), "{opened:?}");
+        driver.journal = Some(Journal::default());
+    }
     while !bytes.is_empty() {
         time_us += pause_us(bytes, &hub, time_us)?;
         let input = input(bytes, &mut driver)?;
@@ -60,10 +74,13 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
 
 fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let small = bool::arbitrary(bytes)?;
+    let profile = if bool::arbitrary(bytes)? { Profile::Classic } else { Profile::Current };
+    let rate = if bool::arbitrary(bytes)? { Some(Rate { per_second: 2, burst: 3 }) } else { None };
+    let barrier_messages = bytes.int_in_range(1..=4)?;
     Ok(Config {
-        profile: if bool::arbitrary(bytes)? { Profile::Classic } else { Profile::Current },
-        rate: if bool::arbitrary(bytes)? { Some(Rate { per_second: 2, burst: 3 }) } else { None },
-        barrier_messages: bytes.int_in_range(1..=4)?,
+        profile,
+        rate,
+        barrier_messages,
         outbox_messages: if small { 4 } else { 8192 },
         outbox_bytes: if small { 1000 } else { 1 << 24 },
         acknowledge: if small { [("resource".into(), Acknowledge::Hub)].into() } else { [].into() },
@@ -71,8 +88,17 @@ fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
             messages: if small { 2 } else { 1024 },
             ..Config::default().duplicate_window
         },
+        // Some store everything, and what waits is on the disk at once.
+        classes: if small && barrier_messages == 4 { persistent() } else { Config::default().classes },
+        spool_above: 500,
         ..Config::default()
     })
+}
+
+fn persistent() -> Classes {
+    let mut classes = Classes::default();
+    classes.classes.iter_mut().for_each(|class| class.persistent = true);
+    classes
 }
 
 /// No time, a little, a lot, or just before, at or after the deadline.
@@ -100,6 +126,10 @@ fn input(bytes: &mut Unstructured<'_>, driver: &mut Driver) -> arbitrary::Result
                 event: link_event(bytes, driver, stale > 0)?,
             }
         }
+        31 if driver.journal.is_some() => match &mut driver.journal {
+            Some(journal) => Input::Journal(journal.event(bytes)?),
+            None => Input::Tick,
+        },
         _ => Input::Module { module, event: module_event(bytes, module)? },
     })
 }

@@ -43,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 22] = [
+pub(crate) const EDGE_NAMES: [&str; 23] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -66,10 +66,11 @@ pub(crate) const EDGE_NAMES: [&str; 22] = [
     "duplicate-time",
     "acknowledge",
     "pong-limit",
+    "spool-above",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 22] = [
+pub(crate) const EDGE: [Setting<Config>; 23] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -132,6 +133,7 @@ pub(crate) const EDGE: [Setting<Config>; 22] = [
         },
     },
     a_time!("pong-limit", pong_limit, 10_000, 240_000),
+    a_count!("spool-above", spool_above, 0, 1 << 20),
 ];
 
 /// Settings of CloudHub.

@@ -63,6 +63,7 @@ impl Event {
             | Event::Accepted { .. }
             | Event::Dialled { .. }
             | Event::DialFailed { .. }
+            | Event::Disk { .. }
             | Event::Severed { .. } => true,
             Event::Tick { .. }
             | Event::Arrives { .. }

@@ -5,6 +5,8 @@ use super::network::{End, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
 use crate::checks::{Broken, Outcome};
+use edgehub_core::hub::Direction;
+use edgehub_core::journal::Operation;
 use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::time::Duration;
 
@@ -55,6 +57,11 @@ impl World {
                         return Err(Broken::new("joining", "refused", format!("{module:?} may not join")));
                     }
                 }
+                Output::Store { number, class, message } => {
+                    self.store(node, Operation::Store(World::entry(number, class, message)));
+                }
+                Output::Forget { first, last } => self.store(node, Operation::Forget { first, last }),
+                Output::Fetch { number } => self.store(node, Operation::Fetch(number)),
                 // The checks have seen it.
                 Output::Receipt { .. } => {}
                 Output::Stopped => self.edges[node].stopped = true,
@@ -65,11 +72,16 @@ impl World {
             self.send(link, Way::Up);
         }
         self.set_timer(node);
+        self.drive_store(node);
         Ok(())
     }
 
     fn take_note(&mut self, node: usize, note: &Note) {
         let edge = &mut self.edges[node];
+        if let Note::Dropped { direction: Direction::Up, msg_id, .. } = note {
+            // A crash may bring it back before its forgetting was synced; then it has no place in the order.
+            self.cloud.arrivals.unordered(node, msg_id);
+        }
         edge.requests_ended += u64::from(matches!(note, Note::SyncEnded { .. }));
         if !matches!(note, Note::RoundTrip { .. }) {
             self.log.transition(self.now, edge.name.as_str(), || format!("{note:?}"));

@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::dial::DialPlan;
 use super::module::Module;
 use super::network::{LinkId, Side};
+use super::store::Store;
 use super::stream::Conduct;
 use super::{Event, World};
 use crate::canary;
@@ -13,6 +14,9 @@ use edgehub_core::cloud::NodeName;
 use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// A process that could not start is started again after this.
+const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// Bytes under way in one direction, when nothing else is said.
 const ROOM_BYTES: usize = 64 * 1024;
@@ -44,6 +48,8 @@ pub(crate) struct Crash {
     pub(crate) down: Duration,
     /// So many times.
     pub(crate) times: u64,
+    /// The power goes with it, and so many bits rot meanwhile.
+    pub(crate) power: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -82,6 +88,7 @@ pub(crate) struct Edge {
     pub(crate) conduct_until: Instant,
     pub(crate) usual: Conduct,
     pub(super) checks: EdgeChecks,
+    pub(crate) store: Store,
 }
 
 impl Edge {
@@ -122,6 +129,7 @@ impl Edge {
             conduct_until: Instant(0),
             usual,
             checks: EdgeChecks::new(config),
+            store: Store::new(salt.draw(For::Disk, [node as u64, u64::MAX, 0])),
         }
     }
 
@@ -139,6 +147,13 @@ impl World {
         let edge = &mut self.edges[node];
         let outputs = edge.checks.begin(&mut edge.hub, now)?;
         self.do_or_put_off(node, outputs)?;
+        if !self.open_store(node)? {
+            // A process that cannot trust what it reads does not run; whoever starts it tries again.
+            self.log.transition(self.now, self.edges[node].name.as_str(), || "cannot read its journal");
+            self.end_process(node, None);
+            self.plan_in(START_AGAIN, Event::EdgeStarts { node });
+            return Ok(());
+        }
         (0..self.edges[node].modules.len()).try_for_each(|module| self.join(node, module))
     }
 
@@ -178,7 +193,18 @@ impl World {
     /// The process is gone between an input and what was to be done about it, with everything that it held.
     fn crash_edge(&mut self, node: usize, crash: Crash) {
         self.log.transition(self.now, self.edges[node].name.as_str(), || "crashes");
+        self.end_process(node, Some(crash.power));
+        let times = crash.times.saturating_sub(1);
+        self.edges[node].crash = (times > 0).then_some(Crash { left: crash.after, times, ..crash });
+        self.plan_in(crash.down, Event::EdgeStarts { node });
+    }
+
+    /// The process ends without a word; what was promised by then, if anything was, is looked at after the next start.
+    fn end_process(&mut self, node: usize, crash: Option<Option<u64>>) {
         let edge = &mut self.edges[node];
+        if let Some(power) = crash {
+            edge.store.crash(edge.checks.promised(), power);
+        }
         edge.down = true;
         edge.undone.clear();
         edge.timer = None;
@@ -193,9 +219,6 @@ impl World {
                 self.cut(id);
             }
         }
-        let times = crash.times.saturating_sub(1);
-        self.edges[node].crash = (times > 0).then_some(Crash { left: crash.after, times, ..crash });
-        self.plan_in(crash.down, Event::EdgeStarts { node });
     }
 
     /// The process starts again, with nothing that it held.

@@ -9,6 +9,8 @@ pub(crate) enum Event {
     Tick { node: usize, sure: bool },
     /// The driver gets round to what the hub has said.
     Drains { node: usize },
+    /// The node's disk is done with a command, or is tried again.
+    Disk { node: usize, incarnation: u64 },
     /// The edge learns that the link is open, or is not.
     Dialled { link: LinkId },
     /// The edge learns that it is not.
@@ -47,6 +49,7 @@ impl Event {
         match *self {
             Event::Tick { node, .. }
             | Event::Drains { node }
+            | Event::Disk { node, .. }
             | Event::DialFailed { node, .. }
             | Event::ModuleTook { node, .. }
             | Event::EdgeStarts { node }

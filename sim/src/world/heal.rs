@@ -51,6 +51,7 @@ impl World {
             edge.crash = None;
             edge.driver = super::edge::DriverFaults::default();
             edge.clock.heal(now);
+            edge.store.mend(now);
             edge.timer = None;
             self.set_timer(node);
         }
@@ -95,6 +96,7 @@ impl World {
                 ));
             }
         }
+        self.close_stores()?;
         if self.cloud.up {
             self.cloud_handle(CloudInput::Shutdown)?;
             if let Some(deadline) = self.cloud.hub.next_deadline() {

@@ -224,7 +224,12 @@ impl Observer {
                 assert_ne!(self.link, Link::None, "closes what is there");
                 self.link_over();
             }
-            Output::Intake { .. } | Output::JoinRefused { .. } | Output::Receipt { .. } => {}
+            Output::Intake { .. }
+            | Output::JoinRefused { .. }
+            | Output::Receipt { .. }
+            | Output::Store { .. }
+            | Output::Forget { .. }
+            | Output::Fetch { .. } => {}
             Output::Deliver { module, message, .. } => self.delivered(*module, message),
             Output::Stopped => self.stopped = true,
             Output::Note(note) => self.note(note),

@@ -162,6 +162,12 @@ impl Script {
                     self.last_ping = number;
                     write!(line, "ping")
                 }
+                Output::Store { number, message, .. } => {
+                    write!(line, "store {} as {number}", message.msg_id())
+                }
+                Output::Forget { first, last } if first == last => write!(line, "forget {first}"),
+                Output::Forget { first, last } => write!(line, "forget {first}-{last}"),
+                Output::Fetch { number } => write!(line, "fetch {number}"),
                 Output::Receipt { msg_id, stage, .. } => write!(line, "receipt {msg_id} {stage:?}"),
                 Output::Write { message, .. } => write!(line, "write {}", shown(&message)),
                 Output::Deliver { module, message, .. } => {

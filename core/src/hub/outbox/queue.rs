@@ -40,8 +40,30 @@ pub(in crate::hub) struct Slot {
     pub(super) sent: bool,
     /// Another one of its key may supersede it.
     pub(super) yields: bool,
-    /// Where the message itself is; `None` for what has left from the middle of a queue.
-    pub(super) place: Option<Place>,
+    /// The journal has it, or is about to.
+    pub(super) kept: bool,
+    pub(super) spot: Spot,
+}
+
+/// Where the message itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::hub) enum Spot {
+    /// In memory.
+    Here(Place),
+    /// In the journal; in memory is what must be known of it.
+    Away(Place),
+    /// It has left, from the middle of a queue.
+    Gone,
+}
+
+impl Slot {
+    /// The place of a message that is in memory.
+    pub(super) fn here(&self) -> Option<Place> {
+        match self.spot {
+            Spot::Here(place) => Some(place),
+            Spot::Away(_) | Spot::Gone => None,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,8 +93,8 @@ impl ClassQueue {
         }
     }
 
-    /// What waits, in order; slots without a place have left.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+    /// What waits, in order; some slots may have left.
+    pub(super) fn slots(&self) -> impl DoubleEndedIterator<Item = &Slot> {
         self.slots.iter()
     }
 
@@ -80,13 +102,26 @@ impl ClassQueue {
         self.slots.front()
     }
 
-    /// Adds the newest.
+    /// Adds the newest, or one from before the start that comes late.
     pub(super) fn push(&mut self, slot: Slot) {
         if slot.yields && !slot.sent {
-            self.newest.insert(slot.key, slot.number);
+            let newest = self.newest.entry(slot.key).or_insert(slot.number);
+            *newest = slot.number.max(*newest);
         }
         self.queued.add(slot.bytes as usize);
-        self.slots.push_back(slot);
+        match self.slots.back() {
+            Some(back) if back.number > slot.number => {
+                let at = self.slots.partition_point(|other| other.number < slot.number);
+                self.slots.insert(at, slot);
+            }
+            _ => self.slots.push_back(slot),
+        }
+    }
+
+    /// The slot of a number that waits here.
+    pub(super) fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
+        let at = self.place_of(number)?;
+        self.slots.get_mut(at)
     }
 
     /// Puts one back that had been written: in front, unless a change of classes has put older ones there.
@@ -119,11 +154,11 @@ impl ClassQueue {
         let at = self.place_of(number)?;
         let slot = self.slots.get_mut(at)?;
         let taken = *slot;
-        slot.place = None;
+        slot.spot = Spot::Gone;
         self.leaves(&taken);
         self.gaps += 1;
         if self.gaps > 64 && self.gaps > self.slots.len() / 2 {
-            self.slots.retain(|slot| slot.place.is_some());
+            self.slots.retain(|slot| slot.spot != Spot::Gone);
             self.gaps = 0;
         }
         self.close_gaps_in_front();
@@ -132,7 +167,14 @@ impl ClassQueue {
 
     /// Everything, for another set of classes.
     pub(super) fn into_slots(self) -> impl Iterator<Item = Slot> {
-        self.slots.into_iter().filter(|slot| slot.place.is_some())
+        self.slots.into_iter().filter(|slot| slot.spot != Spot::Gone)
+    }
+
+    /// Turns the order of the last two round; only ever called for a canary.
+    pub(super) fn swap_last(&mut self) {
+        if let Some(before) = self.slots.len().checked_sub(2) {
+            self.slots.swap(before, before + 1);
+        }
     }
 
     /// Turns the order of the first ones round; only ever called for a canary.
@@ -142,7 +184,7 @@ impl ClassQueue {
 
     fn place_of(&self, number: u64) -> Option<usize> {
         let at = self.slots.partition_point(|slot| slot.number < number);
-        self.slots.get(at).filter(|slot| slot.number == number && slot.place.is_some()).map(|_| at)
+        self.slots.get(at).filter(|slot| slot.number == number && slot.spot != Spot::Gone).map(|_| at)
     }
 
     fn leaves(&mut self, slot: &Slot) {
@@ -153,7 +195,7 @@ impl ClassQueue {
     }
 
     fn close_gaps_in_front(&mut self) {
-        while self.gaps > 0 && self.slots.front().is_some_and(|slot| slot.place.is_none()) {
+        while self.gaps > 0 && self.slots.front().is_some_and(|slot| slot.spot == Spot::Gone) {
             self.slots.pop_front();
             self.gaps -= 1;
         }

@@ -18,11 +18,17 @@ impl Outbox {
         waiting.sort_unstable_by_key(|slot| slot.number);
         for mut slot in waiting {
             let class = place(&slot);
-            let entry = slot.place.and_then(|place| self.entries.get(place));
-            let Some((queue, entry)) = self.queues.get_mut(class).zip(entry) else { continue };
+            let Some(queue) = self.queues.get_mut(class) else { continue };
             slot.class = class as u8;
-            slot.yields = queue.class.coalesce && entry.wait.is_none();
-            slot.key = if slot.yields { key_of(&entry.message) } else { 0 };
+            match slot.here().map(|place| self.entries.get(place)) {
+                Some(None) => continue,
+                Some(Some(entry)) => {
+                    slot.yields = queue.class.coalesce && entry.wait.is_none();
+                    slot.key = if slot.yields { key_of(&entry.message) } else { 0 };
+                }
+                // What is away keeps the key it had; without one, nobody can supersede it.
+                None => slot.yields &= queue.class.coalesce,
+            }
             queue.held.add(slot.bytes as usize);
             queue.push(slot);
         }

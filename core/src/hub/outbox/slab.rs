@@ -33,6 +33,15 @@ impl<T> Slab<T> {
         Place((self.entries.len() - 1) as u32)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.entries.get_mut(place.0 as usize)?.as_mut()
+    }
+
     pub(super) fn get(&self, place: Place) -> Option<&T> {
         self.entries.get(place.0 as usize)?.as_ref()
     }

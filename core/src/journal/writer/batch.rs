@@ -118,6 +118,10 @@ impl Writer {
     /// Encodes what waits into a chunk; returns whether there is one now.
     pub(super) fn fill(&mut self) -> bool {
         let mut chunk = Chunk::default();
+        // Room for all that waits, at once: growing would leave holes of every size behind.
+        if !self.waiting.is_empty() {
+            chunk.bytes.reserve_exact(self.waiting_bytes.min(self.settings.batch_bytes) + HEAD_BYTES);
+        }
         let seed = self.origin.seed();
         let until = self.settings.forgets_until();
         while chunk.bytes.len() < self.settings.batch_bytes

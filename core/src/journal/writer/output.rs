@@ -2,6 +2,7 @@
 
 use super::super::{Entry, EntryNumber, SegmentNumber};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// What is to be done on the disk. One command is out at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub enum Command {
 }
 
 /// Why there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FullReason {
     /// The journal has its configured size.
     Limit,
@@ -61,7 +62,7 @@ pub enum FullReason {
 }
 
 /// How a journal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Health {
     /// It stores.
     #[default]

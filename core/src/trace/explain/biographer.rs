@@ -2,8 +2,10 @@
 
 use super::story::{Event, Story, What};
 use crate::hub::{
-    Direction, DropReason, Hub, Input, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note, Output, Standing,
+    Direction, DropReason, Held, Hub, Input, JournalEvent, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note,
+    Output, Standing,
 };
+use crate::journal::EntryNumber;
 use crate::message::{Message, operation};
 use crate::time::Now;
 use crate::trace::Moment;
@@ -34,6 +36,8 @@ pub struct Biographer<F> {
     queued: BTreeMap<Box<str>, VecDeque<Serial>>,
     unconfirmed: VecDeque<Unconfirmed>,
     requests: BTreeMap<Box<str>, Serial>,
+    /// Handed to the journal and not stored, by its numbers.
+    storing: BTreeMap<EntryNumber, Serial>,
     /// What waits in inboxes, by id.
     waiting: BTreeMap<Box<str>, Serial>,
     /// Delivered, and perhaps to be acknowledged: in order, and by id.
@@ -55,6 +59,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             queued: BTreeMap::new(),
             unconfirmed: VecDeque::new(),
             requests: BTreeMap::new(),
+            storing: BTreeMap::new(),
             waiting: BTreeMap::new(),
             delivered: VecDeque::new(),
             delivered_by_id: BTreeMap::new(),
@@ -94,6 +99,7 @@ impl<F: FnMut(Story)> Biographer<F> {
         self.queued.clear();
         self.unconfirmed.clear();
         self.requests.clear();
+        self.storing.clear();
         self.waiting.clear();
         self.delivered.clear();
         self.delivered_by_id.clear();
@@ -102,13 +108,17 @@ impl<F: FnMut(Story)> Biographer<F> {
     /// Nothing is known of what came before, but what the hub holds.
     fn begin_again(&mut self, hub: &Hub) {
         self.finish();
-        for (standing, message) in hub.outbox_messages() {
-            let serial = self.begin(Direction::Up, message, None);
+        for Held { standing, msg_id, bytes, message } in hub.outbox_messages() {
+            let story = match message {
+                Some(message) => Story::new(Direction::Up, message, None),
+                None => Story::unread(Direction::Up, &msg_id, bytes),
+            };
+            let serial = self.begin_with(story);
             self.tell(serial, What::There { standing: Some(standing), module: None });
             self.change(serial, |story| story.copies = 1);
             match standing {
                 Standing::Unconfirmed => self.unconfirmed.push_back(Unconfirmed { serial, ping: None }),
-                _ => self.queued.entry(message.msg_id().into()).or_default().push_back(serial),
+                _ => self.queued.entry(msg_id.into()).or_default().push_back(serial),
             }
         }
         for module in hub.joined_modules() {
@@ -121,8 +131,12 @@ impl<F: FnMut(Story)> Biographer<F> {
     }
 
     fn begin(&mut self, direction: Direction, message: &Message, content_hash: Option<u64>) -> Serial {
+        self.begin_with(Story::new(direction, message, content_hash))
+    }
+
+    fn begin_with(&mut self, story: Story) -> Serial {
         self.next += 1;
-        self.open.insert(self.next, Story::new(direction, message, content_hash));
+        self.open.insert(self.next, story);
         self.next
     }
 
@@ -162,10 +176,39 @@ impl<F: FnMut(Story)> Biographer<F> {
                 self.queued.entry(message.msg_id().into()).or_default().push_back(serial);
                 Some(serial)
             }
+            Input::Journal(event) => self.take_journal(event, moment),
             Input::Link { epoch, event: LinkEvent::Received(message) } => {
                 let serial = self.begin(Direction::Down, message, moment.content_hash);
                 self.tell(serial, What::Received { epoch: *epoch });
                 Some(serial)
+            }
+            _ => None,
+        }
+    }
+
+    fn take_journal(&mut self, event: &JournalEvent, moment: &Moment<'_>) -> Option<Serial> {
+        let refused = moment.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent));
+        match event {
+            JournalEvent::Restored { message, .. } if !refused => {
+                let serial = self.begin(Direction::Up, message, moment.content_hash);
+                self.tell(serial, What::Restored);
+                self.change(serial, |story| story.copies = 1);
+                self.queued.entry(message.msg_id().into()).or_default().push_back(serial);
+                Some(serial)
+            }
+            JournalEvent::Stored { up_to } => {
+                while let Some(first) = self.storing.first_entry()
+                    && first.key() <= up_to
+                {
+                    let serial = first.remove();
+                    self.tell(serial, What::Stored);
+                }
+                None
+            }
+            JournalEvent::Fetched { message, .. } => {
+                let serial = *self.queued.get(message.msg_id())?.front()?;
+                self.tell(serial, What::Fetched);
+                None
             }
             _ => None,
         }
@@ -214,6 +257,19 @@ impl<F: FnMut(Story)> Biographer<F> {
             Output::Deliver { module, message, answer } => {
                 self.delivered(*module, message, *answer, subject, hub)
             }
+            Output::Store { number, message, .. } => {
+                let subject = subject.filter(|&subject| self.is(subject, message.msg_id()));
+                if let Some(serial) = subject {
+                    self.tell(serial, What::Storing { number: *number });
+                    self.storing.insert(*number, serial);
+                }
+            }
+            Output::Forget { first, last } => {
+                let forgotten: Vec<_> = self.storing.range(first..=last).map(|(number, _)| *number).collect();
+                for number in forgotten {
+                    self.storing.remove(&number);
+                }
+            }
             Output::Note(note) => self.take_note(note, subject),
             Output::Open { .. }
             | Output::Pause { .. }
@@ -221,6 +277,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             | Output::Close { .. }
             | Output::Intake { .. }
             | Output::JoinRefused { .. }
+            | Output::Fetch { .. }
             // It repeats what a note or the books say.
             | Output::Receipt { .. }
             | Output::Stopped => {}
@@ -412,5 +469,7 @@ fn is_refusal(reason: DropReason) -> bool {
             | DropReason::NotForTheCloud
             | DropReason::NotJoined
             | DropReason::Shutdown
+            | DropReason::TooLargeForClass
+            | DropReason::JournalFull
     )
 }

@@ -2,7 +2,7 @@
 
 use super::biographer::Biographer;
 use super::story::Story;
-use crate::hub::{Input, LinkEvent, ModuleEvent};
+use crate::hub::{Input, JournalEvent, LinkEvent, ModuleEvent};
 use crate::message::Message;
 use crate::trace::{BlockKind, BlockPlace, Record, Replay, ReplayError, Trace};
 use alloc::vec::Vec;
@@ -96,7 +96,8 @@ fn holds(trace: &Trace<'_>, block: &BlockPlace, msg_id: &str) -> bool {
         if let Record::Input { input, .. } = &record {
             found = match input {
                 Input::Link { event: LinkEvent::Received(message), .. }
-                | Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => is_it(message),
+                | Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+                | Input::Journal(JournalEvent::Restored { message, .. }) => is_it(message),
                 _ => false,
             };
         }

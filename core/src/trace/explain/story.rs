@@ -1,6 +1,7 @@
 //! The story of one message.
 
 use crate::hub::{Direction, DropReason, LinkEpoch, ModuleId, Standing, SyncOutcome};
+use crate::journal::EntryNumber;
 use crate::message::Message;
 use crate::time::Now;
 use alloc::boxed::Box;
@@ -25,6 +26,17 @@ pub enum What {
         /// Messages in the outbox before it came.
         ahead: usize,
     },
+    /// It was taken up again from the journal after a start.
+    Restored,
+    /// It was handed to the journal.
+    Storing {
+        /// Under which number.
+        number: EntryNumber,
+    },
+    /// The journal has it for sure.
+    Stored,
+    /// It had been left to the journal, and was read back.
+    Fetched,
     /// The hub made it itself.
     MadeByHub,
     /// It was there already when the readable part of the trace begins.
@@ -146,6 +158,21 @@ pub struct Story {
 }
 
 impl Story {
+    /// Of a message whose text is not in memory.
+    pub(super) fn unread(direction: Direction, msg_id: &str, bytes: usize) -> Story {
+        Story {
+            direction,
+            msg_id: msg_id.into(),
+            parent_msg_id: "".into(),
+            route: ["", "", "", ""].map(Box::from),
+            bytes,
+            content_hash: None,
+            events: Vec::new(),
+            copies: 0,
+            awaited: false,
+        }
+    }
+
     pub(super) fn new(direction: Direction, message: &Message, content_hash: Option<u64>) -> Story {
         Story {
             direction,
@@ -213,6 +240,10 @@ impl fmt::Display for What {
                     module.0
                 )
             }
+            What::Restored => f.write_str("taken up again from the journal, where it was at the start"),
+            What::Storing { number } => write!(f, "handed to the journal as entry {number}"),
+            What::Stored => f.write_str("stored: it survives a crash from now on"),
+            What::Fetched => f.write_str("read back from the journal, to which it had been left"),
             What::MadeByHub => f.write_str("made by the hub itself"),
             What::There { standing: Some(Standing::Unconfirmed), .. } => {
                 f.write_str("already written and unconfirmed where this part of the trace begins")

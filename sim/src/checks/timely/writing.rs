@@ -3,13 +3,21 @@
 
 use super::super::flight::Flight;
 use super::super::rate::RateLimit;
+use super::super::stored::Stored;
 use super::super::upstream::Upstream;
 use super::{Due, Outcome, Step, broken, in_time};
 use edgehub_core::Input;
 
-pub(super) fn after(step: &Step<'_>, upstream: &Upstream, rate: &RateLimit, flight: &Flight) -> Outcome {
-    // What another configuration sets free leaves in this step by rules that are between the two.
-    if !rate.is_open() || matches!(step.input, Input::Reconfigure(_)) {
+pub(super) fn after(
+    step: &Step<'_>,
+    upstream: &Upstream,
+    stored: &Stored,
+    rate: &RateLimit,
+    flight: &Flight,
+) -> Outcome {
+    // What another configuration sets free leaves in this step by rules that are between the two. And what is left to the
+    // journal is waited for, since nothing overtakes it.
+    if !rate.is_open() || stored.is_fetching() || matches!(step.input, Input::Reconfigure(_)) {
         return Ok(());
     }
     if let Some(waiting) = upstream.first_exempt() {

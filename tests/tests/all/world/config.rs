@@ -23,6 +23,7 @@ pub(crate) fn config(which: usize) -> Config {
             rate: Some(Rate { per_second: 100, burst: 5 }),
             outbox_messages: 20,
             outbox_bytes: 4000,
+            spool_above: 20_000,
             acknowledge: [("resource".into(), Acknowledge::Hub)].into(),
             duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
             ..Config::default()
@@ -45,6 +46,7 @@ pub(crate) fn config(which: usize) -> Config {
             classes: Classes { classes: vec![], rules: vec![], otherwise: 0 },
             outbox_messages: 0,
             outbox_bytes: 0,
+            spool_above: 20_000,
             stall_limit: Duration::ZERO,
             shutdown_grace: Duration::ZERO,
             acknowledge: [("resource".into(), Acknowledge::Module)].into(),

@@ -1,0 +1,173 @@
+//! What is left to the journal until it is its turn.
+//!
+//! Only stored messages that wait are: of each stays a slot, its id, and who is to be told of its end. Shortly before
+//! their turn the first of each class are fetched again. Nothing else changes: they keep their places, their bounds and
+//! their time to live.
+
+use super::super::input::{ModuleId, ReceiptId};
+use super::queue::{ClassQueue, Slot, Spot};
+use super::{Entry, Outbox, Taken};
+use crate::journal::EntryNumber;
+use crate::limits::{SPOOL_AHEAD_BYTES, SPOOL_AHEAD_MESSAGES};
+use crate::message::Message;
+use crate::rng::Uuid;
+use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// What must be known of a message that is away.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::hub) struct Spooled {
+    msg_id: Id,
+    /// Source, group and resource, if another message may supersede it.
+    about: Option<Box<[Box<str>; 3]>>,
+    /// Who asked to be told of its end. Most do not.
+    asker: Option<Box<(ModuleId, ReceiptId)>>,
+    /// It was asked for.
+    asked: bool,
+}
+
+/// A message's id, small where it is what nearly all of them are.
+#[derive(Debug, Serialize, Deserialize)]
+enum Id {
+    Uuid([u8; 16]),
+    Other(Box<str>),
+}
+
+impl Id {
+    fn new(text: &str) -> Id {
+        match Uuid::bits_of(text) {
+            Some(bits) => Id::Uuid(bits.to_be_bytes()),
+            None => Id::Other(text.into()),
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Id::Uuid(bytes) => Cow::Owned(Uuid::from_bits(u128::from_be_bytes(*bytes)).as_str().to_owned()),
+            Id::Other(text) => Cow::Borrowed(text),
+        }
+    }
+}
+
+impl Spooled {
+    pub(super) fn msg_id(&self) -> Cow<'_, str> {
+        self.msg_id.text()
+    }
+
+    pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
+        self.asker.as_deref().copied()
+    }
+
+    /// Whether a message is about the same thing.
+    pub(super) fn is_about(&self, message: &Message) -> bool {
+        self.about.as_ref().is_some_and(|about| {
+            let [source, group, resource] = &**about;
+            (&**source, &**group, &**resource) == (message.source(), message.group(), message.resource())
+        })
+    }
+}
+
+impl Outbox {
+    /// Messages that are left to the journal.
+    pub(in crate::hub) fn spooled(&self) -> usize {
+        self.spooled.len()
+    }
+
+    /// A message has just become durable: leaves it to the journal if there is too much in memory.
+    pub(super) fn spool_if_too_much(&mut self, number: u64) {
+        if self.resident <= self.spool_above {
+            return;
+        }
+        let Outbox { queues, entries, spooled, resident, .. } = self;
+        let Some(slot) = queues.iter_mut().find_map(|queue| queue.slot_mut(number)) else { return };
+        let Some(entry) = slot.here().and_then(|place| entries.remove(place)) else { return };
+        *resident -= slot.bytes as usize;
+        let Entry { message, module, receipt, .. } = entry;
+        let about = [message.source(), message.group(), message.resource()].map(Box::from);
+        slot.spot = Spot::Away(spooled.insert(Spooled {
+            msg_id: Id::new(message.msg_id()),
+            about: slot.yields.then(|| Box::new(about)),
+            asker: module.zip(receipt).map(Box::new),
+            asked: false,
+        }));
+    }
+
+    /// Leaves to the journal what is stored and in memory beyond the mark, the last of each class first.
+    pub(super) fn spool_down(&mut self) {
+        if self.resident <= self.spool_above {
+            return;
+        }
+        let stored = |slot: &&Slot| slot.kept && slot.here().is_some() && !self.kept.is_storing(slot.number);
+        let numbers: Vec<u64> = self
+            .order
+            .iter()
+            .rev()
+            .filter_map(|&class| self.queues.get(usize::from(class)))
+            .flat_map(|queue| queue.slots().rev().filter(stored).map(|slot| slot.number))
+            .collect();
+        for number in numbers {
+            self.spool_if_too_much(number);
+        }
+    }
+
+    /// Whether the message of this class that goes next is away.
+    pub(in crate::hub) fn is_next_away(&self, class: usize) -> bool {
+        let front = self.queues.get(class).and_then(ClassQueue::front);
+        front.is_some_and(|slot| matches!(slot.spot, Spot::Away(_)))
+    }
+
+    /// The numbers of messages that are away, will have their turn soon, and were not asked for.
+    pub(in crate::hub) fn ask_for_next(&mut self) -> Vec<EntryNumber> {
+        let mut asked = Vec::new();
+        if self.spooled.len() == 0 {
+            return asked;
+        }
+        for &class in &self.order {
+            let Some(queue) = self.queues.get(usize::from(class)) else { continue };
+            let mut bytes = 0;
+            for slot in queue.slots().take(SPOOL_AHEAD_MESSAGES) {
+                if bytes > 0 && bytes + slot.bytes as usize > SPOOL_AHEAD_BYTES {
+                    break;
+                }
+                bytes += slot.bytes as usize;
+                if let Spot::Away(place) = slot.spot
+                    && let Some(spooled) = self.spooled.get_mut(place)
+                    && !core::mem::replace(&mut spooled.asked, true)
+                {
+                    asked.push(EntryNumber(slot.number));
+                }
+            }
+        }
+        asked
+    }
+
+    /// A message is back. `Err` when it is not what was stored under its number: then it has left for good.
+    pub(in crate::hub) fn fetched(
+        &mut self,
+        number: EntryNumber,
+        message: Message,
+    ) -> Result<(), Option<Taken>> {
+        let Outbox { queues, entries, spooled, resident, .. } = self;
+        let Some(slot) = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0)) else { return Ok(()) };
+        let Spot::Away(place) = slot.spot else { return Ok(()) };
+        let Some(known) = spooled.get(place).filter(|known| known.asked) else { return Ok(()) };
+        if known.msg_id() != message.msg_id() || message.bytes() != slot.bytes as usize {
+            return Err(self.lost(number));
+        }
+        if let Some(known) = spooled.remove(place) {
+            let (module, receipt) = known.asker().unzip();
+            *resident += slot.bytes as usize;
+            slot.spot = Spot::Here(entries.insert(Entry { message, module, receipt, wait: None }));
+        }
+        Ok(())
+    }
+
+    /// A message cannot be had any more: takes it for good, if it was away.
+    pub(in crate::hub) fn lost(&mut self, number: EntryNumber) -> Option<Taken> {
+        let away = |slot: &mut Slot| matches!(slot.spot, Spot::Away(_));
+        let class = self.queues.iter_mut().position(|queue| queue.slot_mut(number.0).is_some_and(away))?;
+        self.remove(class, number.0)
+    }
+}

@@ -1,0 +1,62 @@
+//! The node's disk is slow, full or failing; the power is cut, and bits may rot meanwhile.
+
+use crate::catalogue::Family;
+use crate::checks::Outcome;
+use crate::scenario::verb::{Call, count, time};
+use crate::scenario::{Subject, Verb};
+use crate::world::{Crash, World};
+
+pub(crate) const FAMILY: Family = Family { name: "disk", verbs: &[SLOW, FULL, FAILS, POWER] };
+
+const SLOW: Verb = Verb {
+    name: "disk-slow",
+    subject: Subject::Node,
+    parameters: &[time("for", 1, 60_000), time("by", 1, 5_000)],
+    act: slow,
+};
+
+const FULL: Verb =
+    Verb { name: "disk-full", subject: Subject::Node, parameters: &[time("for", 1, 60_000)], act: full };
+
+const FAILS: Verb = Verb {
+    name: "disk-fails",
+    subject: Subject::Node,
+    parameters: &[time("for", 1, 60_000), count("often", 1, 1_000)],
+    act: fails,
+};
+
+const POWER: Verb = Verb {
+    name: "power-cut",
+    subject: Subject::Node,
+    parameters: &[
+        count("after", 0, 500),
+        time("down", 0, 60_000),
+        count("times", 1, 20),
+        count("flips", 0, 3),
+    ],
+    act: power,
+};
+
+fn slow(world: &mut World, call: &Call) -> Outcome {
+    let until = world.now + call.time(0);
+    world.edges[call.node].store.slow = Some((call.time(1), until));
+    Ok(())
+}
+
+fn full(world: &mut World, call: &Call) -> Outcome {
+    world.edges[call.node].store.full_until = world.now + call.time(0);
+    Ok(())
+}
+
+fn fails(world: &mut World, call: &Call) -> Outcome {
+    let until = world.now + call.time(0);
+    world.edges[call.node].store.broken = Some((call.values[1], until));
+    Ok(())
+}
+
+fn power(world: &mut World, call: &Call) -> Outcome {
+    let [left, _, times, flips, ..] = call.values;
+    let crash = Crash { left, after: left, down: call.time(1), times, power: Some(flips) };
+    world.edges[call.node].crash = Some(crash);
+    Ok(())
+}
