@@ -78,10 +78,11 @@ impl Inboxes {
         }
     }
 
-    /// Whether a module was given a message, or is owed it.
+    /// Whether a module was given a message, or is owed it and no copy of it was dropped.
     pub(super) fn has(&self, module: ModuleId, key: u64) -> bool {
         self.given.contains(&(module, key))
-            || self.modules.get(&module).is_some_and(|module| module.owed.contains(&key))
+            || !self.dropped.contains_key(&key)
+                && self.modules.get(&module).is_some_and(|module| module.owed.contains(&key))
     }
 
     pub(super) fn owe(&mut self, module: ModuleId, key: u64, bytes: usize) {
