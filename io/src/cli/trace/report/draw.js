@@ -37,19 +37,19 @@ function fit(target) {
   return { context, width, height };
 }
 
+/* Where everything is, from the top: axis, modules, hub, link, cloud, charts. What room is left goes to the ways to the cloud. */
 function lay(width, height) {
-  const charts = Math.min(190, Math.max(110, height * 0.27));
-  const room = height - AXIS - charts - 18;
-  const rows = laneNames.length + 4.2;
-  const lane = Math.max(9, Math.min(46, room / rows));
+  const charts = Math.min(230, Math.max(120, height * 0.29));
+  const room = height - AXIS - charts - 30;
+  const lane = Math.max(9, Math.min(44, room / (laneNames.length + 4.4)));
   const modules = AXIS + 8;
-  const hub = modules + laneNames.length * lane + lane * 0.6;
-  const link = hub + lane * 1.75;
-  const cloud = link + lane * 1.25;
+  const hub = modules + laneNames.length * lane + lane * 0.7;
+  const way = Math.max(lane * 1.5, Math.min(120, (room + AXIS - hub) / 2));
+  const link = hub + way, cloud = link + way;
   const depth = height - charts;
-  const half = (charts - 26) / 2;
-  layout = { width, height, lane, modules, hub, link, cloud, half, depth: depth + 8, rtt: depth + half + 24,
-    bottom: cloud + lane / 2, left: GUTTER, right: width - PAD };
+  const half = (charts - 34) / 2;
+  layout = { width, height, lane, modules, hub, link, cloud, half, depth: depth + 6, rtt: depth + half + 28,
+    left: GUTTER, right: width - PAD };
 }
 
 const xOf = (time) => layout.left + (time - view.from) / (view.to - view.from) * (layout.right - layout.left);
@@ -109,6 +109,7 @@ function draw() {
   inside(context, () => { drawOutages(context); drawAxisLines(context); drawLinks(context); });
   const seen = visible();
   inside(context, () => (seen.length > SINGLE_MAX ? drawDensity : drawSingles)(context, seen));
+  inside(context, () => drawEpochs(context));
   inside(context, () => drawCharts(context));
   drawNames(context, seen.length);
   drawOverview();
@@ -155,7 +156,9 @@ function drawAxisLines(context) {
     context.strokeStyle = colours.line;
     line(context, x, AXIS - 4, x, layout.height);
     context.fillStyle = colours.soft;
-    context.fillText(`${(absolute / 1e6).toFixed(digits)} s`, x, AXIS / 2);
+    const text = `${(absolute / 1e6).toFixed(digits)} s`;
+    const half = context.measureText(text).width / 2;
+    if (x - half > layout.left && x + half < layout.right) context.fillText(text, x, AXIS / 2);
   }
 }
 
@@ -187,11 +190,6 @@ function drawLinks(context) {
     context.globalAlpha = 0.2;
     context.beginPath(); context.roundRect(x0, layout.link - thick / 2, Math.max(2, x1 - x0), thick, 4); context.fill();
     context.globalAlpha = 1;
-    const text = `epoch ${epoch}`;
-    if (x1 - x0 > context.measureText(text).width + 14) {
-      context.textAlign = "left";
-      context.fillText(text, Math.max(layout.left, x0) + 8, layout.link);
-    }
   }
   context.strokeStyle = colours.outage;
   for (const [at] of data.attempts) {
@@ -201,12 +199,29 @@ function drawLinks(context) {
   }
 }
 
+/* The names of links, over what crosses them. */
+function drawEpochs(context) {
+  context.textAlign = "left";
+  context.font = `600 11px ${colours.sans}`;
+  for (const [epoch, up, down] of data.links) {
+    const x0 = Math.max(layout.left, xOf(up)), x1 = Math.min(layout.right, xOf(down ?? data.end));
+    const text = `epoch ${epoch}`, wide = context.measureText(text).width + 14;
+    if (x1 - x0 < wide + 4) continue;
+    context.fillStyle = colours.panel;
+    context.strokeStyle = colours.link;
+    context.beginPath(); context.roundRect(x0 + 4, layout.link - 9, wide, 18, 9); context.fill(); context.stroke();
+    context.fillStyle = colours.link;
+    context.fillText(text, x0 + 11, layout.link + 0.5);
+  }
+}
+
 const colourOf = (at) => messages.fate[at] === 1 ? colours.bad : messages.fate[at] === 2 ? colours.wait
   : messages.direction[at] === 0 ? colours.up : colours.down;
 
 function drawSingles(context, seen) {
-  const alpha = Math.max(0.3, Math.min(0.9, 260 / Math.max(1, seen.length)));
-  for (const at of seen) if (at !== view.chosen && at !== view.hovered) drawMessage(context, at, colourOf(at), alpha, 1.2);
+  const alpha = Math.max(0.26, Math.min(0.9, 120 / Math.max(1, seen.length)));
+  const wide = seen.length > 600 ? 0.8 : seen.length > 150 ? 1 : 1.3;
+  for (const at of seen) if (at !== view.chosen && at !== view.hovered) drawMessage(context, at, colourOf(at), alpha, wide);
   for (const at of [view.hovered, view.chosen]) if (at >= 0) drawMessage(context, at, at === view.chosen ? colours.chosen : colourOf(at), 1, 2.4);
 }
 
@@ -221,7 +236,11 @@ function drawMessage(context, at, colour, alpha, wide) {
     if (kind === "drop") return cross(context, x0, y0, colour);
     if (kind === "lost") { line(context, x0, y0, x1, y1); return cross(context, x1, y1, colours.bad); }
     line(context, x0, y0, x1, y1);
-    if (kind === "go") head(context, x0, y0, x1, y1, wide > 2 ? 7 : 5);
+    if (kind !== "go") return;
+    context.globalAlpha = Math.min(1, alpha * 1.8);
+    head(context, x0, y0, x1, y1, wide > 2 ? 8 : wide < 1 ? 4 : 6);
+    // Where it comes from.
+    context.beginPath(); context.arc(x0, y0, wide > 2 ? 3 : wide < 1 ? 1.5 : 2, 0, 7); context.fill();
   });
   context.setLineDash([]);
   context.globalAlpha = 1;
@@ -341,11 +360,14 @@ function drawNames(context, seen) {
   name("cloud", cloud, colours.ink, true);
   context.font = `11px ${colours.sans}`;
   const label = (text, y, colour) => { context.fillStyle = colour; context.fillText(text, left - 12, y); };
-  label("outbox", depth + half - 31, colours.ink);
-  label(`most ${thousands(layout.most)}`, depth + half - 17, colours.soft);
-  label("queued", depth + half - 4, colours.queued);
+  context.font = `600 12px ${colours.sans}`;
+  label("outbox", depth + half - 48, colours.ink);
   label("round trip", rtt + half - 20, colours.ink);
-  label(layout.slowest === null ? "none here" : `most ${length(layout.slowest)}`, rtt + half - 6, colours.soft);
+  context.font = `11px ${colours.sans}`;
+  label(`most ${thousands(layout.most)}`, depth + half - 33, colours.soft);
+  label("unconfirmed", depth + half - 18, colours.unconfirmed);
+  label("queued", depth + half - 4, colours.queued);
+  label(layout.slowest === null ? "none here" : `most ${length(layout.slowest)}`, rtt + half - 5, colours.soft);
   context.textAlign = "left";
   context.fillStyle = colours.soft;
   context.fillText(`${thousands(seen)} messages`, 12, AXIS / 2);
