@@ -31,6 +31,10 @@ fn main() {
         works(&mut browser);
         browser.picture(&folder.join(format!("{theme}-chosen.png")));
     }
+    let each = "(() => { const begun = performance.now(); for (let at = 0; at < 10; at++) { show(0, span); draw(); } \
+                return (performance.now() - begun) / 10; })()";
+    let (messages, took) = (browser.number("count"), browser.number(each));
+    println!("{messages} messages are drawn in {took:.1} ms");
     nothing_gets_out(&mut browser, &page, &folder);
     println!("passed; pictures are in {}", folder.display());
 }

@@ -267,8 +267,10 @@ function head(context, x0, y0, x1, y1, size) {
 function drawDensity(context, seen) {
   const columns = Math.ceil(layout.right - layout.left) + 1;
   const rows = new Map();
+  const hues = ["up", "down", "wait", "bad"];
   const add = (colour, y0, y1, x0, x1) => {
-    const key = `${colour}|${y0}|${y1}`;
+    // A number is found faster than a text, and this is asked for each stroke.
+    const key = (hues.indexOf(colour) * 8192 + Math.round(y0)) * 8192 + Math.round(y1);
     let row = rows.get(key);
     if (!row) rows.set(key, row = { colour, y0, y1, counts: new Uint32Array(columns), most: 0 });
     const from = Math.max(0, Math.round(x0 - layout.left)), to = Math.min(columns - 1, Math.round(x1 - layout.left));

@@ -124,13 +124,20 @@ function summary() {
     return make("button", { type: "button", title: why, onclick: () => show(from - room, to + room) }, make("b", {}, length(to - from)), make("span", {}, why));
   });
   parts.push(gone.length ? list(gone) : make("p", { className: "none" }, "never"));
-  const dropped = [], all = [];
+  const dropped = new Map(), all = [];
   for (let at = 0; at < count; at++) {
-    if (messages.fate[at] === 1 && dropped.length < 100) dropped.push(at);
+    if (messages.fate[at] === 1) {
+      const why = data.words[messages.told[at]].replace("dropped: ", "");
+      if (!dropped.has(why)) dropped.set(why, []);
+      dropped.get(why).push(at);
+    }
     if (messages.took[at] !== null) all.push(at);
   }
   parts.push(make("h3", {}, "Dropped"));
-  parts.push(dropped.length ? list(dropped.map((at) => entry(at, data.words[messages.told[at]].replace("dropped: ", "")))) : make("p", { className: "none" }, "nothing"));
+  for (const [why, some] of dropped) {
+    parts.push(make("p", {}, `${thousands(some.length)}: ${why}`), list(some.slice(0, 8).map((at) => entry(at, moment(begins[at], 3)))));
+  }
+  if (dropped.size === 0) parts.push(make("p", { className: "none" }, "nothing"));
   all.sort((one, other) => messages.took[other] - messages.took[one]);
   parts.push(make("h3", {}, "Took longest"), list(all.slice(0, 12).map((at) => entry(at))));
   if (data.damage.length) parts.push(make("h3", {}, "Damage"), ...data.damage.map((text) => make("p", {}, text)));
