@@ -155,6 +155,14 @@ fn a_recorded_demo_replays_and_explains_itself() {
     let perfetto = edgehub(&["trace", "export", file, "--perfetto"]);
     let events: Vec<serde_json::Value> = serde_json::from_slice(&perfetto.stdout).unwrap();
     assert!(events.len() > 50);
+    let what_if = |settings: &str| edgehub(&["replay", file, "--what-if", settings]);
+    let told = String::from_utf8(what_if("ping.interval=30s,barrier.messages=2").stdout).unwrap();
+    assert!(told.contains("model-based from there on") && told.contains("confirmed by the cloud"), "{told}");
+    let told = String::from_utf8(what_if("shutdown.grace=5s").stdout).unwrap();
+    assert!(told.starts_with("no difference"), "{told}");
+    let unknown = what_if("hartbeat=5s");
+    let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && told.contains("heartbeat "), "{told}");
     let part = dir.path().join("part.trace");
     let part = part.to_str().unwrap();
     assert!(
