@@ -45,6 +45,7 @@ pub mod exhaustive;
 mod faults;
 pub mod fuzz;
 mod generate;
+pub mod import;
 mod journal;
 mod key;
 mod log;
