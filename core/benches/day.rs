@@ -15,7 +15,7 @@ use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 
 /// As the edge's recorder does it.
-const CHECKPOINT_EVERY: usize = 8 << 20;
+const CHECKPOINT_EVERY: usize = 4 << 20;
 
 /// Links live so long, and come back after an outage of a tenth of that.
 const LINK_SECONDS: u64 = 3600;

@@ -152,7 +152,6 @@ impl<'t, 'a> Replay<'t, 'a> {
             since: 0,
             now: header.begin,
             outputs: Vec::new(),
-            shown: Vec::new(),
             digest: Digest::new(header.contents),
             compare: self.compare,
             watched: self.watched,
@@ -186,9 +185,8 @@ struct Run {
     /// The number of the first input since the last digest.
     since: u64,
     now: Now,
+    /// Outputs of the present moment; while digests are compared, of all since the last one.
     outputs: Vec<Output>,
-    /// Outputs since the last digest, kept for a divergence.
-    shown: Vec<Output>,
     digest: Digest,
     compare: bool,
     watched: bool,
@@ -205,15 +203,19 @@ impl Run {
         visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(hub) = &mut self.hub else { return ControlFlow::Continue(()) };
-        self.outputs.clear();
+        // What a divergence would show stays until the next digest; nobody else needs more than this moment's.
+        if !self.compare || self.outputs.len() > SHOWN_MAX {
+            self.outputs.clear();
+        }
+        let before = self.outputs.len();
         while let Some(output) = hub.poll_output() {
             self.outputs.push(output);
         }
-        self.result.outputs += self.outputs.len() as u64;
+        let outputs = self.outputs.get(before..).unwrap_or_default();
+        self.result.outputs += outputs.len() as u64;
         if self.compare {
-            self.outputs.iter().for_each(|output| self.digest.add(output));
+            outputs.iter().for_each(|output| self.digest.add(output));
         }
-        let outputs = &self.outputs;
         visit(&Moment { record, now: self.now, input, content_hash, outputs, hub, resumed })
     }
 
@@ -267,9 +269,6 @@ impl Run {
                         hub.handle(now, input);
                     }
                     flow = self.moment(number, told.as_ref(), content_hash, false, visit);
-                    if self.compare {
-                        self.keep_shown();
-                    }
                 }
                 Record::Outputs { count, digest } => divergence = self.compare((count, digest), number),
             }
@@ -288,21 +287,17 @@ impl Run {
         }
     }
 
-    fn keep_shown(&mut self) {
-        let room = SHOWN_MAX.saturating_sub(self.shown.len());
-        self.shown.extend(self.outputs.drain(..).take(room));
-    }
-
     fn compare(&mut self, recorded: (u64, u64), record: u64) -> Option<Divergence> {
         let replayed = self.digest.take().unwrap_or_default();
         let since = core::mem::replace(&mut self.since, record.saturating_add(1));
         if self.compare && replayed != recorded {
-            let outputs = core::mem::take(&mut self.shown);
+            let mut outputs = core::mem::take(&mut self.outputs);
+            outputs.drain(..outputs.len().saturating_sub(SHOWN_MAX));
             let (now, inputs) = (self.now, Vec::new());
             return Some(Divergence { record, since, now, recorded, replayed, inputs, outputs });
         }
         self.result.compared += u64::from(self.compare);
-        self.shown.clear();
+        self.outputs.clear();
         None
     }
 }
