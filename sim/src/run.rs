@@ -88,6 +88,15 @@ pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log)
     (outcome.map(|()| report).map_err(|what| Failure::new(at, what)), world.into_log())
 }
 
+/// Runs a scenario and records every hub; returns the traces, one for each start of a hub, with the node's number.
+pub fn record(scenario: &Scenario) -> (Result<Report, Failure>, Vec<(usize, Vec<u8>)>) {
+    let mut world = World::new(scenario, LogKind::Nothing).recorded();
+    let outcome = world.run(scenario);
+    let (report, at) = (world.report(), world.now());
+    let traces = world.land().into_iter().map(|flight| (flight.node, flight.file)).collect();
+    (outcome.map(|()| report).map_err(|what| Failure::new(at, what)), traces)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
