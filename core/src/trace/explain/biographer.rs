@@ -1,6 +1,7 @@
 //! Watches a replay and writes the stories.
 
 use super::story::{Event, Story, What};
+use crate::class::{Classes, Delivery};
 use crate::hub::{
     Direction, DropReason, Hub, Input, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note, Output, Standing,
 };
@@ -41,6 +42,8 @@ pub struct Biographer<F> {
     delivered_by_id: BTreeMap<Box<str>, Serial>,
     /// Messages in the outbox after the last moment.
     outbox: usize,
+    /// The names of the classes, in their order.
+    classes: Vec<Box<str>>,
     now: Now,
     record: u64,
 }
@@ -59,6 +62,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             delivered: VecDeque::new(),
             delivered_by_id: BTreeMap::new(),
             outbox: 0,
+            classes: Vec::new(),
             now: Now::default(),
             record: 0,
         }
@@ -72,6 +76,9 @@ impl<F: FnMut(Story)> Biographer<F> {
     /// Takes the next moment of a replay.
     pub fn watch(&mut self, moment: &Moment<'_>) {
         (self.now, self.record) = (moment.now, moment.record);
+        if self.classes.is_empty() || matches!(moment.input, Some(Input::Reconfigure(_))) {
+            self.reclass(moment.hub.classes());
+        }
         if moment.resumed {
             self.begin_again(moment.hub);
         }
@@ -105,7 +112,8 @@ impl<F: FnMut(Story)> Biographer<F> {
         for (standing, message) in hub.outbox_messages() {
             let serial = self.begin(Direction::Up, message, None);
             self.tell(serial, What::There { standing: Some(standing), module: None });
-            self.change(serial, |story| story.copies = 1);
+            let class = hub.classes().of(message);
+            self.change(serial, |story| (story.copies, story.class) = (1, class));
             match standing {
                 Standing::Unconfirmed => self.unconfirmed.push_back(Unconfirmed { serial, ping: None }),
                 _ => self.queued.entry(message.msg_id().into()).or_default().push_back(serial),
@@ -118,6 +126,17 @@ impl<F: FnMut(Story)> Biographer<F> {
                 self.waits(serial);
             }
         }
+    }
+
+    /// Other classes: a message keeps its own by its name, or gets that of what no rule fits.
+    fn reclass(&mut self, classes: &Classes) {
+        let names: Vec<Box<str>> = classes.classes.iter().map(|class| Box::from(&*class.name)).collect();
+        for story in self.open.values_mut() {
+            let kept =
+                self.classes.get(story.class).and_then(|name| names.iter().position(|new| new == name));
+            story.class = kept.unwrap_or(classes.otherwise);
+        }
+        self.classes = names;
     }
 
     fn begin(&mut self, direction: Direction, message: &Message, content_hash: Option<u64>) -> Serial {
@@ -155,7 +174,11 @@ impl<F: FnMut(Story)> Biographer<F> {
                     || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
                 let (request, ahead) = (message.is_sync(), self.outbox);
                 self.tell(serial, What::Sent { module: *module, name, control, request, ahead });
-                self.change(serial, |story| (story.copies, story.awaited) = (1, request));
+                // As its module sent it: what is written later lacks what a rule may ask for.
+                let class = moment.hub.classes().of(message);
+                self.change(serial, |story| {
+                    (story.copies, story.awaited, story.class) = (1, request, class);
+                });
                 if request {
                     self.requests.entry(message.msg_id().into()).or_insert(serial);
                 }
@@ -196,7 +219,9 @@ impl<F: FnMut(Story)> Biographer<F> {
                     .get(&serial)
                     .map_or(0, |story| story.events.iter().filter(|event| written(event)).count());
                 self.tell(serial, What::Written { epoch: *epoch, before: before as u32 });
-                if made || hub.is_settled_when_written(message) {
+                let class = self.open.get(&serial).and_then(|story| hub.classes().classes.get(story.class));
+                let is_settled = class.is_some_and(|class| class.delivery == Delivery::AtMostOnce);
+                if made || is_settled {
                     self.tell(serial, What::Confirmed { pong: None });
                     self.end_if_over(serial);
                 } else {

@@ -139,6 +139,8 @@ pub struct Story {
     pub content_hash: Option<u64>,
     /// What happened to it, in order.
     pub events: Vec<Event>,
+    /// The place of its class, for one that a module sent.
+    pub(super) class: usize,
     /// Copies that are on their way.
     pub(super) copies: usize,
     /// Whether a module waits for its answer.
@@ -156,6 +158,7 @@ impl Story {
             bytes: message.bytes(),
             content_hash,
             events: Vec::new(),
+            class: 0,
             copies: 0,
             awaited: false,
         }
