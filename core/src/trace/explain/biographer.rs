@@ -35,8 +35,8 @@ pub struct Biographer<F> {
     queued: BTreeMap<Box<str>, VecDeque<Serial>>,
     unconfirmed: VecDeque<Unconfirmed>,
     requests: BTreeMap<Box<str>, Serial>,
-    /// What waits in inboxes, by id.
-    waiting: BTreeMap<Box<str>, Serial>,
+    /// What waits in inboxes, by id: the oldest first. The cloud may send one id twice.
+    waiting: BTreeMap<Box<str>, VecDeque<Serial>>,
     /// Delivered, and perhaps to be acknowledged: in order, and by id.
     delivered: VecDeque<Serial>,
     delivered_by_id: BTreeMap<Box<str>, Serial>,
@@ -292,10 +292,9 @@ impl<F: FnMut(Story)> Biographer<F> {
                 }
             }
             Note::Dropped { direction: Direction::Down, msg_id, reason } => {
-                let serial = match self.waiting.remove(msg_id) {
-                    Some(waiting) => Some(waiting),
-                    None => subject.filter(|&serial| self.is(serial, msg_id)),
-                };
+                // What is dropped on arrival never waited.
+                let arrived = subject.filter(|&serial| self.is(serial, msg_id));
+                let serial = arrived.or_else(|| self.take_waiting(msg_id, None));
                 if let Some(serial) = serial {
                     self.dropped(serial, *reason);
                 }
@@ -341,12 +340,9 @@ impl<F: FnMut(Story)> Biographer<F> {
         });
         let serial = match arrived_now {
             Some(serial) => serial,
-            None => match self.waiting.get(message.msg_id()) {
-                Some(&waiting) => {
+            None => match self.take_waiting(message.msg_id(), Some(module)) {
+                Some(waiting) => {
                     self.change(waiting, |story| story.copies = story.copies.saturating_sub(1));
-                    if self.open.get(&waiting).is_none_or(|story| story.copies == 0) {
-                        self.waiting.remove(message.msg_id());
-                    }
                     waiting
                 }
                 None => self.made_by_hub(Direction::Down, message),
@@ -362,7 +358,28 @@ impl<F: FnMut(Story)> Biographer<F> {
     fn waits(&mut self, serial: Serial) {
         let Some(story) = self.open.get_mut(&serial) else { return };
         story.copies += 1;
-        self.waiting.insert(story.msg_id.clone(), serial);
+        let same = self.waiting.entry(story.msg_id.clone()).or_default();
+        if same.back() != Some(&serial) {
+            same.push_back(serial);
+        }
+    }
+
+    /// The oldest message of this id that waits, for this module if one is named; it is forgotten with its last copy.
+    fn take_waiting(&mut self, msg_id: &str, module: Option<ModuleId>) -> Option<Serial> {
+        let same = self.waiting.get_mut(msg_id)?;
+        let open = &self.open;
+        let waits = |serial: &Serial| {
+            module.is_none_or(|module| open.get(serial).is_some_and(|story| story.waits_for(module)))
+        };
+        let at = same.iter().position(waits).unwrap_or(0);
+        let serial = *same.get(at)?;
+        if open.get(&serial).is_none_or(|story| story.copies <= 1) {
+            same.remove(at);
+        }
+        if same.is_empty() {
+            self.waiting.remove(msg_id);
+        }
+        Some(serial)
     }
 
     /// Keeps a delivered message's story open for its acknowledgement.

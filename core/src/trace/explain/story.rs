@@ -174,6 +174,23 @@ impl Story {
         self.copies > 0 || self.awaited
     }
 
+    /// Whether a copy of it is in the inbox of this module.
+    pub(super) fn waits_for(&self, wanted: ModuleId) -> bool {
+        let mut copies = 0_usize;
+        for Event { what, .. } in &self.events {
+            match what {
+                What::Waits { module, .. } | What::There { module: Some(module), .. }
+                    if *module == wanted =>
+                {
+                    copies += 1;
+                }
+                What::Delivered { module, .. } if *module == wanted => copies = copies.saturating_sub(1),
+                _ => {}
+            }
+        }
+        copies > 0
+    }
+
     /// How it ends.
     pub fn fate(&self) -> Fate {
         let dropped = self.events.iter().find_map(|event| match event.what {
