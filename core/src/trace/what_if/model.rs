@@ -155,8 +155,8 @@ impl<'e> Model<'e> {
         {
             return link(LinkEvent::Pong(number));
         }
-        let is_due = |(id, at): &(&Box<str>, &Instant)| self.answered(id, **at).is_some_and(|at| at <= due);
-        let id = self.asked.iter().find(is_due).map(|(id, _)| id.clone())?;
+        let mut asked = self.asked.iter();
+        let id = asked.find(|(id, at)| self.answered(id, **at).is_some_and(|at| at <= due))?.0.clone();
         self.asked.remove(&id);
         let (_, answer) = self.environment.answer(&id)?;
         link(LinkEvent::Received(answer.clone()))
