@@ -40,7 +40,7 @@ pub fn import(trace: &Trace<'_>, name: &str) -> Result<Imported, ReplayError> {
     biographer.finish();
     drop(biographer);
     stories.iter().for_each(|story| importer.take_story(story));
-    importer.into_ranges(&mut config);
+    importer.bring_into_ranges(&mut config);
     Ok(importer.finish(name, config))
 }
 
@@ -217,7 +217,7 @@ impl Importer {
         self.act(now, "command", &[to, bytes, 1, u64::from(is_acknowledged)]);
     }
 
-    fn into_ranges(&mut self, config: &mut Config) {
+    fn bring_into_ranges(&mut self, config: &mut Config) {
         for setting in &EDGE {
             let value = (setting.read)(config);
             if !allows(&setting.parameter, value) {

@@ -65,7 +65,7 @@ mod world;
 pub use generate::generate;
 pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
-pub use run::{Failure, Report, record, run};
+pub use run::{Failure, Recorded, Report, record, run};
 pub use scenario::Scenario;
 pub use shrink::{Shrunk, shrink};
 pub use swarm::{Failed, Swarm, swarm};

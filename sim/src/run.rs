@@ -88,8 +88,11 @@ pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log)
     (outcome.map(|()| report).map_err(|what| Failure::new(at, what)), world.into_log())
 }
 
-/// Runs a scenario and records every hub; returns the traces, one for each start of a hub, with the node's number.
-pub fn record(scenario: &Scenario) -> (Result<Report, Failure>, Vec<(usize, Vec<u8>)>) {
+/// A node's number, and the trace of one start of its hub.
+pub type Recorded = (usize, Vec<u8>);
+
+/// Runs a scenario and records every hub; returns the traces, one for each start of a hub.
+pub fn record(scenario: &Scenario) -> (Result<Report, Failure>, Vec<Recorded>) {
     let mut world = World::new(scenario, LogKind::Nothing).recorded();
     let outcome = world.run(scenario);
     let (report, at) = (world.report(), world.now());

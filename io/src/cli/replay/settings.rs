@@ -6,11 +6,14 @@ use edgehub::core::{Config, Profile};
 use std::fmt::Write;
 use std::time::Duration;
 
+/// Gives a setting another value, or says why not.
+type Change = fn(&mut Config, &str) -> Result<(), String>;
+
 /// A setting: its name, an example, and how it is changed.
 struct Setting {
     name: &'static str,
     example: &'static str,
-    change: fn(&mut Config, &str) -> Result<(), String>,
+    change: Change,
 }
 
 macro_rules! time {
@@ -92,14 +95,14 @@ fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
 /// Other values for some settings, checked.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    changes: Vec<(&'static str, fn(&mut Config, &str) -> Result<(), String>, String)>,
+    changes: Vec<(Change, String)>,
 }
 
 impl Settings {
     /// Changes a configuration. What can only be said of a whole configuration, such as a burst without a rate, changes
     /// nothing there.
     pub(super) fn change(&self, config: &mut Config) {
-        for (_, change, value) in &self.changes {
+        for (change, value) in &self.changes {
             let _ = change(config, value);
         }
     }
@@ -116,7 +119,7 @@ impl std::str::FromStr for Settings {
             let (name, value) = (name.trim(), value.trim());
             let known = SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| unknown(name))?;
             (known.change)(&mut Config::default(), value).map_err(|why| format!("{name}: {why}"))?;
-            changes.push((known.name, known.change, value.into()));
+            changes.push((known.change, value.into()));
         }
         Ok(Settings { changes })
     }
