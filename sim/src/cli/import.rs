@@ -21,16 +21,15 @@ pub(super) fn run(Arguments { trace: path, output }: Arguments) -> CommandOutcom
     let trace = Trace::open(&file).map_err(|why| told(&why))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let imported = import(&trace, &name).map_err(|why| told(&why))?;
-    for damage in trace.damage() {
-        eprintln!("{damage}");
-    }
-    for changed in &imported.changed {
-        eprintln!("not as in the trace: {changed}");
-    }
+    // What is not as it was stands where whoever reads the scenario sees it.
+    let damage = trace.damage().iter().map(|damage| format!("# {damage}\n"));
+    let changed = imported.changed.iter().map(|changed| format!("# not as in the trace: {changed}\n"));
+    let text: String = damage.chain(changed).chain([imported.scenario.to_string()]).collect();
     match output {
-        Some(output) => std::fs::write(&output, imported.scenario.to_string())
-            .map_err(|why| format!("{}: {why}", output.display()))?,
-        None => print!("{}", imported.scenario),
+        Some(output) => {
+            std::fs::write(&output, text).map_err(|why| format!("{}: {why}", output.display()))?;
+        }
+        None => print!("{text}"),
     }
     Ok(())
 }
