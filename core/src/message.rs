@@ -7,12 +7,14 @@
 //! - `scan` walks JSON without building anything;
 //! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
 //! - `encode` writes new messages from a [`Draft`], `stencil` many of one route;
-//! - `text` holds JSON's string escapes.
+//! - `text` holds JSON's string escapes;
+//! - `pattern` makes indexes of frames that differ in known places only.
 //!
 //! Shape and field names: `beehive/pkg/core/model/message.go` of KubeEdge, and the recorded conversations.
 
 mod decode;
 mod encode;
+mod pattern;
 mod redact;
 mod scan;
 mod stencil;
@@ -21,6 +23,7 @@ mod text;
 pub use encode::{Content, Draft};
 pub use stencil::{Route, Stencil};
 
+pub(crate) use pattern::{Pattern, is_plain};
 pub(crate) use redact::{push_filler, redacted_text};
 
 use crate::limits::FIELD_BYTES_MAX;

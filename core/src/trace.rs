@@ -61,6 +61,7 @@ pub mod stats;
 mod template;
 #[cfg(test)]
 mod tests;
+pub mod what_if;
 mod wire;
 
 pub use block::{Block, BlockKind};

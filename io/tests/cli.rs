@@ -1,8 +1,9 @@
 //! The command line: exit codes, and what bad input gets.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 fn edgehub(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_edgehub")).args(arguments).output().unwrap()
@@ -67,46 +68,61 @@ fn a_port_in_use_is_named() {
     assert!(told.contains(&address) && told.contains("--listen"), "{told}");
 }
 
-#[test]
-fn a_message_goes_from_send_to_cloud() {
-    use std::io::{BufRead, BufReader};
-    use std::process::Stdio;
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    let mut cloud = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+/// A CloudHub in a process of its own. It is ended with this value, and not before: it needs a reader of its log.
+struct Cloud {
+    process: Child,
+    _log: BufReader<ChildStderr>,
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A CloudHub, and a configuration file of a node that goes there.
+fn cloud(dir: &Path, more: &str) -> (Cloud, String) {
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_edgehub"))
         .args(["--log-json", "cloud", "--listen", "127.0.0.1:0", "--issue", "edge-1", "--dir", &path(".")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut log = BufReader::new(cloud.stderr.take().unwrap()).lines();
-    let address = log.find_map(|line| {
+    let mut log = BufReader::new(process.stderr.take().unwrap());
+    let address = log.by_ref().lines().find_map(|line| {
         let line = line.unwrap();
         Some(line.split_once("listening on ")?.1.split('"').next()?.to_string())
     });
     let config = format!(
         "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
          edge-1\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      \
-         enable: true\n      server: {}\n",
+         enable: true\n      server: {}\n{more}",
         path("ca.crt"),
         path("edge-1.crt"),
         path("edge-1.key"),
         address.unwrap()
     );
-    std::fs::write(Path::new(&path("edgecore.yaml")), config).unwrap();
-    let config = path("edgecore.yaml");
+    let file = path("edgecore.yaml");
+    std::fs::write(&file, config).unwrap();
+    (Cloud { process, _log: log }, file)
+}
+
+#[test]
+fn a_message_goes_from_send_to_cloud() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut cloud, config) = cloud(dir.path(), "");
     let sent = edgehub(&["send", "--config", &config, "--resource", "default/podstatus/web", r#"{"a":1}"#]);
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
-    let mut printed = BufReader::new(cloud.stdout.take().unwrap()).lines();
+    let mut printed = BufReader::new(cloud.process.stdout.take().unwrap()).lines();
     let line = printed.next().unwrap().unwrap();
     assert!(line.contains(r#""node":"edge-1""#) && line.contains(r#""content":{"a":1}"#), "{line}");
     let asked =
         ["send", "--config", &config, "--resource", "a/b/c", "--operation", "query", "--request", "1"];
     let asked = edgehub(&asked);
     assert!(String::from_utf8_lossy(&asked.stdout).contains("not found"), "{asked:?}");
-    cloud.kill().unwrap();
-    cloud.wait().unwrap();
 }
 
 #[test]
@@ -176,6 +192,14 @@ fn a_recorded_demo_replays_and_explains_itself() {
     let perfetto = edgehub(&["trace", "export", file, "--perfetto"]);
     let events: Vec<serde_json::Value> = serde_json::from_slice(&perfetto.stdout).unwrap();
     assert!(events.len() > 50);
+    let what_if = |settings: &str| edgehub(&["replay", file, "--what-if", settings]);
+    let told = String::from_utf8(what_if("ping.interval=30s,barrier.messages=2").stdout).unwrap();
+    assert!(told.contains("model-based from there on") && told.contains("confirmed by the cloud"), "{told}");
+    let told = String::from_utf8(what_if("shutdown.grace=5s").stdout).unwrap();
+    assert!(told.starts_with("no difference"), "{told}");
+    let unknown = what_if("hartbeat=5s");
+    let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && told.contains("heartbeat "), "{told}");
     let part = dir.path().join("part.trace");
     let part = part.to_str().unwrap();
     assert!(
@@ -206,4 +230,61 @@ fn what_is_no_trace_is_refused_with_its_reason() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no/such.trace"));
     let nothing = edgehub(&["explain", file.to_str().unwrap()]);
     assert_eq!(nothing.status.code(), Some(2), "one of the questions must be asked");
+}
+
+#[test]
+fn sigusr1_writes_what_the_recorder_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let traces = dir.path().join("traces");
+    let more = format!("edgehub: {{recorder: {{path: {}}}}}\n", traces.display());
+    let (_cloud, config) = cloud(dir.path(), &more);
+    let mut node = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+        .args(["run", "--config", &config])
+        .env("EDGEHUB_LOG", "info")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(node.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut until = |what: &str| log.find(|line| line.contains(what)).unwrap();
+    until("link up");
+    let signal = |name: &str| {
+        let told = Command::new("kill").args([name, &node.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    };
+    signal("-USR1");
+    until("flight recorder written");
+    let file = traces.join("requested-0.trace");
+    let replayed = edgehub(&["replay", file.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success() && told.starts_with("equal: "), "{told}");
+    let stats = edgehub(&["trace", "stats", file.to_str().unwrap(), "--json"]);
+    let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert_eq!(stats["links"].as_array().unwrap().len(), 1, "{stats}");
+    signal("-TERM");
+    assert!(node.wait().unwrap().success());
+}
+
+#[test]
+fn a_damaged_trace_says_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let whole = path("whole.trace");
+    assert!(edgehub(&["demo", "--messages", "12", "--pace", "1", "--record", &whole]).status.success());
+    let bytes = std::fs::read(&whole).unwrap();
+    let replayed = |name: &str, bytes: &[u8]| {
+        std::fs::write(path(name), bytes).unwrap();
+        let output = edgehub(&["replay", &path(name)]);
+        let told = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), told(output.stdout), told(output.stderr))
+    };
+    // The only block of so short a recording, by the magic that it begins with.
+    let block = bytes.windows(4).position(|window| window == b"EHBK").unwrap();
+    let (code, told, warned) = replayed("cut.trace", &[&bytes[..], &bytes[block..block + 100]].concat());
+    assert!(code == Some(0) && told.starts_with("equal: "), "{told}{warned}");
+    assert!(warned.contains(&format!("cut off: what follows byte {} ", bytes.len())), "{warned}");
+    let mut flipped = bytes.clone();
+    flipped[block + 80] ^= 1;
+    let (code, told, warned) = replayed("flipped.trace", &flipped);
+    assert_eq!(code, Some(2), "nothing is left that could be replayed: {told}{warned}");
+    assert!(warned.contains(&format!("the block at byte {block} is damaged: its hash is wrong")), "{warned}");
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod exhaustive;
+mod import;
 mod meta;
 mod museum;
 mod run;
@@ -57,6 +58,7 @@ commands! {
     Swarm = swarm,
     Run = run,
     Shrink = shrink,
+    Import = import,
     Meta = meta,
     Exhaustive = exhaustive,
     Storm = storm,

@@ -98,18 +98,33 @@ impl fmt::Display for Report {
 /// Runs a scenario: its trouble, then the healing, then the shutdown. A panic on the way is a failure of the check
 /// `panic`.
 pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log) {
-    let mut world = match caught(|| World::new(scenario, kind)) {
-        Ok(world) => world,
-        Err(panicked) => return (Err(Failure::panicked(Instant(0), panicked)), Log::new(kind)),
-    };
-    let outcome = caught(|| world.run(scenario));
-    let at = world.now();
-    let outcome = match outcome {
+    match caught(|| World::new(scenario, kind)) {
+        Ok(mut world) => (play(&mut world, scenario), world.into_log()),
+        Err(panicked) => (Err(Failure::panicked(Instant(0), panicked)), Log::new(kind)),
+    }
+}
+
+/// A node's number, and the trace of one start of its hub.
+pub type Recorded = (usize, Vec<u8>);
+
+/// Runs a scenario and records every hub; returns the traces, one for each start of a hub.
+pub fn record(scenario: &Scenario) -> (Result<Report, Failure>, Vec<Recorded>) {
+    match caught(|| World::new(scenario, LogKind::Nothing).recorded()) {
+        Ok(mut world) => {
+            let outcome = play(&mut world, scenario);
+            let traces = world.land().into_iter().map(|flight| (flight.node, flight.file)).collect();
+            (outcome, traces)
+        }
+        Err(panicked) => (Err(Failure::panicked(Instant(0), panicked)), Vec::new()),
+    }
+}
+
+fn play(world: &mut World, scenario: &Scenario) -> Result<Report, Failure> {
+    match caught(|| world.run(scenario)) {
         Ok(Ok(())) => Ok(world.report()),
-        Ok(Err(broken)) => Err(Failure::broken(at, broken)),
-        Err(panicked) => Err(Failure::panicked(at, panicked)),
-    };
-    (outcome, world.into_log())
+        Ok(Err(broken)) => Err(Failure::broken(world.now(), broken)),
+        Err(panicked) => Err(Failure::panicked(world.now(), panicked)),
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub(crate) use stream::{Conduct, Damage};
 
 use crate::chance::Salt;
 use crate::checks::{Broken, Outcome};
+use crate::flight::Flight;
 use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
@@ -76,6 +77,8 @@ pub(crate) struct World {
     /// The time that machines slept: nobody counts that as simulated.
     slept: Duration,
     report: Report,
+    /// Complete recordings, if there are to be any.
+    flights: Option<Vec<Flight>>,
 }
 
 impl World {
@@ -100,7 +103,14 @@ impl World {
             longest_wait: scenario.edge.sync_timeout,
             slept: Duration::ZERO,
             report: Report::default(),
+            flights: None,
         }
+    }
+
+    /// Records every hub.
+    pub(crate) fn recorded(mut self) -> World {
+        self.flights = Some(Vec::new());
+        self
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -7,7 +7,8 @@
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
 //! | `classes` | what leaves, in which order, and what the sender is told |
 //! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
-//! | `conformance` | conversations of the original, recorded, replayed against this hub |
+//! | `conformance` | conversations of the original, recorded, as traces of this hub |
+//! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
 //! | `workspace` | the arrows between the crates point the right way |
 //!
@@ -39,6 +40,8 @@ mod routing;
 mod script;
 #[path = "all/stored.rs"]
 mod stored;
+#[path = "all/traces.rs"]
+mod traces;
 #[path = "all/workspace.rs"]
 mod workspace;
 #[path = "all/world.rs"]

@@ -4,7 +4,7 @@ use super::input::{LinkEpoch, ModuleId};
 use super::outbox::Held;
 use super::timers::Deadline;
 use super::{Account, Hub, LinkState};
-use crate::class::Delivery;
+use crate::class::Classes;
 use crate::journal::Health;
 use crate::message::Message;
 use crate::time::{Instant, Now};
@@ -131,11 +131,9 @@ impl Hub {
         self.modules.newest_waiting(module)
     }
 
-    /// Whether a module's message is done with when it is written: its class delivers at most once.
-    pub(crate) fn is_settled_when_written(&self, message: &Message) -> bool {
-        let classes = &self.config.classes;
-        let class = classes.classes.get(classes.of(message));
-        class.is_some_and(|class| class.delivery == Delivery::AtMostOnce)
+    /// The classes of messages, as they are now.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.config.classes
     }
 
     /// Messages that are written and that no pong has confirmed.

@@ -36,6 +36,9 @@ pub(crate) fn redacted_text(frame: &str) -> String {
     text
 }
 
+/// Filler, appended by the piece: a replay makes a lot of it.
+const DOTS: &str = "................................................................";
+
 /// Appends a JSON value of so many bytes.
 pub(crate) fn push_filler(text: &mut String, bytes: usize) {
     match bytes {
@@ -43,7 +46,12 @@ pub(crate) fn push_filler(text: &mut String, bytes: usize) {
         1 => text.push('0'),
         _ => {
             text.push('"');
-            text.extend(core::iter::repeat_n('.', bytes - 2));
+            let mut left = bytes - 2;
+            while left > 0 {
+                let part = DOTS.get(..left).unwrap_or(DOTS);
+                text.push_str(part);
+                left -= part.len();
+            }
             text.push('"');
         }
     }

@@ -79,6 +79,20 @@ impl<T> Defined<T> {
         cursor: &mut Cursor<'a>,
         define: impl FnOnce(&mut Cursor<'a>) -> Result<T, Broken>,
     ) -> Result<&mut T, Broken> {
+        self.read_at(cursor, define).map(|(_, found)| found)
+    }
+
+    /// What has this place.
+    pub(super) fn at(&self, at: usize) -> Option<&T> {
+        self.all.get(at)
+    }
+
+    /// Reads a reference, or the definition that stands in its place; returns its place, too.
+    pub(super) fn read_at<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        define: impl FnOnce(&mut Cursor<'a>) -> Result<T, Broken>,
+    ) -> Result<(usize, &mut T), Broken> {
         let number: usize = cursor.narrow()?;
         let at = match number.checked_sub(1) {
             Some(known) => known,
@@ -88,6 +102,6 @@ impl<T> Defined<T> {
                 self.all.len() - 1
             }
         };
-        self.all.get_mut(at).ok_or(Broken("a reference to nothing"))
+        self.all.get_mut(at).map(|found| (at, found)).ok_or(Broken("a reference to nothing"))
     }
 }

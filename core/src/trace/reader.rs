@@ -7,7 +7,7 @@ use super::problem::{Broken, Damage, Refusal};
 use super::record::{Record, RecordReader};
 use super::snapshot;
 use crate::hub::Hub;
-use crate::time::Instant;
+use crate::time::{Instant, Now};
 use alloc::vec::Vec;
 
 /// A block and its place in the file.
@@ -46,6 +46,11 @@ impl BlockPlace {
     /// When its first record happened.
     pub fn begin(&self) -> Instant {
         self.head.begin.mono
+    }
+
+    /// When its first record happened, by both clocks.
+    pub fn begins(&self) -> Now {
+        self.head.begin
     }
 
     /// When its last record happened.

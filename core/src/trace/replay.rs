@@ -112,24 +112,26 @@ pub struct Replay<'t, 'a> {
     trace: &'t Trace<'a>,
     from: usize,
     compare: bool,
+    /// Whether anybody looks at the inputs: who does not need not share them.
+    watched: bool,
 }
 
 /// Replays a whole trace and compares every digest.
 pub fn replay(trace: &Trace<'_>) -> Result<Replayed, ReplayError> {
-    Replay::new(trace).run(|_| ControlFlow::Continue(()))
+    Replay { watched: false, ..Replay::new(trace) }.run(|_| ControlFlow::Continue(()))
 }
 
 impl<'t, 'a> Replay<'t, 'a> {
     /// From the beginning.
     pub fn new(trace: &'t Trace<'a>) -> Replay<'t, 'a> {
-        Replay { trace, from: 0, compare: true }
+        Replay { trace, from: 0, compare: true, watched: true }
     }
 
     /// From the last checkpoint before the block at this index, or from the beginning.
     pub fn near(trace: &'t Trace<'a>, block: usize) -> Replay<'t, 'a> {
         let mut before = trace.blocks().iter().take(block.saturating_add(1));
         let from = before.rposition(|block| block.kind() == BlockKind::Checkpoint).unwrap_or(0);
-        Replay { trace, from, compare: true }
+        Replay { trace, from, compare: true, watched: true }
     }
 
     /// Does not compare digests: for questions about a trace that is known to replay.
@@ -150,10 +152,9 @@ impl<'t, 'a> Replay<'t, 'a> {
             since: 0,
             now: header.begin,
             outputs: Vec::new(),
-            covered: Vec::new(),
-            shown: Vec::new(),
             digest: Digest::new(header.contents),
             compare: self.compare,
+            watched: self.watched,
             result: Replayed { damage: self.trace.damage().to_vec(), ..Replayed::default() },
         };
         let mut flow = ControlFlow::Continue(());
@@ -184,12 +185,11 @@ struct Run {
     /// The number of the first input since the last digest.
     since: u64,
     now: Now,
+    /// Outputs of the present moment; while digests are compared, of all since the last one.
     outputs: Vec<Output>,
-    /// Inputs and outputs since the last digest, kept for a divergence.
-    covered: Vec<Input>,
-    shown: Vec<Output>,
     digest: Digest,
     compare: bool,
+    watched: bool,
     result: Replayed,
 }
 
@@ -203,15 +203,19 @@ impl Run {
         visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(hub) = &mut self.hub else { return ControlFlow::Continue(()) };
-        self.outputs.clear();
+        // What a divergence would show stays until the next digest; nobody else needs more than this moment's.
+        if !self.compare || self.outputs.len() > SHOWN_MAX {
+            self.outputs.clear();
+        }
+        let before = self.outputs.len();
         while let Some(output) = hub.poll_output() {
             self.outputs.push(output);
         }
-        self.result.outputs += self.outputs.len() as u64;
+        let outputs = self.outputs.get(before..).unwrap_or_default();
+        self.result.outputs += outputs.len() as u64;
         if self.compare {
-            self.outputs.iter().for_each(|output| self.digest.add(output));
+            outputs.iter().for_each(|output| self.digest.add(output));
         }
-        let outputs = &self.outputs;
         visit(&Moment { record, now: self.now, input, content_hash, outputs, hub, resumed })
     }
 
@@ -260,17 +264,11 @@ impl Run {
                 Record::Input { now, input, content_hash } => {
                     self.now = now;
                     self.result.inputs += 1;
-                    // What is shown of a divergence costs nothing while there is none: inputs share their frames.
-                    if self.compare && self.covered.len() < SHOWN_MAX {
-                        self.covered.push(input.clone());
-                    }
+                    let told = self.watched.then(|| input.clone());
                     if let Some(hub) = &mut self.hub {
-                        hub.handle(now, input.clone());
+                        hub.handle(now, input);
                     }
-                    flow = self.moment(number, Some(&input), content_hash, false, visit);
-                    if self.compare {
-                        self.keep_shown();
-                    }
+                    flow = self.moment(number, told.as_ref(), content_hash, false, visit);
                 }
                 Record::Outputs { count, digest } => divergence = self.compare((count, digest), number),
             }
@@ -281,26 +279,46 @@ impl Run {
             self.result.damage.push(damage);
         }
         match divergence {
-            Some(divergence) => Err(ReplayError::Divergence(Box::new(divergence))),
+            Some(divergence) => {
+                let inputs = inputs_between(trace, divergence.since, divergence.record);
+                Err(ReplayError::Divergence(Box::new(Divergence { inputs, ..divergence })))
+            }
             None => Ok(flow),
         }
-    }
-
-    fn keep_shown(&mut self) {
-        let room = SHOWN_MAX.saturating_sub(self.shown.len());
-        self.shown.extend(self.outputs.drain(..).take(room));
     }
 
     fn compare(&mut self, recorded: (u64, u64), record: u64) -> Option<Divergence> {
         let replayed = self.digest.take().unwrap_or_default();
         let since = core::mem::replace(&mut self.since, record.saturating_add(1));
         if self.compare && replayed != recorded {
-            let (inputs, outputs) = (core::mem::take(&mut self.covered), core::mem::take(&mut self.shown));
-            return Some(Divergence { record, since, now: self.now, recorded, replayed, inputs, outputs });
+            let mut outputs = core::mem::take(&mut self.outputs);
+            outputs.drain(..outputs.len().saturating_sub(SHOWN_MAX));
+            let (now, inputs) = (self.now, Vec::new());
+            return Some(Divergence { record, since, now, recorded, replayed, inputs, outputs });
         }
         self.result.compared += u64::from(self.compare);
-        self.covered.clear();
-        self.shown.clear();
+        self.outputs.clear();
         None
     }
+}
+
+/// The inputs of these records, the first ones of too many. They are read again: while nothing diverges, nobody keeps
+/// them.
+fn inputs_between(trace: &Trace<'_>, since: u64, until: u64) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    let is_near = |block: &&BlockPlace| {
+        let end = block.first_record().saturating_add(u64::from(block.records()));
+        block.kind() == BlockKind::Records && block.first_record() <= until && end > since
+    };
+    for block in trace.blocks().iter().filter(is_near) {
+        // It has just been read.
+        let _ = trace.each_record(block, |number, record| {
+            match record {
+                Record::Input { input, .. } if number >= since && number < until => inputs.push(input),
+                _ => {}
+            }
+            number < until && inputs.len() < SHOWN_MAX
+        });
+    }
+    inputs
 }

@@ -9,13 +9,13 @@ use super::filter::id_hash;
 use super::problem::Broken;
 use super::wire::{Cursor, put, put_bytes, put_signed};
 use crate::limits::FRAME_BYTES_MAX;
-use crate::message::{Field, Message, push_filler, redacted_text};
+use crate::message::{Field, Message, Pattern, is_plain, push_filler, redacted_text};
 use crate::rng::Uuid;
 use crate::time::UnixMillis;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
+use bytestring::ByteString;
 use core::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -65,6 +65,7 @@ const HOLES: [Hole; 8] = [
 const HOLES_MAX: usize = 6;
 
 /// The holes of a frame, in its order.
+#[derive(Debug, Clone)]
 struct Holes {
     all: [(Hole, usize, usize); HOLES_MAX],
     len: usize,
@@ -126,6 +127,19 @@ impl Holes {
         xxh3_64_with_seed(between(frame, from, frame.len()), hash)
     }
 
+    /// Whether two frames are the same but for what is in the same holes.
+    fn are_alike(&self, frame: &str, other: &Holes, other_frame: &str) -> bool {
+        let (mut from, mut other_from) = (0, 0);
+        self.len == other.len
+            && self.as_slice().iter().zip(other.as_slice()).all(|(one, two)| {
+                let same =
+                    one.0 == two.0 && between(frame, from, one.1) == between(other_frame, other_from, two.1);
+                (from, other_from) = (one.2, two.2);
+                same
+            })
+            && between(frame, from, frame.len()) == between(other_frame, other_from, other_frame.len())
+    }
+
     fn put_definition(&self, out: &mut Vec<u8>, text: &str) {
         put(out, self.len as u64);
         let mut from = 0;
@@ -183,12 +197,29 @@ const NIBBLES: [u8; 256] = {
     nibbles
 };
 
+/// Templates of which a frame is kept: more than there are kinds of messages in most moments.
+const RECENT: usize = 4;
+
+/// The longest frame that is kept.
+const RECENT_BYTES_MAX: usize = 4096;
+
+/// A frame of a template.
+#[derive(Debug)]
+struct Recent {
+    frame: ByteString,
+    holes: Holes,
+    number: u32,
+}
+
 /// Writes messages.
 #[derive(Debug)]
 pub(super) struct MessageWriter {
     /// Makes the hashes of this trace its own.
     key: u64,
     templates: Codebook,
+    /// Frames of templates that were met lately, so that a frame like one of them need not be hashed.
+    recent: [Option<Recent>; RECENT],
+    next_recent: usize,
     resources: Codebook,
     /// Hashes of the ids that the present block holds.
     pub(super) ids: Vec<u64>,
@@ -196,12 +227,15 @@ pub(super) struct MessageWriter {
 
 impl MessageWriter {
     pub(super) fn new(key: u64) -> MessageWriter {
-        MessageWriter { key, templates: Codebook::new(), resources: Codebook::new(), ids: Vec::new() }
+        let (templates, resources) = (Codebook::new(), Codebook::new());
+        let (recent, next_recent) = (Default::default(), 0);
+        MessageWriter { key, templates, recent, next_recent, resources, ids: Vec::new() }
     }
 
     /// Begins another block; returns the hashes of the ids in the last one.
     pub(super) fn begin(&mut self) -> Vec<u64> {
         self.templates.clear();
+        self.recent = Default::default();
         self.resources.clear();
         let capacity = self.ids.len();
         core::mem::replace(&mut self.ids, Vec::with_capacity(capacity))
@@ -209,7 +243,11 @@ impl MessageWriter {
 
     pub(super) fn put(&mut self, out: &mut Vec<u8>, message: &Message, wall: UnixMillis, rule: ContentRule) {
         let (frame, holes) = (&**message.frame(), Holes::of(message));
-        self.put_template(out, frame, &holes, rule);
+        match self.recent.iter().flatten().find(|recent| holes.are_alike(frame, &recent.holes, &recent.frame))
+        {
+            Some(recent) => put_known(out, recent.number),
+            None => self.put_template(out, message, &holes, rule),
+        }
         for &(hole, start, end) in holes.as_slice() {
             let text = between(frame, start, end);
             match hole {
@@ -227,8 +265,19 @@ impl MessageWriter {
         }
     }
 
-    fn put_template(&mut self, out: &mut Vec<u8>, frame: &str, holes: &Holes, rule: ContentRule) {
+    fn put_template(&mut self, out: &mut Vec<u8>, message: &Message, holes: &Holes, rule: ContentRule) {
+        let frame = &**message.frame();
         let hash = holes.hash(frame, self.key);
+        self.put_hashed(out, frame, holes, hash, rule);
+        // A large frame is not to be kept from its end by a recorder.
+        if let Some(number) = self.templates.number(hash).filter(|_| frame.len() <= RECENT_BYTES_MAX) {
+            let recent = Recent { frame: message.frame().clone(), holes: holes.clone(), number };
+            self.recent[self.next_recent] = Some(recent);
+            self.next_recent = (self.next_recent + 1) % RECENT;
+        }
+    }
+
+    fn put_hashed(&mut self, out: &mut Vec<u8>, frame: &str, holes: &Holes, hash: u64, rule: ContentRule) {
         if let Some(known) = self.templates.number(hash) {
             return put_known(out, known);
         }
@@ -284,6 +333,10 @@ struct Template {
     /// The text before each hole.
     pieces: Vec<(Box<str>, Hole)>,
     rest: Box<str>,
+    /// Bytes of all the pieces.
+    bytes: usize,
+    /// Where the fields are, once a first message has been read.
+    pattern: Option<Pattern>,
 }
 
 impl Template {
@@ -292,12 +345,75 @@ impl Template {
         if holes > HOLES_MAX {
             return Err(Broken("a template with too many holes"));
         }
-        let mut pieces = Vec::with_capacity(holes);
+        let mut pieces: Vec<(Box<str>, Hole)> = Vec::with_capacity(holes);
         for _ in 0..holes {
             let hole = HOLES.get(usize::from(cursor.byte()?)).ok_or(Broken("a hole of no known kind"))?;
             pieces.push((cursor.text()?.into(), *hole));
         }
-        Ok(Template { pieces, rest: cursor.text()?.into() })
+        let rest: Box<str> = cursor.text()?.into();
+        let bytes = rest.len() + pieces.iter().map(|(piece, _)| piece.len()).sum::<usize>();
+        Ok(Template { pieces, rest, bytes, pattern: None })
+    }
+}
+
+impl Template {
+    /// Whether each hole is what it claims to be: then other fillings of its kind make a frame of the same shape.
+    fn holds(&self, message: &Message, places: &[Range<usize>]) -> bool {
+        self.pieces.iter().zip(places).all(|((_, hole), place)| {
+            let field = match hole {
+                Hole::MsgIdUuid | Hole::MsgId => Field::MsgId,
+                Hole::ParentUuid | Hole::Parent => Field::ParentMsgId,
+                Hole::ResourceVersion => Field::ResourceVersion,
+                Hole::Resource => Field::Resource,
+                Hole::Content => Field::Content,
+                Hole::Timestamp => {
+                    let digits = Digits::of(message.timestamp().0);
+                    return message.frame().get(place.clone()) == Some(digits.as_str());
+                }
+            };
+            message.place(field).as_ref() == Some(place)
+        })
+    }
+}
+
+/// What fills a hole.
+#[derive(Debug, Clone, Copy)]
+enum Filling<'a> {
+    Uuid(Uuid),
+    Text(&'a str),
+    /// The place of a resource among those that are known.
+    Resource(usize),
+    Digits(Digits),
+    Filler(usize),
+}
+
+/// A number as text, without an allocation.
+#[derive(Debug, Clone, Copy)]
+struct Digits {
+    text: [u8; 20],
+    from: u8,
+}
+
+impl Digits {
+    fn of(number: i64) -> Digits {
+        let (mut digits, mut left) = (Digits { text: [b'0'; 20], from: 20 }, number.unsigned_abs());
+        loop {
+            digits.from -= 1;
+            digits.text[usize::from(digits.from)] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            digits.from -= 1;
+            digits.text[usize::from(digits.from)] = b'-';
+        }
+        digits
+    }
+
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.text[usize::from(self.from)..]).unwrap_or_default()
     }
 }
 
@@ -321,32 +437,78 @@ impl MessageReader {
         wall: UnixMillis,
     ) -> Result<(Message, Option<u64>), Broken> {
         let template = self.templates.read(cursor, Template::read)?;
-        let (mut frame, mut hash) = (String::with_capacity(512), None);
-        for (text, hole) in &template.pieces {
-            frame.push_str(text);
-            match hole {
+        let (mut hash, mut timestamp, mut plain) = (None, None, true);
+        let mut fillings = [Filling::Filler(0); HOLES_MAX];
+        let mut bytes = template.bytes;
+        for (filling, (_, hole)) in fillings.iter_mut().zip(&template.pieces) {
+            let (read, length) = match hole {
                 Hole::MsgIdUuid | Hole::ParentUuid => {
-                    frame.push_str(Uuid::from_bits(u128::from_be_bytes(cursor.array()?)).as_str());
+                    (Filling::Uuid(Uuid::from_bits(u128::from_be_bytes(cursor.array()?))), 36)
                 }
-                Hole::MsgId | Hole::Parent | Hole::ResourceVersion => frame.push_str(cursor.text()?),
+                Hole::MsgId | Hole::Parent | Hole::ResourceVersion => {
+                    let text = cursor.text()?;
+                    plain &= is_plain(text);
+                    (Filling::Text(text), text.len())
+                }
                 Hole::Resource => {
-                    frame.push_str(self.resources.read(cursor, |cursor| cursor.text().map(Box::from))?);
+                    let (at, text) = self.resources.read_at(cursor, |cursor| cursor.text().map(Box::from))?;
+                    plain &= is_plain(text);
+                    (Filling::Resource(at), text.len())
                 }
-                // Writing to a String cannot fail.
-                Hole::Timestamp => drop(write!(frame, "{}", wall.0.wrapping_add(cursor.signed()?))),
-                Hole::Content if self.kept => frame.push_str(cursor.text()?),
+                Hole::Timestamp => {
+                    let number = wall.0.wrapping_add(cursor.signed()?);
+                    timestamp = Some(number);
+                    let digits = Digits::of(number);
+                    (Filling::Digits(digits), digits.as_str().len())
+                }
+                Hole::Content if self.kept => {
+                    // Whatever it is, it has to be read to be believed.
+                    plain = false;
+                    let text = cursor.text()?;
+                    (Filling::Text(text), text.len())
+                }
                 Hole::Content => {
                     let bytes: usize = cursor.narrow()?;
                     if bytes > FRAME_BYTES_MAX {
                         return Err(Broken("a content larger than any frame"));
                     }
+                    // An empty text is no JSON.
+                    plain &= bytes > 0;
                     hash = Some(u64::from_le_bytes(cursor.array()?));
-                    push_filler(&mut frame, bytes);
+                    (Filling::Filler(bytes), bytes)
                 }
+            };
+            *filling = read;
+            bytes += length;
+        }
+        let mut frame = String::with_capacity(bytes);
+        let mut places = [const { 0..0 }; HOLES_MAX];
+        for ((text, _), (filling, place)) in template.pieces.iter().zip(fillings.iter().zip(&mut places)) {
+            frame.push_str(text);
+            let start = frame.len();
+            match filling {
+                Filling::Uuid(uuid) => frame.push_str(uuid.as_str()),
+                Filling::Text(text) => frame.push_str(text),
+                Filling::Resource(at) => frame.push_str(self.resources.at(*at).map_or("", |text| text)),
+                Filling::Digits(digits) => frame.push_str(digits.as_str()),
+                Filling::Filler(bytes) => push_filler(&mut frame, *bytes),
             }
+            *place = start..frame.len();
         }
         frame.push_str(&template.rest);
+        let places = places.get(..template.pieces.len()).unwrap_or_default();
+        if let Some(pattern) = template.pattern.as_ref().filter(|_| plain) {
+            match pattern.message(frame, places, timestamp) {
+                Ok(message) => return Ok((message, hash)),
+                Err(unread) => frame = unread,
+            }
+        }
+        let whole = frame.len();
         let message = Message::decode(frame).map_err(|_| Broken("a message that is none"))?;
+        if plain && template.pattern.is_none() && message.bytes() == whole && template.holds(&message, places)
+        {
+            template.pattern = Pattern::of(&message, places);
+        }
         Ok((message, hash))
     }
 }
@@ -365,7 +527,11 @@ mod tests {
             writer.put(&mut out, message, WALL, rule);
         }
         let (mut reader, mut cursor) = (MessageReader::new(rule.keeps()), Cursor::new(&out));
-        let read = messages.iter().map(|_| reader.read(&mut cursor, WALL).unwrap().0).collect();
+        let read: Vec<Message> = messages.iter().map(|_| reader.read(&mut cursor, WALL).unwrap().0).collect();
+        for message in &read {
+            let again = Message::decode(message.frame().clone()).unwrap();
+            assert!(message.is_indexed_like(&again), "{:?}", message.frame());
+        }
         assert!(cursor.is_empty());
         read
     }

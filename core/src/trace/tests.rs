@@ -5,4 +5,5 @@ mod damage;
 mod explaining;
 mod replaying;
 mod size;
+mod what_if;
 pub(super) mod world;

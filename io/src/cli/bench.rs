@@ -12,6 +12,7 @@ use super::histogram::Histogram;
 use super::{Failure, process};
 use clap::{Args, ValueEnum};
 use edgehub::core::{Config, Note};
+use edgehub::edge::RecorderOptions;
 use edgehub::loopback::PROJECT;
 use edgehub::tls::{self, ClientFiles};
 use edgehub::websocket::Target;
@@ -38,6 +39,9 @@ pub(crate) struct Bench {
     /// Where the journal of mode spool goes; a directory for the time being, unless given
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Record into this file meanwhile, as `run --record` does
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// A CloudHub that runs already (modes up and sync), instead of our own in a second process
     #[arg(long, value_name = "URL", requires_all = ["ca", "cert", "key"])]
     server: Option<String>,
@@ -134,6 +138,7 @@ impl Bench {
             Some(peer) => peer.ticket.options(config())?,
             None => self.foreign_options()?,
         };
+        options.recorder = self.record.as_ref().map(|file| RecorderOptions::new(&self.node).into_file(file));
         let round_trips = Arc::new(Mutex::new(Histogram::new()));
         let observed = round_trips.clone();
         options.observer = Some(Box::new(move |_, note| {

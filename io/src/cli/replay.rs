@@ -1,5 +1,8 @@
 //! `edgehub replay`: the hub again, on what was recorded.
 
+mod settings;
+mod what_if;
+
 use super::Failure;
 use super::trace::{File, warn_of};
 use clap::Args;
@@ -16,6 +19,9 @@ const SHOWN: usize = 20;
 pub(crate) struct Replay {
     /// The trace
     trace: PathBuf,
+    /// The same environment with other settings, for example heartbeat=5s,backoff.max=10s: what would have been different
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    what_if: Option<settings::Settings>,
 }
 
 impl Replay {
@@ -25,6 +31,9 @@ impl Replay {
         let header = trace.header();
         for change in &header.changed {
             tracing::warn!("recorded by another version ({}): {change}", header.core);
+        }
+        if let Some(settings) = &self.what_if {
+            return what_if::run(&trace, settings);
         }
         let begun = Instant::now();
         let mut out = stdout().lock();

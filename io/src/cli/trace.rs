@@ -3,6 +3,7 @@
 mod cut;
 mod diff;
 mod export;
+mod report;
 mod show;
 mod state;
 mod stats;
@@ -29,6 +30,8 @@ pub(crate) enum Trace {
     Diff(diff::Diff),
     /// Convert to JSON lines, or to the Chrome trace format that Perfetto reads
     Export(export::Export),
+    /// Write a page that shows all of it on a timeline, for a browser
+    Report(report::Report),
 }
 
 impl Trace {
@@ -40,6 +43,7 @@ impl Trace {
             Trace::Cut(cut) => cut.run(),
             Trace::Diff(diff) => diff.run(),
             Trace::Export(export) => export.run(),
+            Trace::Report(report) => report.run(),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 /// Bytes of records between two checkpoints, unpacked.
-const CHECKPOINT_EVERY: usize = 8 << 20;
+const CHECKPOINT_EVERY: usize = 4 << 20;
 
 /// Longest time that records wait for more before they are packed.
 const BLOCK_AFTER: Duration = Duration::from_secs(5);

@@ -20,6 +20,9 @@ pub(super) struct Arguments {
     /// Print every input and output
     #[arg(long)]
     everything: bool,
+    /// Record every hub into this folder: traces, as those of a real hub
+    #[arg(long, value_name = "FOLDER", conflicts_with = "everything")]
+    record: Option<PathBuf>,
     /// Print the scenario, and do not run it
     #[arg(long)]
     print: bool,
@@ -31,7 +34,7 @@ pub(super) fn read(file: &PathBuf) -> Result<Scenario, String> {
     text.parse().map_err(|error| format!("{}: {error}", file.display()))
 }
 
-pub(super) fn run(Arguments { file, seed, minutes, everything, print }: Arguments) -> CommandOutcome {
+pub(super) fn run(Arguments { file, seed, minutes, everything, record, print }: Arguments) -> CommandOutcome {
     let scenario = match (file, seed) {
         (Some(file), _) => read(&file)?,
         (None, seed) => generate(seed.unwrap_or_default(), Duration::from_secs(60 * minutes)),
@@ -39,6 +42,16 @@ pub(super) fn run(Arguments { file, seed, minutes, everything, print }: Argument
     if print {
         print!("{scenario}");
         return Ok(());
+    }
+    if let Some(folder) = record {
+        let (outcome, traces) = edgehub_sim::record(&scenario);
+        for (number, (node, trace)) in traces.into_iter().enumerate() {
+            let file = folder.join(format!("edge-{node}-{number}.trace"));
+            let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, trace));
+            written.map_err(|error| format!("{}: {error}", file.display()))?;
+            println!("{}", file.display());
+        }
+        return outcome.map(|report| println!("holds: {report}")).map_err(|failure| failure.to_string());
     }
     let kind = if everything { LogKind::Everything } else { LogKind::Transitions };
     let (outcome, log) = edgehub_sim::run(&scenario, kind);

@@ -8,7 +8,7 @@ use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
 /// One way, when nothing is wrong and the head says nothing else.
-pub(super) const LATENCY: Duration = Duration::from_millis(20);
+pub(crate) const LATENCY: Duration = Duration::from_millis(20);
 
 /// One setting: its name and range, and how it is read and changed.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn contains(&self, node: usize, key: u64) -> bool {
+    pub(crate) fn contains(&self, node: usize, key: u64) -> bool {
         self.seen.contains(&(node, key))
     }
 

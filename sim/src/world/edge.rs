@@ -10,6 +10,7 @@ use super::{Event, World};
 use crate::canary;
 use crate::chance::{For, Salt};
 use crate::checks::{Broken, EdgeChecks, Outcome};
+use crate::flight::Flight;
 use edgehub_core::cloud::NodeName;
 use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
@@ -89,6 +90,8 @@ pub(crate) struct Edge {
     pub(crate) usual: Conduct,
     pub(super) checks: EdgeChecks,
     pub(crate) store: Store,
+    /// The recording of the hub, if there is one.
+    pub(super) flight: Option<Flight>,
 }
 
 impl Edge {
@@ -130,6 +133,7 @@ impl Edge {
             usual,
             checks: EdgeChecks::new(config),
             store: Store::new(salt.draw(For::Disk, [node as u64, u64::MAX, 0])),
+            flight: None,
         }
     }
 
@@ -144,8 +148,17 @@ impl World {
     pub(super) fn begin_edge(&mut self, node: usize) -> Outcome {
         self.edges[node].usual.latency = (self.latency / 4, self.latency);
         let now = self.edges[node].began;
+        if self.flights.is_some() {
+            self.land_one(node);
+            let edge = &mut self.edges[node];
+            let seed = self.salt.draw(For::HubSeed, [node as u64, edge.incarnation, 0]);
+            edge.flight = Some(Flight::begin(node, edge.name.as_str(), &edge.config, seed, now));
+        }
         let edge = &mut self.edges[node];
         let outputs = edge.checks.begin(&mut edge.hub, now)?;
+        if let Some(flight) = &mut edge.flight {
+            flight.outputs(&outputs, &edge.hub, edge.checks.confirmed());
+        }
         self.do_or_put_off(node, outputs)?;
         if !self.open_store(node)? {
             // A process that cannot trust what it reads does not run; whoever starts it tries again.
@@ -157,6 +170,20 @@ impl World {
         (0..self.edges[node].modules.len()).try_for_each(|module| self.join(node, module))
     }
 
+    /// Puts a node's recording to those that are complete.
+    fn land_one(&mut self, node: usize) {
+        if let (Some(flights), Some(mut flight)) = (&mut self.flights, self.edges[node].flight.take()) {
+            flight.end();
+            flights.push(flight);
+        }
+    }
+
+    /// Ends every recording; returns them all.
+    pub(crate) fn land(&mut self) -> Vec<Flight> {
+        (0..self.edges.len()).for_each(|node| self.land_one(node));
+        self.flights.take().unwrap_or_default()
+    }
+
     /// Hands the hub an input, checks, and does what it says.
     pub(crate) fn edge_handle(&mut self, node: usize, input: Input) -> Outcome {
         let World { edges, salt, now: world_now, log, cloud, .. } = self;
@@ -165,9 +192,15 @@ impl World {
             return Ok(());
         }
         let now = edge.clock.read(*salt, *world_now);
+        if let Some(flight) = &mut edge.flight {
+            flight.input(now, &input);
+        }
         let described = log.keeps_everything().then(|| format!("{input:?}"));
         let outputs =
             edge.checks.handle(&mut edge.hub, now, input).map_err(|broken| broken.about(&edge.name))?;
+        if let Some(flight) = &mut edge.flight {
+            flight.outputs(&outputs, &edge.hub, edge.checks.confirmed());
+        }
         if let Some(input) = described {
             log.detail(*world_now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
         }

@@ -7,6 +7,8 @@
 mod bench_of;
 #[path = "end_to_end/misbehaving.rs"]
 mod misbehaving;
+#[path = "end_to_end/recorded.rs"]
+mod recorded;
 #[path = "end_to_end/refused.rs"]
 mod refused;
 #[path = "end_to_end/traffic.rs"]

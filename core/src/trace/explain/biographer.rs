@@ -1,6 +1,7 @@
 //! Watches a replay and writes the stories.
 
 use super::story::{Event, Story, What};
+use crate::class::{Classes, Delivery};
 use crate::hub::{
     Direction, DropReason, Held, Hub, Input, JournalEvent, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note,
     Output, Standing,
@@ -38,13 +39,15 @@ pub struct Biographer<F> {
     requests: BTreeMap<Box<str>, Serial>,
     /// Handed to the journal and not stored, by its numbers.
     storing: BTreeMap<EntryNumber, Serial>,
-    /// What waits in inboxes, by id.
-    waiting: BTreeMap<Box<str>, Serial>,
+    /// What waits in inboxes, by id: the oldest first. The cloud may send one id twice.
+    waiting: BTreeMap<Box<str>, VecDeque<Serial>>,
     /// Delivered, and perhaps to be acknowledged: in order, and by id.
     delivered: VecDeque<Serial>,
     delivered_by_id: BTreeMap<Box<str>, Serial>,
     /// Messages in the outbox after the last moment.
     outbox: usize,
+    /// The names of the classes, in their order.
+    classes: Vec<Box<str>>,
     now: Now,
     record: u64,
 }
@@ -64,6 +67,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             delivered: VecDeque::new(),
             delivered_by_id: BTreeMap::new(),
             outbox: 0,
+            classes: Vec::new(),
             now: Now::default(),
             record: 0,
         }
@@ -77,6 +81,9 @@ impl<F: FnMut(Story)> Biographer<F> {
     /// Takes the next moment of a replay.
     pub fn watch(&mut self, moment: &Moment<'_>) {
         (self.now, self.record) = (moment.now, moment.record);
+        if self.classes.is_empty() || matches!(moment.input, Some(Input::Reconfigure(_))) {
+            self.reclass(moment.hub.classes());
+        }
         if moment.resumed {
             self.begin_again(moment.hub);
         }
@@ -115,7 +122,8 @@ impl<F: FnMut(Story)> Biographer<F> {
             };
             let serial = self.begin_with(story);
             self.tell(serial, What::There { standing: Some(standing), module: None });
-            self.change(serial, |story| story.copies = 1);
+            let class = message.map_or(hub.classes().otherwise, |message| hub.classes().of(message));
+            self.change(serial, |story| (story.copies, story.class) = (1, class));
             match standing {
                 Standing::Unconfirmed => self.unconfirmed.push_back(Unconfirmed { serial, ping: None }),
                 _ => self.queued.entry(msg_id.into()).or_default().push_back(serial),
@@ -128,6 +136,17 @@ impl<F: FnMut(Story)> Biographer<F> {
                 self.waits(serial);
             }
         }
+    }
+
+    /// Other classes: a message keeps its own by its name, or gets that of what no rule fits.
+    fn reclass(&mut self, classes: &Classes) {
+        let names: Vec<Box<str>> = classes.classes.iter().map(|class| Box::from(&*class.name)).collect();
+        for story in self.open.values_mut() {
+            let kept =
+                self.classes.get(story.class).and_then(|name| names.iter().position(|new| new == name));
+            story.class = kept.unwrap_or(classes.otherwise);
+        }
+        self.classes = names;
     }
 
     fn begin(&mut self, direction: Direction, message: &Message, content_hash: Option<u64>) -> Serial {
@@ -169,7 +188,11 @@ impl<F: FnMut(Story)> Biographer<F> {
                     || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
                 let (request, ahead) = (message.is_sync(), self.outbox);
                 self.tell(serial, What::Sent { module: *module, name, control, request, ahead });
-                self.change(serial, |story| (story.copies, story.awaited) = (1, request));
+                // As its module sent it: what is written later lacks what a rule may ask for.
+                let class = moment.hub.classes().of(message);
+                self.change(serial, |story| {
+                    (story.copies, story.awaited, story.class) = (1, request, class);
+                });
                 if request {
                     self.requests.entry(message.msg_id().into()).or_insert(serial);
                 }
@@ -239,7 +262,9 @@ impl<F: FnMut(Story)> Biographer<F> {
                     .get(&serial)
                     .map_or(0, |story| story.events.iter().filter(|event| written(event)).count());
                 self.tell(serial, What::Written { epoch: *epoch, before: before as u32 });
-                if made || hub.is_settled_when_written(message) {
+                let class = self.open.get(&serial).and_then(|story| hub.classes().classes.get(story.class));
+                let is_settled = class.is_some_and(|class| class.delivery == Delivery::AtMostOnce);
+                if made || is_settled {
                     self.tell(serial, What::Confirmed { pong: None });
                     self.end_if_over(serial);
                 } else {
@@ -324,10 +349,9 @@ impl<F: FnMut(Story)> Biographer<F> {
                 }
             }
             Note::Dropped { direction: Direction::Down, msg_id, reason } => {
-                let serial = match self.waiting.remove(msg_id) {
-                    Some(waiting) => Some(waiting),
-                    None => subject.filter(|&serial| self.is(serial, msg_id)),
-                };
+                // What is dropped on arrival never waited.
+                let arrived = subject.filter(|&serial| self.is(serial, msg_id));
+                let serial = arrived.or_else(|| self.take_waiting(msg_id, None));
                 if let Some(serial) = serial {
                     self.dropped(serial, *reason);
                 }
@@ -373,12 +397,9 @@ impl<F: FnMut(Story)> Biographer<F> {
         });
         let serial = match arrived_now {
             Some(serial) => serial,
-            None => match self.waiting.get(message.msg_id()) {
-                Some(&waiting) => {
+            None => match self.take_waiting(message.msg_id(), Some(module)) {
+                Some(waiting) => {
                     self.change(waiting, |story| story.copies = story.copies.saturating_sub(1));
-                    if self.open.get(&waiting).is_none_or(|story| story.copies == 0) {
-                        self.waiting.remove(message.msg_id());
-                    }
                     waiting
                 }
                 None => self.made_by_hub(Direction::Down, message),
@@ -394,7 +415,28 @@ impl<F: FnMut(Story)> Biographer<F> {
     fn waits(&mut self, serial: Serial) {
         let Some(story) = self.open.get_mut(&serial) else { return };
         story.copies += 1;
-        self.waiting.insert(story.msg_id.clone(), serial);
+        let same = self.waiting.entry(story.msg_id.clone()).or_default();
+        if same.back() != Some(&serial) {
+            same.push_back(serial);
+        }
+    }
+
+    /// The oldest message of this id that waits, for this module if one is named; it is forgotten with its last copy.
+    fn take_waiting(&mut self, msg_id: &str, module: Option<ModuleId>) -> Option<Serial> {
+        let same = self.waiting.get_mut(msg_id)?;
+        let open = &self.open;
+        let waits = |serial: &Serial| {
+            module.is_none_or(|module| open.get(serial).is_some_and(|story| story.waits_for(module)))
+        };
+        let at = same.iter().position(waits).unwrap_or(0);
+        let serial = *same.get(at)?;
+        if open.get(&serial).is_none_or(|story| story.copies <= 1) {
+            same.remove(at);
+        }
+        if same.is_empty() {
+            self.waiting.remove(msg_id);
+        }
+        Some(serial)
     }
 
     /// Keeps a delivered message's story open for its acknowledgement.

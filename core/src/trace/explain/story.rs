@@ -151,6 +151,8 @@ pub struct Story {
     pub content_hash: Option<u64>,
     /// What happened to it, in order.
     pub events: Vec<Event>,
+    /// The place of its class, for one that a module sent.
+    pub(super) class: usize,
     /// Copies that are on their way.
     pub(super) copies: usize,
     /// Whether a module waits for its answer.
@@ -168,6 +170,7 @@ impl Story {
             bytes,
             content_hash: None,
             events: Vec::new(),
+            class: 0,
             copies: 0,
             awaited: false,
         }
@@ -183,6 +186,7 @@ impl Story {
             bytes: message.bytes(),
             content_hash,
             events: Vec::new(),
+            class: 0,
             copies: 0,
             awaited: false,
         }
@@ -196,6 +200,23 @@ impl Story {
     /// Whether something of it is still on its way: a copy, or an answer.
     pub(super) fn is_unsettled(&self) -> bool {
         self.copies > 0 || self.awaited
+    }
+
+    /// Whether a copy of it is in the inbox of this module.
+    pub(super) fn waits_for(&self, wanted: ModuleId) -> bool {
+        let mut copies = 0_usize;
+        for Event { what, .. } in &self.events {
+            match what {
+                What::Waits { module, .. } | What::There { module: Some(module), .. }
+                    if *module == wanted =>
+                {
+                    copies += 1;
+                }
+                What::Delivered { module, .. } if *module == wanted => copies = copies.saturating_sub(1),
+                _ => {}
+            }
+        }
+        copies > 0
     }
 
     /// How it ends.

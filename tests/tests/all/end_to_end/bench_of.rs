@@ -27,6 +27,7 @@ pub(super) fn config() -> Config {
 pub(super) struct Edge {
     pub(super) hub: EdgeHub,
     notes: Receiver<Note>,
+    driver: smol::Task<()>,
 }
 
 impl Edge {
@@ -38,8 +39,13 @@ impl Edge {
         let (sender, notes) = async_channel::unbounded();
         options.observer = Some(Box::new(move |_, note| drop(sender.try_send(note.clone()))));
         let (hub, driver) = EdgeHub::new(options);
-        smol::spawn(driver.run()).detach();
-        Edge { hub, notes }
+        Edge { hub, notes, driver: smol::spawn(driver.run()) }
+    }
+
+    /// Ends the hub, and waits until nothing of it runs any more.
+    pub(super) async fn stop(self) {
+        self.hub.shutdown().await.unwrap();
+        self.driver.await;
     }
 
     /// Waits for a note and returns what `wanted` makes of it.

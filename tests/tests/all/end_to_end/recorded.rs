@@ -1,0 +1,178 @@
+//! The flight recorder beside real sockets: captures replay equal, and dumps are written when they are wanted.
+
+use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve};
+use edgehub::edge::{Memory, RecorderOptions};
+use edgehub::loopback::Loopback;
+use edgehub::server::CloudServer;
+use edgehub::{EdgeHub, Options};
+use edgehub_core::cloud::Delivery;
+use edgehub_core::hub::LinkEnd;
+use edgehub_core::trace::explain::{Fate, What, explain};
+use edgehub_core::trace::{Contents, Replayed, Trace, replay};
+use edgehub_core::{LinkEvent, Note};
+use std::path::{Path, PathBuf};
+
+/// A CloudHub, and options for a hub that goes there.
+async fn recorded(contents: Contents) -> (Loopback, CloudServer, Options) {
+    let loopback = Loopback::new().unwrap();
+    let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+    let mut options = loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap();
+    options.recorder = Some(RecorderOptions { contents, ..RecorderOptions::new(NODE) });
+    (loopback, server, options)
+}
+
+/// Keeps the newest part in memory, and writes it to this folder.
+fn in_memory(options: &mut Options, folder: &Path) {
+    options.recorder.as_mut().unwrap().memory = Some(Memory { bytes: 1 << 20, folder: folder.into() });
+}
+
+/// The one trace in a folder whose name begins like this, replayed.
+fn dumped(folder: &Path, reason: &str) -> (PathBuf, Replayed) {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(reason);
+    let files: Vec<PathBuf> = files.filter(is_it).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let bytes = std::fs::read(&files[0]).unwrap();
+    let trace = Trace::open(&bytes).unwrap();
+    assert_eq!((&*trace.header().node, trace.damage()), (NODE, &[][..]));
+    let replayed = replay(&trace).unwrap();
+    assert_eq!(replayed.skipped, 0);
+    (files[0].clone(), replayed)
+}
+
+/// Messages both ways, requests, and a link that is cut in their middle.
+fn a_capture_replays(contents: Contents) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("whole.trace");
+    let id = smol::block_on(async {
+        let (_loopback, server, mut options) = recorded(contents).await;
+        options.recorder = options.recorder.map(|recorder| recorder.into_file(&file));
+        let edge = Edge::with(options);
+        let module = edge.hub.join("edged", &["meta"]).await.unwrap();
+        edge.link_up().await;
+        let first = module.compose("resource", "update", "x", &0).unwrap();
+        let id = first.msg_id().to_owned();
+        module.send(first).await.unwrap();
+        for number in 1..200 {
+            module.send(module.compose("resource", "update", "x", &number).unwrap()).await.unwrap();
+        }
+        for number in 0..200 {
+            server.receive().await.unwrap();
+            if number == 100 {
+                server.cut_all().await.unwrap();
+            }
+        }
+        edge.link_up().await;
+        server
+            .send(NODE, from_cloud(1, "edgecontroller", "resource", "a/b/c"), Delivery::Unacknowledged)
+            .await
+            .unwrap();
+        while module.receive().await.unwrap().resource() != "a/b/c" {}
+        edge.hub.settled().await.unwrap();
+        edge.stop().await;
+        id
+    });
+    let bytes = std::fs::read(&file).unwrap();
+    let trace = Trace::open(&bytes).unwrap();
+    let replayed = replay(&trace).unwrap();
+    assert!(replayed.inputs > 200 && replayed.compared > 5, "{replayed:?}");
+    assert_eq!((replayed.skipped, replayed.damage.len()), (0, 0));
+    let stories = explain(&trace, &id).unwrap();
+    let story = stories.iter().find(|story| *story.msg_id == *id).unwrap();
+    assert_eq!(story.fate(), Fate::Arrived, "{story}");
+    assert!(story.events.iter().any(|event| matches!(event.what, What::Confirmed { .. })), "{story}");
+}
+
+#[test]
+fn a_capture_from_real_sockets_replays() {
+    a_capture_replays(Contents::Redacted);
+}
+
+#[test]
+fn a_capture_with_contents_replays() {
+    a_capture_replays(Contents::Kept);
+}
+
+#[test]
+fn a_lost_link_leaves_a_trace_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    smol::block_on(async {
+        let (_loopback, server, mut options) = recorded(Contents::Redacted).await;
+        in_memory(&mut options, folder.path());
+        let edge = Edge::with(options);
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        server.cut_all().await.unwrap();
+        assert_eq!(edge.link_down().await, LinkEnd::Closed);
+        edge.stop().await;
+    });
+    let (file, _) = dumped(folder.path(), "link-lost");
+    let bytes = std::fs::read(file).unwrap();
+    let trace = Trace::open(&bytes).unwrap();
+    // The loss itself is in it, and all that it led to.
+    let mut ends = Vec::new();
+    edgehub_core::trace::Replay::new(&trace)
+        .run(|moment| {
+            ends.extend(moment.outputs.iter().filter_map(|output| match output {
+                edgehub_core::Output::Note(Note::LinkDown { end, .. }) => Some(*end),
+                _ => None,
+            }));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(ends, [LinkEnd::Closed]);
+}
+
+#[test]
+fn a_panic_leaves_a_trace_with_its_last_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = smol::block_on(async {
+        let (_loopback, server, mut options) = recorded(Contents::Redacted).await;
+        in_memory(&mut options, folder.path());
+        options.observer = Some(Box::new(|_, note| {
+            assert!(!matches!(note, Note::LinkDown { .. }), "this panic is the test");
+        }));
+        let (hub, driver) = EdgeHub::new(options);
+        // On a thread of its own: the executor's would take the panic for its own end.
+        let driver = std::thread::spawn(move || smol::block_on(driver.run()));
+        let module = hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        server.cut_all().await.unwrap();
+        smol::unblock(move || driver.join()).await
+    });
+    assert!(ended.is_err(), "the driver panicked");
+    let (file, replayed) = dumped(folder.path(), "panic");
+    assert!(replayed.inputs >= 3);
+    let bytes = std::fs::read(file).unwrap();
+    let trace = Trace::open(&bytes).unwrap();
+    let last_block = trace.blocks().last().unwrap();
+    let mut last = None;
+    trace
+        .each_record(last_block, |_, record| {
+            if let edgehub_core::trace::Record::Input { input, .. } = record {
+                last = Some(input);
+            }
+            true
+        })
+        .unwrap();
+    let closed = matches!(last, Some(edgehub_core::Input::Link { event: LinkEvent::Closed, .. }));
+    assert!(closed, "{last:?}");
+}
+
+#[test]
+fn a_request_for_a_dump_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    smol::block_on(async {
+        let (_loopback, _server, mut options) = recorded(Contents::Redacted).await;
+        in_memory(&mut options, folder.path());
+        let edge = Edge::with(options);
+        edge.link_up().await;
+        edge.hub.dump_recording().await.unwrap();
+        edge.stop().await;
+    });
+    let (_, replayed) = dumped(folder.path(), "requested");
+    assert!(replayed.inputs > 0);
+}
