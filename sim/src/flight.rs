@@ -1,7 +1,7 @@
 //! The flight recorder in the simulated world: every hub of a run as a trace, and what is true of its messages.
 
 use crate::key;
-use edgehub_core::hub::{Direction, Hub, LinkEvent, ModuleEvent};
+use edgehub_core::hub::{Direction, Hub, JournalEvent, LinkEvent, ModuleEvent};
 use edgehub_core::trace::{Header, Recorder};
 use edgehub_core::{Config, Input, Note, Now, Output};
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub(crate) struct Truth {
     pub(crate) confirmed: Counts,
     /// It was written to a link.
     pub(crate) written: Counts,
+    /// It was taken up again from the journal.
+    pub(crate) restored: Counts,
     /// A module got it.
     pub(crate) delivered: Counts,
     /// It was dropped, to the cloud and from it.
@@ -55,6 +57,9 @@ impl Flight {
         match input {
             Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => {
                 count(&mut self.truth.sent, message.msg_id());
+            }
+            Input::Journal(JournalEvent::Restored { message, .. }) => {
+                count(&mut self.truth.restored, message.msg_id());
             }
             Input::Link { event: LinkEvent::Received(message), .. } => {
                 count(&mut self.truth.received, message.msg_id());
@@ -132,19 +137,25 @@ mod tests {
         assert_eq!(trace.damage(), []);
         replay(&trace).unwrap_or_else(|why| panic!("{why}"));
         let all = stories(&trace, Story::is_from_outside).unwrap();
-        let Truth { sent, received, confirmed, written, delivered, dropped } = &flight.truth;
+        let Truth { sent, restored, received, confirmed, written, delivered, dropped } = &flight.truth;
+        let known: Counts = sent.iter().chain(restored).map(|(&key, &count)| (key, count)).collect();
         let up = |is: fn(&What) -> bool| told(&all, Direction::Up, is);
         let down = |is: fn(&What) -> bool| told(&all, Direction::Down, is);
         same(&up(|what| matches!(what, What::Sent { .. })), sent, "sent");
+        same(&up(|what| matches!(what, What::Restored)), restored, "restored");
         same(&down(|what| matches!(what, What::Received { .. })), received, "received");
-        same(&up(|what| matches!(what, What::Written { .. })), &of_others(written, sent), "written");
+        same(&up(|what| matches!(what, What::Written { .. })), &of_others(written, &known), "written");
         let by_modules = down(|what| matches!(what, What::Delivered { .. }));
         same(&by_modules, &of_others(delivered, received), "delivered");
-        same(&up(|what| matches!(what, What::Dropped { .. })), &of_others(&dropped[0], sent), "dropped, up");
+        same(
+            &up(|what| matches!(what, What::Dropped { .. })),
+            &of_others(&dropped[0], &known),
+            "dropped, up",
+        );
         let not_delivered = down(|what| matches!(what, What::Dropped { .. }));
         same(&not_delivered, &of_others(&dropped[1], received), "dropped, down");
         let by_pong = up(|what| matches!(what, What::Confirmed { pong: Some(_) }));
-        same(&by_pong, &of_others(confirmed, sent), "confirmed");
+        same(&by_pong, &of_others(confirmed, &known), "confirmed");
         assert!(by_pong.keys().all(|&key| arrived(key)), "what is confirmed has arrived in the cloud");
         all.len()
     }

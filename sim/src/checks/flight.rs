@@ -5,10 +5,11 @@
 
 use super::rate::is_control;
 use super::{Outcome, Step, broken};
-use edgehub_core::hub::LinkEnd;
+use crate::key;
+use edgehub_core::hub::{JournalEvent, LinkEnd};
 use edgehub_core::limits::{FLIGHT_BYTES_MAX, FLIGHT_BYTES_MIN, FLIGHT_BYTES_START, FLIGHT_DELAY, PINGS_MAX};
-use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
-use std::collections::VecDeque;
+use edgehub_core::{Input, Instant, LinkEvent, ModuleEvent, Note, Output};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Flight {
     was_full: bool,
     /// Nobody listened before.
     deaf_until: Option<Instant>,
+    /// Exempt messages that modules sent. What the hub makes itself has no weight: its length depends on the wall clock.
+    of_modules: BTreeSet<u64>,
 }
 
 impl Flight {
@@ -40,6 +43,7 @@ impl Flight {
             old_pings: 0,
             was_full: false,
             deaf_until: None,
+            of_modules: BTreeSet::new(),
         }
     }
 
@@ -49,8 +53,9 @@ impl Flight {
     }
 
     fn begins_again(&mut self) {
-        let (window, last_ping) = (self.window, self.last_ping);
-        *self = Flight { window, last_ping, old_pings: last_ping, ..Flight::new() };
+        let (window, last_ping, of_modules) =
+            (self.window, self.last_ping, std::mem::take(&mut self.of_modules));
+        *self = Flight { window, last_ping, old_pings: last_ping, of_modules, ..Flight::new() };
     }
 
     fn ended(&mut self, end: LinkEnd) {
@@ -96,6 +101,12 @@ impl Flight {
 
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
+        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+        | Input::Journal(JournalEvent::Restored { message, .. }) = step.input
+            && is_control(message)
+        {
+            self.of_modules.insert(key::of(message.msg_id()));
+        }
         let mut pong = match step.input {
             Input::Link { epoch, event: LinkEvent::Pong(number) } if *epoch == step.hub.epoch() => {
                 Some(*number).filter(|number| *number <= self.last_ping)
@@ -134,8 +145,10 @@ impl Flight {
                         );
                         return broken("flight-full", what);
                     }
-                    self.on_its_way += message.bytes() as u64;
-                    self.behind += message.bytes() as u64;
+                    let own = is_control(message) && !self.of_modules.contains(&key::of(message.msg_id()));
+                    let weight = if own { 0 } else { message.bytes() as u64 };
+                    self.on_its_way += weight;
+                    self.behind += weight;
                     self.was_full |= !self.has_room();
                 }
                 _ => {}

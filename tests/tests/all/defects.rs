@@ -93,12 +93,29 @@ fn d4_a_silent_link_is_lost_in_time() {
     assert_eq!(script.hub.link_state(), LinkState::Waiting);
 }
 
-/// D4: any message is a sign of life.
+/// D4: any message is a sign of life, but a peer that answers no ping is given up after the longer limit.
 #[test]
 fn d4_a_link_that_talks_lives() {
-    let mut script = Script::up(Config { ping_interval: secs(5), heartbeat: secs(1000), ..quiet() });
-    for second in (0..600).step_by(19) {
+    let patient = Config { ping_interval: secs(5), pong_limit: secs(300), heartbeat: secs(1000), ..quiet() };
+    let mut script = Script::up(patient);
+    for second in (0..=304).step_by(19) {
         script.at(second * 1000).receive(message("m", "resource", "insert"));
+    }
+    assert!(script.seen().iter().all(|line| line == "ping"));
+    let stalled: Vec<Note> =
+        script.notes().into_iter().filter(|note| matches!(note, Note::PeerStalled { .. })).collect();
+    assert_eq!(stalled.len(), 1, "said once");
+    // The first ping was sent at 5 s.
+    script.at_us(304_999_999).expect(&[]).at(305_000).expect(&["close 1"]);
+    assert_eq!(script.hub.link_state(), LinkState::Waiting);
+}
+
+/// D4: the way to the cloud works as long as its machine takes what is written.
+#[test]
+fn d4_a_link_that_carries_lives() {
+    let mut script = Script::up(Config { ping_interval: secs(5), heartbeat: secs(1000), ..quiet() });
+    for second in (0..100).step_by(19) {
+        script.at(second * 1000).link(LinkEvent::Progress);
     }
     assert!(script.seen().iter().all(|line| line == "ping"));
     assert_eq!(script.hub.link_state(), LinkState::Up);
