@@ -66,10 +66,10 @@ impl Uuid {
         if text.len() != 36 || !text.is_ascii() {
             return None;
         }
-        let digits = text.bytes().filter(|byte| *byte != b'-');
-        let bits = digits.fold(Some(0u128), |bits, digit| {
-            Some((bits? << 4) | u128::from((digit as char).to_digit(16)?))
-        })?;
+        let mut bits = 0;
+        for digit in text.bytes().filter(|byte| *byte != b'-') {
+            bits = (bits << 4) | u128::from(char::from(digit).to_digit(16)?);
+        }
         (Uuid::from_bits(bits).as_str() == text).then_some(bits)
     }
 

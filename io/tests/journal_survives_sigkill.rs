@@ -155,7 +155,7 @@ fn journal_survives_sigkill() {
     let mut rng = Rng::new(SEED);
     let (mut stored, mut stored_offline) = (BTreeSet::new(), 0);
     for round in 0..ROUNDS {
-        let (config, reports) = (rng.next_u64() % 2 == 0, rng.next_u64() % (LINES + 1));
+        let (config, reports) = (rng.next_u64().is_multiple_of(2), rng.next_u64() % (LINES + 1));
         let reported = life(if config { &online } else { &offline }, round * 1000, reports);
         stored_offline += if config { 0 } else { reported.len() };
         stored.extend(reported);

@@ -7,7 +7,8 @@ impl Hub {
     /// Something was written that wants a pong behind it.
     pub(super) fn wants_barrier(&mut self, bytes: usize) {
         self.flight.wrote(bytes, self.now.mono, &self.config);
-        if self.flight.wants_ping(&self.config) && !self.planted.is(Canary::BarrierMissing) {
+        let uncounted = self.planted.is(Canary::BarrierUncounted) || self.planted.is(Canary::BarrierMissing);
+        if self.flight.wants_ping(&self.config) && !uncounted {
             self.ping();
         }
     }

@@ -51,7 +51,7 @@ impl Hub {
             // What a stop has left to the journal stays there.
             JournalEvent::Fetched { .. } | JournalEvent::Lost { .. } if stopped => {}
             JournalEvent::Fetched { number, message } => {
-                if let Err(Some(lost)) = self.outbox.fetched(number, message) {
+                if let Some(lost) = self.outbox.fetched(number, message) {
                     self.give_up(lost, DropReason::JournalLost);
                 }
             }

@@ -91,11 +91,12 @@ impl Hub {
             lost => lost,
         };
         let pings = !self.planted.is(Canary::PingMissing);
+        let barrier = self.flight.ping_due().filter(|_| !self.planted.is(Canary::BarrierMissing));
         [
             lost.map(|at| Deadline { at, kind: TimerKind::LinkLost }),
             Some(Deadline { at: self.keepalive.heartbeat_at(), kind: TimerKind::Heartbeat }),
             pings.then(|| Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
-            self.flight.ping_due().map(|at| Deadline { at, kind: TimerKind::Barrier }),
+            barrier.map(|at| Deadline { at, kind: TimerKind::Barrier }),
             self.pong_deadline().filter(|_| !unread),
         ]
         .into_iter()

@@ -3,7 +3,7 @@
 //! Two hubs are told the same, one with the recorded configuration and one with the other. As long as both want the same,
 //! the recording says all that happens to both: the result is exact. From the first output that differs, or the first
 //! deadline that the recorded hub does not have, the world might have answered differently, and a model answers in its
-//! place. The [model](model) takes from the recording what it can: what modules and the cloud sent and when, when
+//! place. The model takes from the recording what it can: what modules and the cloud sent and when, when
 //! the cloud could be reached, how long it took to answer, to open a link, and to take what was written.
 
 mod environment;

@@ -399,10 +399,12 @@ impl Driver {
                 Output::Deliver { module, message, answer } => self.deliver(module, message, answer),
                 Output::Store { number, class, message } => {
                     let at = self.now.wall;
-                    self.to_journal(|journal| journal.store(number, class, at, message));
+                    self.order_of_journal(|journal| journal.store(number, class, at, message));
                 }
-                Output::Forget { first, last } => self.to_journal(|journal| journal.forget(first, last)),
-                Output::Fetch { number } => self.to_journal(|journal| journal.fetch(number)),
+                Output::Forget { first, last } => {
+                    self.order_of_journal(|journal| journal.forget(first, last))
+                }
+                Output::Fetch { number } => self.order_of_journal(|journal| journal.fetch(number)),
                 Output::JoinRefused { module } => self.join_refused(module),
                 Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
                 Output::Stopped => running = false,
@@ -413,7 +415,7 @@ impl Driver {
             recorder.drained(self.now, &self.hub);
         }
         self.hand_to_link();
-        self.to_journal(NodeJournal::hand_over);
+        self.order_of_journal(NodeJournal::hand_over);
         for (module, reply) in std::mem::take(&mut self.joining) {
             if reply.try_send(Some(module)).is_err() {
                 // Nobody waits for it any more, so nobody will ever leave.
@@ -430,7 +432,7 @@ impl Driver {
         running
     }
 
-    fn to_journal(&mut self, order: impl FnOnce(&mut NodeJournal)) {
+    fn order_of_journal(&mut self, order: impl FnOnce(&mut NodeJournal)) {
         if let Some(journal) = &mut self.journal {
             order(journal);
         }

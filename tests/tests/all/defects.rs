@@ -106,7 +106,7 @@ fn d4_a_link_that_talks_lives() {
         script.notes().into_iter().filter(|note| matches!(note, Note::PeerStalled { .. })).collect();
     assert_eq!(stalled.len(), 1, "said once");
     // The first ping was sent at 5 s.
-    script.at_us(304_999_999).expect(&[]).at(305_000).expect(&["close 1"]);
+    script.at_us(304_999_999).expect(&[]).at(305_000).expect(&["ping", "close 1"]);
     assert_eq!(script.hub.link_state(), LinkState::Waiting);
 }
 

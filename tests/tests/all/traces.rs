@@ -27,7 +27,12 @@ fn records(file: &[u8]) -> Vec<Record> {
     assert_eq!(trace.damage(), []);
     let mut records = Vec::new();
     for block in trace.blocks() {
-        trace.each_record(block, |_, record| records.push(record) == ()).unwrap();
+        trace
+            .each_record(block, |_, record| {
+                records.push(record);
+                true
+            })
+            .unwrap();
     }
     records
 }

@@ -143,25 +143,21 @@ impl Outbox {
         asked
     }
 
-    /// A message is back. `Err` when it is not what was stored under its number: then it has left for good.
-    pub(in crate::hub) fn fetched(
-        &mut self,
-        number: EntryNumber,
-        message: Message,
-    ) -> Result<(), Option<Taken>> {
+    /// A message is back. When it is not what was stored under its number, it has left for good, and is returned.
+    pub(in crate::hub) fn fetched(&mut self, number: EntryNumber, message: Message) -> Option<Taken> {
         let Outbox { queues, entries, spooled, resident, .. } = self;
-        let Some(slot) = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0)) else { return Ok(()) };
-        let Spot::Away(place) = slot.spot else { return Ok(()) };
-        let Some(known) = spooled.get(place).filter(|known| known.asked) else { return Ok(()) };
+        let slot = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0))?;
+        let Spot::Away(place) = slot.spot else { return None };
+        let known = spooled.get(place).filter(|known| known.asked)?;
         if known.msg_id() != message.msg_id() || message.bytes() != slot.bytes as usize {
-            return Err(self.lost(number));
+            return self.lost(number);
         }
         if let Some(known) = spooled.remove(place) {
             let (module, receipt) = known.asker().unzip();
             *resident += slot.bytes as usize;
             slot.spot = Spot::Here(entries.insert(Entry { message, module, receipt, wait: None }));
         }
-        Ok(())
+        None
     }
 
     /// A message cannot be had any more: takes it for good, if it was away.
