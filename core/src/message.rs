@@ -23,8 +23,9 @@ mod text;
 pub use encode::{Content, Draft};
 pub use stencil::{Route, Stencil};
 
-pub(crate) use pattern::{Pattern, is_plain};
+pub(crate) use pattern::Pattern;
 pub(crate) use redact::{push_filler, redacted_text};
+pub(crate) use text::is_plain;
 
 use crate::limits::FIELD_BYTES_MAX;
 use crate::time::UnixMillis;

@@ -45,16 +45,30 @@ impl Rng {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The value of each lower-case hexadecimal digit; 0xff for any other byte.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    nibbles
+};
+
 /// The 36 characters of a UUID, without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uuid([u8; 36]);
 
 impl Uuid {
+    /// Where the digits of each byte stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
     pub(crate) fn from_bits(bits: u128) -> Uuid {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let mut text = [b'-'; 36];
-        for (place, byte) in PLACES.into_iter().zip(bits.to_be_bytes()) {
+        for (place, byte) in Uuid::PLACES.into_iter().zip(bits.to_be_bytes()) {
             text[place] = DIGITS[usize::from(byte >> 4)];
             text[place + 1] = DIGITS[usize::from(byte & 0xf)];
         }
@@ -63,14 +77,17 @@ impl Uuid {
 
     /// The bits of a UUID in just this text form; `None` for any other text.
     pub(crate) fn bits_of(text: &str) -> Option<u128> {
-        if text.len() != 36 || !text.is_ascii() {
+        let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+        if text[8] != b'-' || text[13] != b'-' || text[18] != b'-' || text[23] != b'-' {
             return None;
         }
-        let mut bits = 0;
-        for digit in text.bytes().filter(|byte| *byte != b'-') {
-            bits = (bits << 4) | u128::from(char::from(digit).to_digit(16)?);
+        let (mut bytes, mut wrong) = ([0; 16], 0);
+        for (byte, place) in bytes.iter_mut().zip(Uuid::PLACES) {
+            let (high, low) = (NIBBLES[usize::from(text[place])], NIBBLES[usize::from(text[place + 1])]);
+            wrong |= high | low;
+            *byte = (high << 4) | (low & 0xf);
         }
-        (Uuid::from_bits(bits).as_str() == text).then_some(bits)
+        (wrong < 0x10).then(|| u128::from_be_bytes(bytes))
     }
 
     /// The text form: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.

@@ -17,17 +17,20 @@ impl Clock {
 
     /// Both clocks. A wall clock before 1970 reads as 1970.
     pub fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now {
-            mono: Instant(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)),
-            wall: UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)),
-        }
+        let mono = Instant(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX));
+        Now { mono, wall: wall() }
     }
 
     /// An alarm on this clock.
     pub(crate) fn alarm(&self) -> Alarm {
         Alarm { start: self.start, timer: smol::Timer::never(), armed: None }
     }
+}
+
+/// The wall clock alone. One before 1970 reads as 1970.
+pub(crate) fn wall() -> UnixMillis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Rings at a deadline. Arming a timer costs system calls, and a hub's deadline moves with every message: an alarm

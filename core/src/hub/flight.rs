@@ -74,25 +74,19 @@ impl Flight {
             deaf_until: None,
             answered_at: None,
             shortest: None,
-            round_ends: 0,
+            round_ends: 1,
             was_full: false,
         }
     }
 
-    /// Another link, on which nothing is on its way.
-    pub(super) fn opened(&mut self) {
-        *self = Flight { window: self.window, last_ping: self.last_ping, ..Flight::new() };
-        self.round_ends = self.last_ping + 1;
-    }
-
-    /// The link is gone. If it had become silent, perhaps that was too much for it.
+    /// The link is gone, and on another one nothing is on its way. If it had become silent, perhaps that was too much for
+    /// it.
     pub(super) fn ended(&mut self, silent: bool) {
         if silent && self.on_its_way > 0 {
             self.window = (self.window / 2).max(FLIGHT_BYTES_MIN);
         }
-        let window = self.window;
-        self.opened();
-        self.window = window;
+        let Flight { window, last_ping, .. } = *self;
+        *self = Flight { window, last_ping, round_ends: last_ping + 1, ..Flight::new() };
     }
 
     /// Whether another message may be written. One that is larger than the window passes alone.
@@ -197,7 +191,6 @@ mod tests {
     fn windows(bytes_per_second: u64, seconds: u64) -> alloc::vec::Vec<u64> {
         let config = Config::default();
         let mut flight = Flight::new();
-        flight.opened();
         let (mut idle_at, mut now) = (0, 0);
         let mut pongs: VecDeque<(u64, u64)> = VecDeque::new();
         let mut windows = alloc::vec![];
@@ -239,7 +232,6 @@ mod tests {
     fn what_is_larger_than_the_window_passes_alone() {
         let config = Config::default();
         let mut flight = Flight::new();
-        flight.opened();
         flight.wrote(FLIGHT_BYTES_MAX as usize * 2, Instant(0), &config);
         assert!(!flight.has_room(Planted::default()) && flight.wants_ping(&config));
         let ping = flight.pinged(1, Instant(0));
@@ -253,7 +245,6 @@ mod tests {
     fn nobody_listened() {
         let config = Config::default();
         let mut flight = Flight::new();
-        flight.opened();
         flight.wrote(KB, Instant(0), &config);
         let ping = flight.pinged(1, Instant(0));
         assert_eq!(flight.unanswered_since(), Some(Instant(0)));
@@ -267,7 +258,6 @@ mod tests {
     #[test]
     fn a_link_that_fell_silent_under_its_load_halves_the_window() {
         let mut flight = Flight::new();
-        flight.opened();
         flight.wrote(KB, Instant(0), &Config::default());
         flight.ended(true);
         assert_eq!((flight.window, flight.on_its_way), (FLIGHT_BYTES_START / 2, 0));

@@ -103,11 +103,6 @@ impl Pattern {
     }
 }
 
-/// Whether a text can stand between quotes in JSON as it is.
-pub(crate) fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-}
-
 impl Message {
     /// Whether two messages have the same frame and the same index of it.
     #[cfg(test)]

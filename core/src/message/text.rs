@@ -85,7 +85,7 @@ fn holds_special(word: u64) -> bool {
 }
 
 /// Whether a text needs no escapes in a string literal.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let (blocks, rest) = text.as_bytes().as_chunks::<BLOCK>();
     if blocks.iter().any(any_special) {
         return false;

@@ -152,6 +152,11 @@ impl Holes {
     }
 }
 
+/// The bytes of a UUID in the usual text form.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    Uuid::bits_of(text).map(u128::to_be_bytes)
+}
+
 fn between(text: &str, from: usize, to: usize) -> &[u8] {
     text.as_bytes().get(from..to).unwrap_or_default()
 }
@@ -169,33 +174,6 @@ fn timestamp_place(frame: &str, ids_end: usize, timestamp: i64) -> Option<Range<
     let text = number.get(..digits)?;
     (usual && text.parse() == Ok(timestamp)).then(|| start..start + digits)
 }
-
-/// The 16 bytes of a UUID in the text form that everybody writes; `None` for any other text.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    if text[8] != b'-' || text[13] != b'-' || text[18] != b'-' || text[23] != b'-' {
-        return None;
-    }
-    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
-    let (mut bytes, mut wrong) = ([0; 16], 0);
-    for (byte, place) in bytes.iter_mut().zip(PLACES) {
-        let (high, low) = (NIBBLES[usize::from(text[place])], NIBBLES[usize::from(text[place + 1])]);
-        wrong |= high | low;
-        *byte = (high << 4) | (low & 0xf);
-    }
-    (wrong < 0x10).then_some(bytes)
-}
-
-/// The value of each lower-case hexadecimal digit; 0xff for any other byte.
-const NIBBLES: [u8; 256] = {
-    let mut nibbles = [0xff; 256];
-    let mut value = 0;
-    while value < 16 {
-        nibbles[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
-    }
-    nibbles
-};
 
 /// Templates of which a frame is kept: more than there are kinds of messages in most moments.
 const RECENT: usize = 4;
@@ -354,9 +332,7 @@ impl Template {
         let bytes = rest.len() + pieces.iter().map(|(piece, _)| piece.len()).sum::<usize>();
         Ok(Template { pieces, rest, bytes, pattern: None })
     }
-}
 
-impl Template {
     /// Whether each hole is what it claims to be: then other fillings of its kind make a frame of the same shape.
     fn holds(&self, message: &Message, places: &[Range<usize>]) -> bool {
         self.pieces.iter().zip(places).all(|((_, hole), place)| {
@@ -367,8 +343,8 @@ impl Template {
                 Hole::Resource => Field::Resource,
                 Hole::Content => Field::Content,
                 Hole::Timestamp => {
-                    let digits = Digits::of(message.timestamp().0);
-                    return message.frame().get(place.clone()) == Some(digits.as_str());
+                    let mut digits = itoa::Buffer::new();
+                    return message.frame().get(place.clone()) == Some(digits.format(message.timestamp().0));
                 }
             };
             message.place(field).as_ref() == Some(place)
@@ -383,38 +359,8 @@ enum Filling<'a> {
     Text(&'a str),
     /// The place of a resource among those that are known.
     Resource(usize),
-    Digits(Digits),
+    Number(i64),
     Filler(usize),
-}
-
-/// A number as text, without an allocation.
-#[derive(Debug, Clone, Copy)]
-struct Digits {
-    text: [u8; 20],
-    from: u8,
-}
-
-impl Digits {
-    fn of(number: i64) -> Digits {
-        let (mut digits, mut left) = (Digits { text: [b'0'; 20], from: 20 }, number.unsigned_abs());
-        loop {
-            digits.from -= 1;
-            digits.text[usize::from(digits.from)] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 {
-                break;
-            }
-        }
-        if number < 0 {
-            digits.from -= 1;
-            digits.text[usize::from(digits.from)] = b'-';
-        }
-        digits
-    }
-
-    fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.text[usize::from(self.from)..]).unwrap_or_default()
-    }
 }
 
 /// Reads messages of one block.
@@ -458,8 +404,7 @@ impl MessageReader {
                 Hole::Timestamp => {
                     let number = wall.0.wrapping_add(cursor.signed()?);
                     timestamp = Some(number);
-                    let digits = Digits::of(number);
-                    (Filling::Digits(digits), digits.as_str().len())
+                    (Filling::Number(number), itoa::Buffer::new().format(number).len())
                 }
                 Hole::Content if self.kept => {
                     // Whatever it is, it has to be read to be believed.
@@ -490,7 +435,7 @@ impl MessageReader {
                 Filling::Uuid(uuid) => frame.push_str(uuid.as_str()),
                 Filling::Text(text) => frame.push_str(text),
                 Filling::Resource(at) => frame.push_str(self.resources.at(*at).map_or("", |text| text)),
-                Filling::Digits(digits) => frame.push_str(digits.as_str()),
+                Filling::Number(number) => frame.push_str(itoa::Buffer::new().format(*number)),
                 Filling::Filler(bytes) => push_filler(&mut frame, *bytes),
             }
             *place = start..frame.len();

@@ -3,15 +3,16 @@
 use super::EdgeHub;
 use super::command::{Command, Control, Request, Senders, Wish};
 use super::receipt::Receipt;
+use crate::clock;
 use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::message::{Stencil, operation};
 use edgehub_core::rng::Rng;
-use edgehub_core::{Content, Draft, Message, ModuleId, UnixMillis, Violation};
+use edgehub_core::{Content, Draft, Message, ModuleId, Violation};
 use serde::Serialize;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Messages that a module's inbox holds before the hub keeps the next ones.
 pub(super) const INBOX: u32 = 256;
@@ -165,7 +166,7 @@ impl Module {
     /// The acknowledgement that ends a message's resending: operation `response`, content `"OK"`.
     pub fn acknowledgement(&self, of: &Message) -> Result<Message, Violation> {
         let id = self.pen().ids.uuid();
-        Draft { content: Content::Text("OK"), ..Draft::response_to(of, id.as_str(), now()) }.encode()
+        Draft { content: Content::Text("OK"), ..Draft::response_to(of, id.as_str(), clock::wall()) }.encode()
     }
 
     fn write(
@@ -175,7 +176,7 @@ impl Module {
         resource: &str,
         content: Content<'_>,
     ) -> Result<Message, Violation> {
-        let (mut pen, source, timestamp) = (self.pen(), self.name(), now());
+        let (mut pen, source, timestamp) = (self.pen(), self.name(), clock::wall());
         let id = pen.ids.uuid();
         let msg_id = id.as_str();
         match pen.stencil.write([source, group, operation, resource], msg_id, timestamp, content) {
@@ -260,11 +261,6 @@ impl Drop for Inner {
         // A stopped hub has forgotten the module already.
         let _ = self.control.try_send(Control::Leave(self.id));
     }
-}
-
-fn now() -> UnixMillis {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The same message with `header.sync` set, as a request needs it.
