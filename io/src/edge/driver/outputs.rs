@@ -1,0 +1,211 @@
+//! What the driver does with what the hub asks.
+
+use super::super::journal::NodeJournal;
+use super::super::link::Link;
+use super::super::module::Delivery;
+use super::Driver;
+use crate::pump::Write;
+use edgehub_core::hub::{LinkEnd, ReceiptId, Stage};
+use edgehub_core::journal::Health;
+use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
+use smol::Executor;
+use std::collections::btree_map::Entry;
+use tracing::{debug, info, trace, warn};
+
+impl Driver {
+    /// What the hub asks next. All of it is on record when there is nothing more.
+    fn next_output(&mut self) -> Option<Output> {
+        let output = self.hub.poll_output();
+        if let Some(recorder) = &mut self.recorder {
+            match &output {
+                Some(output) => recorder.output(output),
+                None => recorder.drained(self.now, &self.hub),
+            }
+        }
+        output
+    }
+
+    /// Does what the hub asks, in order; returns whether the hub still runs.
+    pub(super) async fn carry_out(&mut self, executor: &Executor<'_>) -> bool {
+        let mut running = true;
+        while let Some(output) = self.next_output() {
+            match output {
+                Output::Open { epoch } => self.open(executor, epoch),
+                Output::Write { message, .. } => self.writes.push(Write::Frame(message.into_frame())),
+                Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
+                Output::Pause { .. } => self.reading = false,
+                Output::Resume { .. } => self.reading = true,
+                Output::Close { .. } => self.close(executor),
+                Output::Intake { open } => self.intake_open = open,
+                Output::Deliver { module, message, answer } => self.deliver(module, message, answer),
+                Output::Store { number, class, message } => {
+                    let at = self.now.wall;
+                    self.order_of_journal(|journal| journal.store(number, class, at, message));
+                }
+                Output::Forget { first, last } => {
+                    self.order_of_journal(|journal| journal.forget(first, last))
+                }
+                Output::Fetch { number } => self.order_of_journal(|journal| journal.fetch(number)),
+                Output::JoinRefused { module } => self.join_refused(module),
+                Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
+                Output::Stopped => running = false,
+                Output::Note(note) => self.observe(&note),
+            }
+        }
+        self.hand_to_link();
+        self.order_of_journal(NodeJournal::hand_over);
+        for (module, reply) in std::mem::take(&mut self.joining) {
+            if reply.try_send(Some(module)).is_err() {
+                // Nobody waits for it any more, so nobody will ever leave.
+                self.modules.remove(&module);
+                self.handle(Input::Module { module, event: ModuleEvent::Left });
+            }
+        }
+        if !running {
+            self.modules.clear();
+            if let Some(closing) = self.closing.take() {
+                closing.await;
+            }
+        }
+        running
+    }
+
+    fn order_of_journal(&mut self, order: impl FnOnce(&mut NodeJournal)) {
+        if let Some(journal) = &mut self.journal {
+            order(journal);
+        }
+    }
+
+    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
+        self.reading = true;
+        self.writes.clear();
+        let targets = &self.options.targets;
+        let target =
+            usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
+        match target {
+            Some(target) => {
+                let (target, tls) = (target.clone(), self.options.tls.clone());
+                self.link = Some(Link::open(executor, epoch, target, tls, self.link_events.0.clone()));
+            }
+            None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
+        }
+    }
+
+    /// Closes the link in the background.
+    fn close(&mut self, executor: &Executor<'_>) {
+        self.hand_to_link();
+        if let Some(link) = self.link.take() {
+            self.closing = Some(executor.spawn(link.close()));
+        }
+    }
+
+    /// Gives the link's task what was written in this drain, as one batch.
+    fn hand_to_link(&mut self) {
+        if self.writes.is_empty() {
+            return;
+        }
+        if let Some(link) = &self.link {
+            // A link that has ended takes nothing more; the hub learns of its end and sends again what it must.
+            let next = Vec::with_capacity(self.writes.len());
+            let _ = link.writes.try_send(std::mem::replace(&mut self.writes, next));
+        }
+        self.writes.clear();
+    }
+
+    fn deliver(&mut self, module: ModuleId, message: Message, answer: bool) {
+        let Some(inbox) = self.modules.get_mut(&module) else { return };
+        let request = if answer { inbox.requests.remove(message.parent_msg_id()) } else { None };
+        match request {
+            // A requester that no longer waits has given the answer up.
+            Some(reply) => drop(reply.try_send(Ok(message))),
+            // Unbounded, but bounded by the credit and the number of pending requests.
+            None => drop(inbox.deliveries.try_send(Delivery { message, answer })),
+        }
+    }
+
+    fn join_refused(&mut self, module: ModuleId) {
+        self.modules.remove(&module);
+        if let Some(at) = self.joining.iter().position(|(joining, _)| *joining == module) {
+            let (_, reply) = self.joining.swap_remove(at);
+            let _ = reply.try_send(None);
+        }
+    }
+
+    /// Answers those who wait for an empty outbox.
+    pub(super) fn tell_settled(&mut self) {
+        if self.settled.is_empty() || !self.commands.is_empty() || !self.answers.is_empty() {
+            return;
+        }
+        let account = self.hub.account();
+        if account.up.pending == 0 {
+            for reply in self.settled.drain(..) {
+                let _ = reply.try_send(account);
+            }
+        }
+    }
+
+    fn observe(&mut self, note: &Note) {
+        log(note);
+        if let Some(observer) = &mut self.options.observer {
+            observer(self.now, note);
+        }
+    }
+
+    /// Tells a sender.
+    fn tell(&mut self, receipt: Option<ReceiptId>, stage: Stage) {
+        let Some(Entry::Occupied(stages)) = receipt.map(|receipt| self.receipts.entry(receipt)) else {
+            return;
+        };
+        // A sender that no longer listens has given the receipt up.
+        let _ = stages.get().try_send(stage);
+        if stage.is_last() {
+            stages.remove();
+        }
+    }
+
+    /// Lets the journal write what it has, and hears it out.
+    pub(super) async fn close_journal(&mut self) {
+        let Some(mut journal) = self.journal.take() else { return };
+        let works = |hub: &Hub| hub.journal_health() == Some(Health::Good);
+        while let Some(event) = journal.next_before_end(works(&self.hub)).await {
+            self.handle(Input::Journal(event));
+            self.carry_out_the_rest();
+        }
+    }
+
+    /// Does what the hub says after its stop.
+    pub(super) fn carry_out_the_rest(&mut self) {
+        while let Some(output) = self.next_output() {
+            match output {
+                Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
+                Output::Note(note) => self.observe(&note),
+                // Nothing else follows a stop.
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Per message: trace. Per transition: debug. Link up or down: info.
+fn log(note: &Note) {
+    match note {
+        Note::LinkUp { epoch, backlog } => info!(epoch = epoch.0, backlog, "link up"),
+        Note::LinkDown { epoch, end: LinkEnd::OpenFailed, retry_in, .. } => {
+            debug!(epoch = epoch.0, ?retry_in, "link not opened");
+        }
+        Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
+            info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
+        }
+        Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
+        Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
+        Note::ModuleStalled { module } => {
+            warn!(module = module.0, "module takes nothing; its messages are dropped")
+        }
+        Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
+        Note::JournalHealth { health } => debug!(?health, "journal"),
+        Note::NotStored { msg_id } => warn!(msg_id, "the journal did not take a message"),
+        Note::EntryLost { number } => warn!(%number, "the journal cannot read a message any more"),
+        Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
+        other => trace!(?other, "note"),
+    }
+}
