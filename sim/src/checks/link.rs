@@ -5,7 +5,7 @@ use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::DropReason;
 use edgehub_core::message::operation;
-use edgehub_core::{Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
+use edgehub_core::{Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,6 @@ pub(super) struct Link {
     /// The driver has said that this one opened.
     opened: bool,
     pings: Pings,
-    last_ping: u64,
 }
 
 /// What must become of an event of a link.
@@ -44,7 +43,7 @@ impl Link {
             _ if epoch != self.epoch => return Verdict::Stale,
             (Life::Ended, _) => return Verdict::Stale,
             (Life::Opening, LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed) => true,
-            (Life::Up, LinkEvent::Pong(number)) => self.pings.is_answered_by(*number, self.last_ping),
+            (Life::Up, LinkEvent::Pong(number)) => self.pings.is_answered_by(*number),
             (Life::Opening, _) | (Life::Up, LinkEvent::Opened | LinkEvent::OpenFailed) => false,
             (Life::Up, _) => true,
         };
@@ -78,7 +77,7 @@ impl Link {
                 }
                 called = true;
             }
-            self.observe(output)?;
+            self.observe(output, step.now.mono)?;
             if due && !called && right != Some(Verdict::Heeded) {
                 right = verdict(self);
             }
@@ -97,11 +96,8 @@ impl Link {
         }
     }
 
-    fn observe(&mut self, output: &Output) -> Outcome {
-        self.pings.observe(output);
-        if let Output::Ping { number, .. } = output {
-            self.last_ping = *number;
-        }
+    fn observe(&mut self, output: &Output, now: Instant) -> Outcome {
+        self.pings.observe(output, now);
         match *output {
             Output::Open { epoch } => {
                 if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {

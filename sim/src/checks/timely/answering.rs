@@ -5,7 +5,6 @@ use super::super::pings::Pings;
 use super::{Due, Outcome, Step, broken, length};
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -13,9 +12,6 @@ pub(super) struct Answering {
     patience: Duration,
     limit: Duration,
     pings: Pings,
-    /// When each ping left.
-    sent: BTreeMap<u64, Instant>,
-    last_ping: u64,
     paused: bool,
     /// When it was read again, or an answer came.
     listens_since: Instant,
@@ -28,8 +24,6 @@ impl Answering {
             patience: Duration::ZERO,
             limit: Duration::ZERO,
             pings: Pings::default(),
-            sent: BTreeMap::new(),
-            last_ping: 0,
             paused: false,
             listens_since: Instant(0),
             stalled: false,
@@ -45,12 +39,10 @@ impl Answering {
 
     /// Since when an answer is missing.
     fn missing_since(&self) -> Option<Instant> {
-        let oldest = self.pings.oldest()?;
-        self.sent.get(&oldest).map(|at| (*at).max(self.listens_since))
+        self.pings.oldest().map(|at| at.max(self.listens_since))
     }
 
     fn begins_again(&mut self) {
-        self.sent.clear();
         (self.paused, self.stalled, self.listens_since) = (false, false, Instant(0));
     }
 
@@ -60,14 +52,14 @@ impl Answering {
         let since = self.missing_since();
         if let Input::Link { epoch, event: LinkEvent::Pong(number) } = step.input
             && *epoch == step.hub.epoch()
-            && self.pings.is_answered_by(*number, self.last_ping)
+            && self.pings.is_answered_by(*number)
             && !step.outputs.iter().any(|output| matches!(output, Output::Note(Note::LinkDown { .. })))
         {
             self.pings.answered(*number);
             self.listens_since = now;
         }
         for output in step.outputs {
-            self.pings.observe(output);
+            self.pings.observe(output, now);
             match output {
                 Output::Note(Note::LinkUp { .. }) => self.begins_again(),
                 Output::Note(Note::LinkDown { end, .. }) => {
@@ -90,17 +82,11 @@ impl Answering {
                     }
                     self.stalled = false;
                 }
-                Output::Ping { number, .. } => {
-                    self.last_ping = *number;
-                    self.sent.insert(*number, now);
-                }
                 Output::Pause { .. } => self.paused = true,
                 Output::Resume { .. } => (self.paused, self.listens_since) = (false, now),
                 _ => {}
             }
         }
-        let oldest = self.pings.oldest().unwrap_or(u64::MAX);
-        self.sent.retain(|number, _| *number >= oldest);
         if let Input::Reconfigure(config) = step.input {
             self.configure(config);
         }

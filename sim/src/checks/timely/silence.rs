@@ -15,7 +15,6 @@ pub(super) struct Silence {
     link: Option<(LinkEpoch, Instant)>,
     paused: bool,
     pings: Pings,
-    last_ping: u64,
     /// The first ping since then, which was certainly sent since then …
     asked: Option<Instant>,
     /// … or perhaps: it left in the same step.
@@ -30,7 +29,6 @@ impl Silence {
             link: None,
             paused: false,
             pings: Pings::default(),
-            last_ping: 0,
             asked: None,
             asked_perhaps: None,
         };
@@ -84,7 +82,7 @@ impl Silence {
                 match event {
                     LinkEvent::Received(_) | LinkEvent::Malformed(_) | LinkEvent::Progress => true,
                     LinkEvent::Pong(number) => {
-                        let answers = self.pings.is_answered_by(*number, self.last_ping);
+                        let answers = self.pings.is_answered_by(*number);
                         if answers {
                             self.pings.answered(*number);
                         }
@@ -103,7 +101,7 @@ impl Silence {
         let mut pinged = false;
         let mut resumed = false;
         for output in step.outputs {
-            self.pings.observe(output);
+            self.pings.observe(output, now);
             match output {
                 Output::Note(Note::LinkUp { epoch, .. }) => {
                     self.link = Some((*epoch, now));
@@ -115,9 +113,8 @@ impl Silence {
                     }
                     (self.link, self.paused) = (None, false);
                 }
-                Output::Ping { number, .. } => {
+                Output::Ping { .. } => {
                     pinged = true;
-                    self.last_ping = *number;
                     self.asked.get_or_insert(now);
                     self.asked_perhaps.get_or_insert(now);
                 }
