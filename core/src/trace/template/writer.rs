@@ -1,0 +1,148 @@
+//! Takes messages apart.
+
+use super::super::codebook::{Codebook, put_known, put_new};
+use super::super::filter::id_hash;
+use super::super::wire::{put, put_bytes, put_signed};
+use super::{ContentRule, Hole, Holes, between};
+use crate::message::{Message, redacted_text};
+use crate::time::UnixMillis;
+use alloc::vec::Vec;
+use bytestring::ByteString;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Templates of which a frame is kept: more than there are kinds of messages in most moments.
+const RECENT: usize = 4;
+
+/// The longest frame that is kept.
+const RECENT_BYTES_MAX: usize = 4096;
+
+/// A frame of a template.
+#[derive(Debug)]
+struct Recent {
+    frame: ByteString,
+    holes: Holes,
+    number: u32,
+}
+
+/// Writes messages.
+#[derive(Debug)]
+pub(in crate::trace) struct MessageWriter {
+    /// Makes the hashes of this trace its own.
+    key: u64,
+    templates: Codebook,
+    /// Frames of templates that were met lately, so that a frame like one of them need not be hashed.
+    recent: [Option<Recent>; RECENT],
+    next_recent: usize,
+    resources: Codebook,
+    /// Hashes of the ids that the present block holds.
+    pub(in crate::trace) ids: Vec<u64>,
+}
+
+impl MessageWriter {
+    pub(in crate::trace) fn new(key: u64) -> MessageWriter {
+        let (templates, resources) = (Codebook::new(), Codebook::new());
+        let (recent, next_recent) = (Default::default(), 0);
+        MessageWriter { key, templates, recent, next_recent, resources, ids: Vec::new() }
+    }
+
+    /// Begins another block; returns the hashes of the ids in the last one.
+    pub(in crate::trace) fn begin(&mut self) -> Vec<u64> {
+        self.templates.clear();
+        self.recent = Default::default();
+        self.resources.clear();
+        let capacity = self.ids.len();
+        core::mem::replace(&mut self.ids, Vec::with_capacity(capacity))
+    }
+
+    pub(in crate::trace) fn put(
+        &mut self,
+        out: &mut Vec<u8>,
+        message: &Message,
+        wall: UnixMillis,
+        rule: ContentRule,
+    ) {
+        let (frame, holes) = (&**message.frame(), Holes::of(message));
+        match self.recent.iter().flatten().find(|recent| holes.are_alike(frame, &recent.holes, &recent.frame))
+        {
+            Some(recent) => put_known(out, recent.number),
+            None => self.put_template(out, message, &holes, rule),
+        }
+        for &(hole, start, end) in holes.as_slice() {
+            let text = between(frame, start, end);
+            match hole {
+                Hole::MsgIdUuid => out.extend_from_slice(&holes.msg_id.unwrap_or_default()),
+                Hole::ParentUuid => out.extend_from_slice(&holes.parent.unwrap_or_default()),
+                Hole::MsgId | Hole::Parent | Hole::ResourceVersion => put_bytes(out, text),
+                Hole::Resource => self.put_resource(out, text),
+                Hole::Timestamp => put_signed(out, message.timestamp().0.wrapping_sub(wall.0)),
+                Hole::Content => put_content(out, text, rule),
+            }
+        }
+        self.ids.push(id_hash(message.msg_id()));
+        if message.is_response() {
+            self.ids.push(id_hash(message.parent_msg_id()));
+        }
+    }
+
+    fn put_template(&mut self, out: &mut Vec<u8>, message: &Message, holes: &Holes, rule: ContentRule) {
+        let frame = &**message.frame();
+        let hash = holes.hash(frame, self.key);
+        self.put_hashed(out, frame, holes, hash, rule);
+        // A large frame is not to be kept from its end by a recorder.
+        if let Some(number) = self.templates.number(hash).filter(|_| frame.len() <= RECENT_BYTES_MAX) {
+            let recent = Recent { frame: message.frame().clone(), holes: holes.clone(), number };
+            self.recent[self.next_recent] = Some(recent);
+            self.next_recent = (self.next_recent + 1) % RECENT;
+        }
+    }
+
+    fn put_hashed(&mut self, out: &mut Vec<u8>, frame: &str, holes: &Holes, hash: u64, rule: ContentRule) {
+        if let Some(known) = self.templates.number(hash) {
+            return put_known(out, known);
+        }
+        if rule.keeps() {
+            self.templates.define(hash);
+            put_new(out);
+            return holes.put_definition(out, frame);
+        }
+        // What looks different before may look the same after: then it is the same template.
+        let redacted = redacted_text(frame);
+        let redacted_hash = holes.hash(&redacted, self.key);
+        if let Some(known) = self.templates.number(redacted_hash) {
+            self.templates.remember(hash, known);
+            return put_known(out, known);
+        }
+        self.templates.define(redacted_hash);
+        if let Some(number) = self.templates.number(redacted_hash) {
+            self.templates.remember(hash, number);
+        }
+        put_new(out);
+        holes.put_definition(out, &redacted);
+    }
+
+    fn put_resource(&mut self, out: &mut Vec<u8>, text: &[u8]) {
+        let hash = xxh3_64_with_seed(text, self.key);
+        match self.resources.number(hash) {
+            Some(known) => put_known(out, known),
+            None => {
+                self.resources.define(hash);
+                put_new(out);
+                put_bytes(out, text);
+            }
+        }
+    }
+}
+
+fn put_content(out: &mut Vec<u8>, text: &[u8], rule: ContentRule) {
+    match rule {
+        ContentRule::Keep => put_bytes(out, text),
+        ContentRule::Hash(key) => {
+            put(out, text.len() as u64);
+            out.extend_from_slice(&xxh3_64_with_seed(text, key).to_le_bytes());
+        }
+        ContentRule::Known(hash) => {
+            put(out, text.len() as u64);
+            out.extend_from_slice(&hash.to_le_bytes());
+        }
+    }
+}
