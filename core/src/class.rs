@@ -9,7 +9,7 @@
 mod defaults;
 mod rule;
 
-pub use rule::{Kind, Rule};
+pub use rule::{Candidate, Kind, Rule};
 
 use crate::limits::{CLASS_RULES_MAX, CLASSES_MAX};
 use crate::message::Message;
@@ -109,7 +109,8 @@ impl Classes {
     /// The place of a message's class among the classes. The message is as its module sent it, so that a request is
     /// known for one.
     pub fn of(&self, message: &Message) -> usize {
-        let rule = self.rules.iter().find(|rule| rule.fits(message));
+        let candidate = Candidate::from(message);
+        let rule = self.rules.iter().find(|rule| rule.fits(candidate));
         rule.map_or(self.otherwise, |rule| rule.class)
     }
 

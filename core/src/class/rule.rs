@@ -32,25 +32,49 @@ pub struct Rule {
     pub class: usize,
 }
 
+/// A message as rules look at it: what several of them ask for is found out once.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    message: &'a Message,
+    operation: &'a str,
+    group: &'a str,
+    is_answer: bool,
+    is_link_control: bool,
+}
+
+impl<'a> From<&'a Message> for Candidate<'a> {
+    fn from(message: &'a Message) -> Candidate<'a> {
+        let operation = message.operation();
+        Candidate {
+            message,
+            operation,
+            group: message.group(),
+            is_answer: message.is_response() || operation == operation::RESPONSE,
+            is_link_control: operation::LINK_CONTROL.contains(&operation),
+        }
+    }
+}
+
 impl Rule {
     /// Whether a message is one of these.
-    pub fn fits(&self, message: &Message) -> bool {
+    pub fn fits<'a>(&self, candidate: impl Into<Candidate<'a>>) -> bool {
+        let candidate = candidate.into();
         let is =
             |wanted: &Option<Box<str>>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        self.kind.is_none_or(|kind| kind.is(message))
-            && is(&self.operation, message.operation())
-            && is(&self.group, message.group())
-            && is(&self.source, message.source())
-            && self.resource.as_deref().is_none_or(|pattern| matches(pattern, message.resource()))
+        self.kind.is_none_or(|kind| kind.is(candidate))
+            && is(&self.operation, candidate.operation)
+            && is(&self.group, candidate.group)
+            && self.source.as_deref().is_none_or(|source| source == candidate.message.source())
+            && self.resource.as_deref().is_none_or(|pattern| matches(pattern, candidate.message.resource()))
     }
 }
 
 impl Kind {
-    fn is(self, message: &Message) -> bool {
+    fn is(self, candidate: Candidate<'_>) -> bool {
         match self {
-            Kind::Answer => message.is_response() || message.operation() == operation::RESPONSE,
-            Kind::Request => message.is_sync(),
-            Kind::LinkControl => message.is_link_control(),
+            Kind::Answer => candidate.is_answer,
+            Kind::Request => candidate.message.is_sync(),
+            Kind::LinkControl => candidate.is_link_control,
         }
     }
 }

@@ -28,13 +28,10 @@ impl Hub {
             return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
         };
         self.keepalive.heard(self.now.mono);
-        let confirmed = self.outbox.confirmed(answer.messages);
-        self.account.up.settled += confirmed;
-        for _ in 0..confirmed {
-            if let Some(entry) = self.outbox.take_confirmed() {
-                self.tell_asker(&entry, Stage::Confirmed);
-            }
-        }
+        let outputs = &mut self.outputs;
+        self.account.up.settled += self.outbox.confirm(answer.messages, |entry| {
+            outputs.extend(entry.receipt_of(Stage::Confirmed));
+        });
         if let Some(rtt) = answer.round_trip {
             self.note(Note::RoundTrip { rtt });
         }

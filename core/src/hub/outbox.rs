@@ -31,6 +31,7 @@ pub(super) use room::Room;
 use super::input::{ModuleId, ReceiptId};
 use super::sync_keeper::WaitId;
 use super::view::Standing;
+use super::{Output, Stage};
 use crate::canary::{Canary, Planted};
 use crate::class::{Class, Classes, Delivery};
 use crate::journal::EntryNumber;
@@ -59,6 +60,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// What its sender is to be told, if it asked for it.
+    pub(super) fn receipt_of(&self, stage: Stage) -> Option<Output> {
+        let (module, receipt) = self.module.zip(self.receipt)?;
+        let msg_id = self.message.msg_id().into();
+        Some(Output::Receipt { module, receipt: Some(receipt), msg_id, stage })
+    }
+
     /// Who asked to be told of it.
     fn asker(&self) -> Option<Asker> {
         Some((self.module?, self.receipt?, self.message.msg_id().into()))
@@ -389,27 +397,25 @@ impl Outbox {
         self.written
     }
 
-    /// So many of them are confirmed. Returns how many of the unconfirmed messages are to be taken for that with
-    /// [`Outbox::take_confirmed`].
-    pub(super) fn confirmed(&self, written: u64) -> u64 {
+    /// Everything up to this many, of all that were ever written, is confirmed and leaves; `leaves` sees each. Returns how
+    /// many they are.
+    pub(super) fn confirm(&mut self, written: u64, mut leaves: impl FnMut(&Entry)) -> u64 {
         let written = if self.planted.is(Canary::PongConfirmsAll) { self.written } else { written };
         let first = self.written - self.unconfirmed.len() as u64;
-        written.saturating_sub(first)
-    }
-
-    /// Takes the oldest unconfirmed message.
-    pub(super) fn take_confirmed(&mut self) -> Option<Entry> {
-        let slot = self.unconfirmed.pop_front()?;
-        let bytes = self.total.bytes;
-        let taken = self.release(slot);
-        if self.planted.is(Canary::BytesForgotten) {
-            self.total.bytes = bytes;
-        }
-        match taken? {
-            Taken::Here(entry) => Some(entry),
+        let confirmed = written.saturating_sub(first).min(self.unconfirmed.len() as u64);
+        for slot in self.unconfirmed.drain(..confirmed as usize) {
+            let bytes = self.total.bytes;
+            leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
+            if self.planted.is(Canary::BytesForgotten) {
+                self.total.bytes = bytes;
+            }
             // What was written is in memory until it is confirmed.
-            Taken::Away(_) => None,
+            if let Spot::Here(place) = slot.spot {
+                self.resident -= slot.bytes as usize;
+                self.entries.vacate(place, &mut leaves);
+            }
         }
+        confirmed
     }
 
     /// The link is gone: unconfirmed messages are queued again, first and in order. Calls `gone` with what is not sent
@@ -455,13 +461,7 @@ impl Outbox {
     }
 
     fn release(&mut self, slot: Slot) -> Option<Taken> {
-        if let Some(queue) = self.queues.get_mut(usize::from(slot.class)) {
-            queue.held.sub(slot.bytes as usize);
-        }
-        self.total.sub(slot.bytes as usize);
-        if slot.kept {
-            self.kept.forget(slot.number);
-        }
+        leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
         match slot.spot {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;
@@ -474,6 +474,17 @@ impl Outbox {
 
     fn key_of(&self, message: &Message) -> u64 {
         if self.planted.is(Canary::CoalescedAcrossKeys) { 0 } else { key_of(message) }
+    }
+}
+
+/// A message leaves the outbox, and the sums that counted it.
+fn leave(slot: &Slot, queues: &mut [ClassQueue], total: &mut Amount, kept: &mut Kept) {
+    if let Some(queue) = queues.get_mut(usize::from(slot.class)) {
+        queue.held.sub(slot.bytes as usize);
+    }
+    total.sub(slot.bytes as usize);
+    if slot.kept {
+        kept.forget(slot.number);
     }
 }
 

@@ -177,13 +177,6 @@ impl Hub {
         }
     }
 
-    /// Tells the sender, if it asked for it.
-    pub(super) fn tell_asker(&mut self, entry: &Entry, stage: Stage) {
-        if let (Some(module), Some(_)) = (entry.module, entry.receipt) {
-            self.tell(module, entry.receipt, entry.message.msg_id(), stage);
-        }
-    }
-
     fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, msg_id: &str, stage: Stage) {
         self.outputs.push_back(Output::Receipt { module, receipt, msg_id: msg_id.into(), stage });
     }

@@ -68,7 +68,7 @@ impl Hub {
             } else {
                 Stage::Written
             };
-            self.tell_asker(&entry, told);
+            self.outputs.extend(entry.receipt_of(told));
             let bytes = entry.message.bytes();
             self.put_on_link(entry.message, bytes);
         } else if let Some(message) = self.outbox.write(class) {

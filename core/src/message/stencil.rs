@@ -92,7 +92,7 @@ impl Stencil {
 
     fn is_for(&self, route: Route<'_>) -> bool {
         let same = |((field, _), value): (&(Field, &str), &str)| {
-            self.text.get(self.spans[*field as usize].range()) == Some(value)
+            self.text.as_bytes().get(self.spans[*field as usize].range()) == Some(value.as_bytes())
         };
         self.fits && MEMBERS.iter().zip(route).rev().all(same)
     }

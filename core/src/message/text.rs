@@ -57,14 +57,27 @@ pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
 /// Bytes that are looked at together.
 const BLOCK: usize = 32;
 
-/// Looking at a whole block without leaving early, and only then at what was found, lets the compiler use vector
-/// instructions.
+/// Blocks that are looked at before it is decided whether there was anything: a kilobyte.
+const BLOCKS_AT_ONCE: usize = 32;
+
 #[inline]
 fn any_special(block: &[u8; BLOCK]) -> bool {
     let mut found = [0; BLOCK];
+    mark_special(block, &mut found);
+    is_marked(&found)
+}
+
+/// Marks where special bytes are. Looking at a whole block without leaving early, and only then at what was found, lets the
+/// compiler use vector instructions.
+#[inline]
+fn mark_special(block: &[u8; BLOCK], found: &mut [u8; BLOCK]) {
     for (found, &byte) in found.iter_mut().zip(block) {
-        *found = u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+        *found |= u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
     }
+}
+
+#[inline]
+fn is_marked(found: &[u8; BLOCK]) -> bool {
     let (words, _) = found.as_chunks::<8>();
     words.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) != 0
 }
@@ -87,14 +100,23 @@ fn holds_special(word: u64) -> bool {
 /// Whether a text needs no escapes in a string literal.
 pub(crate) fn is_plain(text: &str) -> bool {
     let (blocks, rest) = text.as_bytes().as_chunks::<BLOCK>();
-    if blocks.iter().any(any_special) {
-        return false;
+    // Most texts are plain: what is found is gathered from many blocks before it is looked at.
+    let mut found = [0; BLOCK];
+    for blocks in blocks.chunks(BLOCKS_AT_ONCE) {
+        for block in blocks {
+            mark_special(block, &mut found);
+        }
+        if is_marked(&found) {
+            return false;
+        }
     }
-    let Some(last) = rest.last_chunk::<8>() else { return !rest.iter().any(|&byte| is_special(byte)) };
-    // The last word may overlap the one before: looking twice costs less than looking byte by byte.
-    let (words, _) = rest.as_chunks::<8>();
-    let special = words.iter().fold(false, |any, word| any | holds_special(u64::from_le_bytes(*word)));
-    !(special | holds_special(u64::from_le_bytes(*last)))
+    // The last block may overlap the one before: looking twice costs less than looking byte by byte.
+    if let Some(last) = text.as_bytes().last_chunk() {
+        return !any_special(last);
+    }
+    let (words, last) = rest.as_chunks::<8>();
+    !words.iter().any(|word| holds_special(u64::from_le_bytes(*word)))
+        && !last.iter().any(|&byte| is_special(byte))
 }
 
 /// Appends a text as the inside of a string literal.
@@ -143,7 +165,8 @@ mod tests {
     #[test]
     fn each_special_byte_is_found_at_each_place() {
         for special in (0..=0xff).filter(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-            for (length, at) in (0..24).flat_map(|length| (0..length).map(move |at| (length, at))) {
+            let lengths = (0..24).chain(BLOCK - 1..BLOCK + 10);
+            for (length, at) in lengths.flat_map(|length| (0..length).map(move |at| (length, at))) {
                 for filler in [b' ', b'!', b'#', b'[', b']', b'~', 0x7f, 0x80, 0xff] {
                     let mut bytes = std::vec![filler; length];
                     assert_eq!(first_special(&bytes), None, "{filler:#x} × {length}");

@@ -49,11 +49,26 @@ impl<T> Slab<T> {
     /// Takes an entry out.
     pub(super) fn remove(&mut self, place: Place) -> Option<T> {
         let entry = self.entries.get_mut(place.0 as usize)?.take()?;
+        self.is_vacant(place);
+        Some(entry)
+    }
+
+    /// Drops an entry where it is, after a look at it.
+    pub(super) fn vacate(&mut self, place: Place, look: impl FnOnce(&T)) {
+        if let Some(taken) = self.entries.get_mut(place.0 as usize)
+            && let Some(entry) = taken
+        {
+            look(entry);
+            *taken = None;
+            self.is_vacant(place);
+        }
+    }
+
+    fn is_vacant(&mut self, place: Place) {
         self.free.push(place);
         if self.free.len() == self.entries.len() && self.entries.len() > KEPT {
             *self = Slab::new();
         }
-        Some(entry)
     }
 }
 
@@ -69,6 +84,10 @@ mod tests {
         assert_eq!((slab.remove(places[3]), slab.get(places[3])), (None, None));
         assert_eq!(slab.insert(9), places[3]);
         assert_eq!(slab.get(places[3]), Some(&9));
+        let mut seen = None;
+        slab.vacate(places[4], |number| seen = Some(*number));
+        slab.vacate(places[4], |_| unreachable!("it has left"));
+        assert_eq!((seen, slab.insert(4)), (Some(4), places[4]));
         assert_eq!(places.into_iter().filter_map(|place| slab.remove(place)).count(), KEPT + 1);
         assert_eq!(slab.entries.capacity(), 0);
     }
