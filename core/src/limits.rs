@@ -24,7 +24,7 @@ pub const SYNC_PENDING_MAX: usize = 16 * 1024;
 
 /// Messages handed to the link and not yet flushed by the driver. Enough to fill many TLS records per system call,
 /// small enough that a stuck socket holds little.
-pub const WRITE_WINDOW_MESSAGES: usize = 256;
+pub const WRITE_WINDOW_MESSAGES: usize = 512;
 
 /// Bytes handed to the link and not yet flushed; one larger message may pass alone.
 pub const WRITE_WINDOW_BYTES: usize = 512 * 1024;
@@ -42,12 +42,12 @@ pub const FLIGHT_BYTES_MIN: u64 = 4 * 1024;
 /// The time for which what is on its way may wait in queues. An acknowledgement waits as long, at the worst.
 pub const FLIGHT_DELAY: Duration = Duration::from_secs(1);
 
-/// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: twice
+/// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: as many as
 /// the write window, so that it never runs dry.
-pub const INTAKE_BACKLOG_MESSAGES: usize = 2 * WRITE_WINDOW_MESSAGES;
+pub const INTAKE_BACKLOG_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
 
 /// Bytes of the same.
-pub const INTAKE_BACKLOG_BYTES: usize = 2 * WRITE_WINDOW_BYTES;
+pub const INTAKE_BACKLOG_BYTES: usize = WRITE_WINDOW_BYTES;
 
 /// Messages of the hub's own making (keepalive, link control answers) that wait to be written. A peer that asks for
 /// more than the link can carry loses the oldest answers.

@@ -15,6 +15,7 @@ pub use options::{Observer, Options, OptionsError};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 
+use crate::bell;
 use async_channel::Sender;
 use command::{Control, Senders};
 use edgehub_core::hub::Account;
@@ -22,7 +23,7 @@ use edgehub_core::hub::Account;
 /// A handle on a running edge hub; clones share it.
 #[derive(Debug, Clone)]
 pub struct EdgeHub {
-    control: Sender<Control>,
+    control: bell::Sender<Control>,
     senders: Senders,
 }
 

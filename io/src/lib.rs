@@ -26,6 +26,8 @@
 //! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
 //! | [`config`] | KubeEdge's configuration files |
 
+mod again;
+mod bell;
 pub mod clock;
 pub mod config;
 pub mod edge;

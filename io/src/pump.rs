@@ -2,7 +2,7 @@
 //!
 //! Reading stops by itself when nobody takes the batches; writing flushes once per drain of its channel.
 
-use async_channel::{Receiver, Sender};
+use async_channel::Receiver;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -47,23 +47,31 @@ pub(crate) enum Read {
     Ended(String),
 }
 
+/// Whoever a link is run for.
+pub(crate) trait Owner: Sync {
+    /// Takes what was read, when there is room for it; `false` when nobody wants more.
+    fn read(&self, batch: Vec<Read>) -> impl Future<Output = bool> + Send;
+
+    /// So many messages, and their bytes, are handed to the operating system.
+    fn flushed(&self, messages: usize, bytes: usize);
+}
+
 /// Runs a link until either side ends it. Ends when `writes` is closed, after saying goodbye.
 pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
     socket: WebSocketStream<S>,
     writes: Receiver<Vec<Write>>,
-    reads: Sender<Vec<Read>>,
-    flushed: impl Fn(usize, usize),
+    owner: impl Owner,
 ) {
     let (sink, stream) = socket.split();
     let write = async {
-        if write_all(sink, writes, flushed).await.is_err() {
+        if write_all(sink, writes, &owner).await.is_err() {
             // The reader finds the same broken link; it only needs the time to say so.
             smol::Timer::after(CLOSE_TIMEOUT).await;
         }
     };
     // Each half is polled when it is woken itself, and not for the other's sake: an idle read costs a system call.
     let mut halves = FuturesUnordered::new();
-    halves.push(Either::Left(read_all(stream, reads)));
+    halves.push(Either::Left(read_all(stream, &owner)));
     halves.push(Either::Right(write));
     halves.next().await;
 }
@@ -71,7 +79,7 @@ pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
 async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
     mut sink: WebSocketSender<S>,
     writes: Receiver<Vec<Write>>,
-    flushed: impl Fn(usize, usize),
+    owner: &impl Owner,
 ) -> Result<(), Error> {
     while let Ok(batch) = writes.recv().await {
         let (mut messages, mut bytes) = (0, 0);
@@ -98,7 +106,7 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
         }
         sink.flush().await?;
         if messages > 0 {
-            flushed(messages, bytes);
+            owner.flushed(messages, bytes);
         }
     }
     goodbye(&mut sink, Frame::Close(None)).await
@@ -125,10 +133,7 @@ fn text_frame(text: ByteString) -> Frame {
     Frame::Frame(RawFrame::message(text.into_bytes(), OpCode::Data(Data::Text), true))
 }
 
-async fn read_all<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: WebSocketReceiver<S>,
-    reads: Sender<Vec<Read>>,
-) {
+async fn read_all<S: AsyncRead + AsyncWrite + Unpin>(mut stream: WebSocketReceiver<S>, owner: &impl Owner) {
     let mut ended = false;
     while !ended {
         let mut batch = Vec::new();
@@ -141,7 +146,7 @@ async fn read_all<S: AsyncRead + AsyncWrite + Unpin>(
                 next = future::poll_once(stream.next()).await;
             }
         }
-        if !batch.is_empty() && reads.send(batch).await.is_err() {
+        if !batch.is_empty() && !owner.read(batch).await {
             return;
         }
     }

@@ -36,8 +36,9 @@ pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
 /// What a link reads at a time. One TLS record holds no more, and an idle link keeps this buffer.
 const READ_BUFFER_BYTES: usize = 16 << 10;
-/// Fed frames gather up to here before they are written without a flush.
-const WRITE_BUFFER_BYTES: usize = 64 << 10;
+/// Fed frames gather up to here before they are written without a flush, and as much is encrypted before it is handed to the
+/// operating system.
+const WRITE_BUFFER_BYTES: usize = 128 << 10;
 
 fn websocket_config(message_bytes_max: usize) -> WebSocketConfig {
     WebSocketConfig::default()

@@ -1,13 +1,14 @@
 //! What handles ask of the driver, and the ways on which it gets there.
 
 use super::module::{Delivery, RequestError};
+use crate::bell;
 use async_channel::Sender;
 use edgehub_core::hub::{Account, Stage};
 use edgehub_core::{Message, ModuleId};
 use std::time::Duration;
 
 /// Messages that wait for the driver before senders wait themselves.
-pub(super) const COMMANDS: usize = 128;
+pub(super) const COMMANDS: usize = 256;
 
 /// Where a request's outcome goes.
 pub(super) type Reply = Sender<Result<Message, RequestError>>;
@@ -40,13 +41,13 @@ pub(super) struct Request {
 /// data waits for a slow link, an acknowledgement must not, or the cloud resends what was long delivered (defect D8).
 #[derive(Debug, Clone)]
 pub(super) struct Senders {
-    pub(super) answers: Sender<Command>,
-    pub(super) commands: Sender<Command>,
+    pub(super) answers: bell::Sender<Command>,
+    pub(super) commands: bell::Sender<Command>,
 }
 
 impl Senders {
     /// The way that this message takes.
-    pub(super) fn of(&self, message: &Message) -> &Sender<Command> {
+    pub(super) fn of(&self, message: &Message) -> &bell::Sender<Command> {
         if message.is_response() { &self.answers } else { &self.commands }
     }
 }

@@ -11,6 +11,8 @@ use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::recorder::Flight;
 use super::{EdgeHub, Options};
+use crate::again::again;
+use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
 use async_channel::{Receiver, Sender};
@@ -23,10 +25,10 @@ use std::collections::btree_map::Entry;
 use tracing::debug;
 
 /// Messages of modules that one turn takes.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 
 /// Both ends of a channel.
-type Channel<T> = (Sender<T>, Receiver<T>);
+type Channel<T> = (bell::Sender<T>, Receiver<T>);
 
 struct Inbox {
     deliveries: Sender<Delivery>,
@@ -39,6 +41,8 @@ pub struct Driver {
     clock: Clock,
     now: Now,
     options: Options,
+    /// Whatever comes in rings it, but for the journal.
+    bell: Bell,
     control: Receiver<Control>,
     answers: Receiver<Command>,
     commands: Receiver<Command>,
@@ -66,23 +70,21 @@ impl std::fmt::Debug for Driver {
     }
 }
 
+/// Why a turn begins.
 enum Wake {
-    Control(Control),
-    Link(LinkEpoch, LinkEvent),
-    Read(LinkEpoch, Vec<Read>),
-    Command(Command),
+    /// Something has come in.
+    Bell,
     Journal(JournalEvent),
     Deadline,
-    /// Every handle is gone.
-    Abandoned,
 }
 
 impl Driver {
     pub(super) fn new(mut options: Options) -> (EdgeHub, Driver) {
         let clock = Clock::start();
-        let (control_sender, control) = async_channel::unbounded();
-        let (answer_sender, answers) = async_channel::bounded(COMMANDS);
-        let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let bell = Bell::default();
+        let (control_sender, control) = bell.unbounded();
+        let (answer_sender, answers) = bell.bounded(COMMANDS);
+        let (command_sender, commands) = bell.bounded(COMMANDS);
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();
@@ -97,7 +99,8 @@ impl Driver {
             commands,
             link: None,
             closing: None,
-            link_events: async_channel::unbounded(),
+            link_events: bell.unbounded(),
+            bell,
             writes: Vec::new(),
             intake_open: true,
             reading: true,
@@ -121,7 +124,7 @@ impl Driver {
     /// Runs until the hub has been shut down and has stopped; the handle's last clone being dropped is a shutdown.
     pub async fn run(mut self) {
         let executor = Executor::new();
-        executor.run(self.turns(&executor)).await;
+        again(executor.run(self.turns(&executor))).await;
     }
 
     async fn turns(&mut self, executor: &Executor<'_>) {
@@ -149,43 +152,11 @@ impl Driver {
         }
     }
 
-    /// Waits for anything to happen. Control comes before data, and what the hub does not want is not taken.
+    /// Waits for anything to happen that the hub wants to hear of.
     async fn wait(&self, alarm: &mut Alarm) -> Wake {
-        let control = async {
-            if self.abandoned {
-                future::pending::<()>().await;
-            }
-            self.control.recv().await.map_or(Wake::Abandoned, Wake::Control)
-        };
-        let link = async {
-            match self.link_events.1.recv().await {
-                Ok((epoch, event)) => Wake::Link(epoch, event),
-                Err(_) => future::pending().await,
-            }
-        };
-        let read = async {
-            match &self.link {
-                Some(link) if self.reading => match link.reads.recv().await {
-                    Ok(batch) => Wake::Read(link.epoch, batch),
-                    Err(_) => future::pending().await,
-                },
-                _ => future::pending().await,
-            }
-        };
-        let command = async {
-            if !self.intake_open {
-                future::pending::<()>().await;
-            }
-            match self.commands.recv().await {
-                Ok(command) => Wake::Command(command),
-                Err(_) => future::pending().await,
-            }
-        };
-        let answer = async {
-            match self.answers.recv().await {
-                Ok(command) => Wake::Command(command),
-                Err(_) => future::pending().await,
-            }
+        let bell = async {
+            self.bell.until(|| self.has_something()).await;
+            Wake::Bell
         };
         let journal = async {
             match &self.journal {
@@ -197,15 +168,27 @@ impl Driver {
             alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
-        or(or(control, link), or(or(read, or(answer, journal)), or(command, deadline))).await
+        or(bell, or(journal, deadline)).await
+    }
+
+    /// Whether something waits that is wanted.
+    fn has_something(&self) -> bool {
+        !self.control.is_empty()
+            || self.is_abandoned()
+            || !self.link_events.1.is_empty()
+            || !self.answers.is_empty()
+            || (self.reading && self.link.as_ref().is_some_and(|link| !link.reads.is_empty()))
+            || (self.intake_open && !self.commands.is_empty())
+    }
+
+    /// Whether every handle is gone, and nobody has drawn the conclusion yet.
+    fn is_abandoned(&self) -> bool {
+        !self.abandoned && self.control.is_closed() && self.control.is_empty()
     }
 
     fn take(&mut self, wake: Wake) {
         match wake {
-            Wake::Control(control) => self.take_control(control),
-            Wake::Link(epoch, event) => self.handle(Input::Link { epoch, event }),
-            Wake::Read(epoch, batch) => self.take_reads(epoch, batch),
-            Wake::Command(command) => self.take_command(command),
+            Wake::Bell => {}
             Wake::Journal(event) => self.handle(Input::Journal(event)),
             Wake::Deadline => {
                 // Before the tick: what the link carries may be all that speaks for it.
@@ -215,18 +198,19 @@ impl Driver {
                 }
                 self.handle(Input::Tick);
             }
-            Wake::Abandoned => {
-                self.abandoned = true;
-                self.take_all_messages();
-                self.handle(Input::Shutdown);
-            }
         }
     }
 
-    /// Takes a bounded part of what else is there, so that one drain and one flush serve many messages.
+    /// Takes a bounded part of what is there, so that one drain and one flush serve many messages. Control comes before
+    /// data, and what the hub does not want is not taken.
     fn take_what_is_there(&mut self) {
         while let Ok(control) = self.control.try_recv() {
             self.take_control(control);
+        }
+        if self.is_abandoned() {
+            self.abandoned = true;
+            self.take_all_messages();
+            self.handle(Input::Shutdown);
         }
         while let Ok((epoch, event)) = self.link_events.1.try_recv() {
             self.handle(Input::Link { epoch, event });

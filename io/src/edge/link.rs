@@ -1,6 +1,7 @@
 //! One link of the edge hub, from dialling to its end: a task and its channels.
 
-use crate::pump::{BATCHES, Read, Write, pump};
+use crate::bell::{self, Bell};
+use crate::pump::{BATCHES, Owner, Read, Write, pump};
 use crate::websocket::{Progress, Target, connect};
 use async_channel::{Receiver, Sender};
 use edgehub_core::{LinkEpoch, LinkEvent};
@@ -27,13 +28,14 @@ impl Link {
     /// Dials on the executor; what becomes of it is told through `events`.
     pub(super) fn open(
         executor: &Executor<'_>,
+        bell: &Bell,
         epoch: LinkEpoch,
         target: Target,
         tls: Arc<ClientConfig>,
-        events: Sender<(LinkEpoch, LinkEvent)>,
+        events: bell::Sender<(LinkEpoch, LinkEvent)>,
     ) -> Link {
         let (writes, to_write) = async_channel::unbounded();
-        let (read, reads) = async_channel::bounded(BATCHES);
+        let (read, reads) = bell.bounded(BATCHES);
         let progress = Arc::new(Mutex::new(None));
         let work = run(epoch, target, tls, events, to_write, read, progress.clone());
         Link { epoch, writes, reads, progress, task: executor.spawn(work) }
@@ -60,9 +62,9 @@ async fn run(
     epoch: LinkEpoch,
     target: Target,
     tls: Arc<ClientConfig>,
-    events: Sender<(LinkEpoch, LinkEvent)>,
+    events: bell::Sender<(LinkEpoch, LinkEvent)>,
     writes: Receiver<Vec<Write>>,
-    reads: Sender<Vec<Read>>,
+    reads: bell::Sender<Vec<Read>>,
     progress: Arc<Mutex<Option<Progress>>>,
 ) {
     debug!(epoch = epoch.0, url = %target.url, "dialling");
@@ -83,7 +85,25 @@ async fn run(
             *progress.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some(Progress::of(socket.get_ref().get_ref().0));
             tell(LinkEvent::Opened);
-            pump(socket, writes, reads, |messages, bytes| tell(LinkEvent::Flushed { messages, bytes })).await;
+            pump(socket, writes, Ends { epoch, events, reads }).await;
         }
+    }
+}
+
+/// Where a link's news go.
+struct Ends {
+    epoch: LinkEpoch,
+    events: bell::Sender<(LinkEpoch, LinkEvent)>,
+    reads: bell::Sender<Vec<Read>>,
+}
+
+impl Owner for Ends {
+    async fn read(&self, batch: Vec<Read>) -> bool {
+        self.reads.send(batch).await.is_ok()
+    }
+
+    fn flushed(&self, messages: usize, bytes: usize) {
+        // When the driver is gone, so is the need to tell it.
+        let _ = self.events.try_send((self.epoch, LinkEvent::Flushed { messages, bytes }));
     }
 }

@@ -3,8 +3,9 @@
 use super::EdgeHub;
 use super::command::{Command, Control, Request, Senders, Wish};
 use super::receipt::Receipt;
+use crate::bell;
 use crate::clock;
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, TrySendError};
 use edgehub_core::message::{Stencil, operation};
 use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, Violation};
@@ -96,7 +97,7 @@ pub struct Module(Arc<Inner>);
 struct Inner {
     id: ModuleId,
     name: String,
-    control: Sender<Control>,
+    control: bell::Sender<Control>,
     senders: Senders,
     inbox: Receiver<Delivery>,
     taken: AtomicU32,

@@ -1,6 +1,6 @@
 //! One accepted connection, from the handshake to its end: a task and its channels.
 
-use crate::pump::{BATCHES, Read, Write, pump};
+use crate::pump::{Owner, Read, Write, pump};
 use crate::websocket::{MESSAGE_BYTES_MAX, accept};
 use async_channel::{Receiver, Sender};
 use edgehub_core::cloud::ConnectionId;
@@ -99,16 +99,25 @@ async fn run(handshake: Handshake, stream: TcpStream, shared: Shared, to_write: 
     let id = ConnectionId(arrived.fetch_add(1, Ordering::Relaxed) + 1);
     let (node, project) = (accepted.node, accepted.project);
     tell(Event::Arrived(Arrived { handshake, id, node, project }));
-    let (read, batches) = async_channel::bounded(BATCHES);
-    let forward = async {
-        while let Ok(batch) = batches.recv().await {
-            if reads.send((id, batch)).await.is_err() {
-                return;
-            }
-        }
-    };
-    let flushed = |messages, _| tell(Event::Flushed(id, messages));
-    smol::future::zip(pump(accepted.stream, to_write, read, flushed), forward).await;
+    pump(accepted.stream, to_write, Ends { id, events: &events, reads: &reads }).await;
     // A connection that we closed ourselves has read no end.
     let _ = reads.send((id, vec![Read::Ended("closed".into())])).await;
+}
+
+/// Where a connection's news go.
+struct Ends<'a> {
+    id: ConnectionId,
+    events: &'a Sender<Event>,
+    reads: &'a Sender<(ConnectionId, Vec<Read>)>,
+}
+
+impl Owner for Ends<'_> {
+    async fn read(&self, batch: Vec<Read>) -> bool {
+        self.reads.send((self.id, batch)).await.is_ok()
+    }
+
+    fn flushed(&self, messages: usize, _: usize) {
+        // The server's channel is unbounded; when the server is gone, so is the need to tell it.
+        let _ = self.events.try_send(Event::Flushed(self.id, messages));
+    }
 }

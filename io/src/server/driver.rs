@@ -2,6 +2,7 @@
 
 use super::ServerOptions;
 use super::connection::{Connection, Event, Handshake, Shared, serve};
+use crate::again::again;
 use crate::clock::{Alarm, Clock};
 use crate::pump::{BATCHES, Read, Write};
 use async_channel::{Receiver, Sender, TrySendError};
@@ -136,7 +137,7 @@ impl ServerDriver {
     /// Runs until the server is shut down or its last handle is dropped.
     pub async fn run(mut self) {
         let executor = Executor::new();
-        executor.run(self.turns(&executor)).await;
+        again(executor.run(self.turns(&executor))).await;
     }
 
     async fn turns(&mut self, executor: &Executor<'_>) {

@@ -15,7 +15,9 @@ use rustls::ClientConfig;
 use smol::net::TcpStream;
 
 use super::url::{self, Address};
-use super::{ConnectError, MESSAGE_BYTES_MAX, Stream, TlsFailure, websocket_config, within};
+use super::{
+    ConnectError, MESSAGE_BYTES_MAX, Stream, TlsFailure, WRITE_BUFFER_BYTES, websocket_config, within,
+};
 
 /// How much of the body of an HTTP error is worth showing.
 const REASON_CHARS_MAX: usize = 200;
@@ -60,7 +62,9 @@ pub async fn connect(target: &Target, tls: Arc<ClientConfig>) -> Result<Stream, 
     let open = async {
         let tcp = tcp(&address, target.handshake_timeout).await?;
         let tls = TlsConnector::from(tls)
-            .connect(address.server_name.clone(), tcp)
+            .connect_with(address.server_name.clone(), tcp, |tls| {
+                tls.set_buffer_limit(Some(WRITE_BUFFER_BYTES))
+            })
             .await
             .map_err(|error| ConnectError::Tls(TlsFailure::of_handshake(&error)))?;
         let (stream, _) =

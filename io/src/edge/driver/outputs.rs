@@ -85,7 +85,8 @@ impl Driver {
         match target {
             Some(target) => {
                 let (target, tls) = (target.clone(), self.options.tls.clone());
-                self.link = Some(Link::open(executor, epoch, target, tls, self.link_events.0.clone()));
+                self.link =
+                    Some(Link::open(executor, &self.bell, epoch, target, tls, self.link_events.0.clone()));
             }
             None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
         }

@@ -1,0 +1,141 @@
+//! One bell for everything that a driver waits for.
+//!
+//! A driver has many channels. Waiting on each of them costs every turn as many registrations, and every message a look at
+//! them. With one bell a driver waits once, and looks into its channels when it rings.
+
+use async_channel::{Receiver, SendError, TrySendError};
+use futures_util::task::AtomicWaker;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+/// The bell of one task.
+#[derive(Debug, Default)]
+pub(crate) struct Bell(Arc<AtomicWaker>);
+
+impl Bell {
+    /// Both ends of a bounded channel whose senders ring.
+    pub(crate) fn bounded<T>(&self, capacity: usize) -> (Sender<T>, Receiver<T>) {
+        self.hang_on(async_channel::bounded(capacity))
+    }
+
+    /// Both ends of an unbounded channel whose senders ring.
+    pub(crate) fn unbounded<T>(&self) -> (Sender<T>, Receiver<T>) {
+        self.hang_on(async_channel::unbounded())
+    }
+
+    fn hang_on<T>(
+        &self,
+        (channel, receiver): (async_channel::Sender<T>, Receiver<T>),
+    ) -> (Sender<T>, Receiver<T>) {
+        (Sender { channel, rope: Rope(self.0.clone()) }, receiver)
+    }
+
+    /// Waits until this is so; looks again whenever it rings. Only one task may wait.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        poll_fn(|context| {
+            if is_so() {
+                return Poll::Ready(());
+            }
+            self.0.register(context.waker());
+            // What came in between has rung for nobody.
+            if is_so() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// A sender that rings when it has sent, and when it is gone.
+#[derive(Debug)]
+pub(crate) struct Sender<T> {
+    // Dropped before the rope: whoever is woken finds the channel closed.
+    channel: async_channel::Sender<T>,
+    rope: Rope,
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        Sender { channel: self.channel.clone(), rope: self.rope.clone() }
+    }
+}
+
+impl<T> Sender<T> {
+    /// Sends if there is room and a receiver.
+    pub(crate) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
+        self.channel.try_send(item)?;
+        self.rope.pull();
+        Ok(())
+    }
+
+    /// Sends once there is room.
+    pub(crate) async fn send(&self, item: T) -> Result<(), SendError<T>> {
+        self.channel.send(item).await?;
+        self.rope.pull();
+        Ok(())
+    }
+}
+
+/// What rings the bell; letting go of it does so, too.
+#[derive(Debug, Clone)]
+struct Rope(Arc<AtomicWaker>);
+
+impl Rope {
+    fn pull(&self) {
+        self.0.wake();
+    }
+}
+
+impl Drop for Rope {
+    fn drop(&mut self) {
+        self.pull();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smol::future::{block_on, zip};
+
+    #[test]
+    fn it_rings_for_what_is_sent_and_for_the_last_sender_that_goes() {
+        let bell = Bell::default();
+        let (sender, receiver) = bell.bounded(1);
+        let other = sender.clone();
+        let listen = async {
+            let mut heard = Vec::new();
+            loop {
+                bell.until(|| !receiver.is_empty() || receiver.is_closed()).await;
+                match receiver.try_recv() {
+                    Ok(item) => heard.push(item),
+                    Err(_) => return heard,
+                }
+            }
+        };
+        let speak = async {
+            // The channel holds one: each of them waits for the one before to be heard.
+            for item in 0..5 {
+                sender.send(item).await.unwrap();
+            }
+            other.send(5).await.unwrap();
+            drop((sender, other));
+        };
+        let (heard, ()) = block_on(zip(listen, speak));
+        assert_eq!(heard, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn it_rings_across_threads() {
+        let bell = Bell::default();
+        let (sender, receiver) = bell.unbounded();
+        let speaker = std::thread::spawn(move || (0..10_000).for_each(|item| sender.try_send(item).unwrap()));
+        let mut next = 0;
+        while next < 10_000 {
+            block_on(bell.until(|| !receiver.is_empty()));
+            while let Ok(item) = receiver.try_recv() {
+                assert_eq!(item, next);
+                next += 1;
+            }
+        }
+        speaker.join().unwrap();
+    }
+}
