@@ -10,6 +10,7 @@ mod museum;
 mod run;
 mod shrink;
 mod storm;
+mod stuck;
 mod swarm;
 
 use clap::{Parser, Subcommand};

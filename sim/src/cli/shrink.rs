@@ -1,6 +1,7 @@
 //! `shrink`: the smallest scenario that fails alike.
 
-use super::{CommandOutcome, command_for};
+use super::{CommandOutcome, command_for, stuck};
+use edgehub_sim::{PATIENCE, watched};
 use std::path::{Path, PathBuf};
 
 /// Makes a failing scenario as small as it gets and saves it beside the file
@@ -15,12 +16,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(Arguments { file, runs }: Arguments) -> CommandOutcome {
     let scenario = super::run::read(&file)?;
-    let Some(shrunk) = edgehub_sim::shrink(&scenario, runs) else {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let shrunk = watched(PATIENCE, &stuck::give_up(folder), || edgehub_sim::shrink(&scenario, runs));
+    let Some(shrunk) = shrunk else {
         return Err(format!("{} holds: there is nothing to shrink", file.display()));
     };
     let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let folder = file.parent().unwrap_or(Path::new("."));
     let saved = save(folder, &format!("{stem}.small.scn"), &text)?;
     let (before, after) = (scenario.actions.len(), shrunk.scenario.actions.len());
     println!("{before} actions became {after} in {} runs\n\n{text}", shrunk.runs);

@@ -1,7 +1,7 @@
 //! `swarm`: many seeds.
 
-use super::{CommandOutcome, command, command_for};
-use edgehub_sim::{Failed, Swarm, generate, shrink, swarm};
+use super::{CommandOutcome, command, command_for, stuck};
+use edgehub_sim::{Failed, PATIENCE, Swarm, generate, shrink, swarm, watched};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     jobs: Option<usize>,
     /// Where a failing scenario is saved
-    #[arg(long, default_value = "target/scenarios")]
+    #[arg(long, default_value = stuck::FOLDER)]
     save: PathBuf,
     /// The most runs that shrinking may take
     #[arg(long, default_value_t = 3_000)]
@@ -34,10 +34,15 @@ pub(super) fn run(arguments: Arguments) -> CommandOutcome {
     let Arguments { seeds, minutes, first_seed, jobs, save, shrink_runs } = arguments;
     let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let end = first_seed.saturating_add(seeds);
-    let plan = Swarm { seeds: first_seed..end, duration: Duration::from_secs(60 * minutes), jobs };
+    let plan = Swarm {
+        seeds: first_seed..end,
+        duration: Duration::from_secs(60 * minutes),
+        jobs,
+        patience: PATIENCE,
+    };
     let started = Instant::now();
     let bar = bar(seeds);
-    let outcome = swarm(&plan, &|| bar.inc(1));
+    let outcome = swarm(&plan, &|| bar.inc(1), &stuck::give_up(&save));
     bar.finish_and_clear();
     let wall = started.elapsed().as_secs_f64();
     match outcome {
@@ -68,7 +73,8 @@ fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> Str
         Err(error) => format!("{by_seed} (not saved: {error})"),
     };
     println!("seed {seed} failed: {failure}\nreproduce: {whole}\nshrinking …");
-    let Some(shrunk) = shrink(&scenario, runs) else {
+    let shrunk = watched(PATIENCE, &stuck::give_up(folder), || shrink(&scenario, runs));
+    let Some(shrunk) = shrunk else {
         return format!("seed {seed}: {failure}\nreproduce: {by_seed}");
     };
     let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
