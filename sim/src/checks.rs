@@ -173,7 +173,7 @@ impl EdgeChecks {
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
-        self.rate.after(step, self.stored.is_fetching()).map_err(|broken| broken.by("rate limit"))?;
+        self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
         let EdgeChecks { confirmation, upstream, stored, rate, flight, timely, .. } = self;
         let timely = timely.after(step, confirmation, upstream, stored, rate, flight);

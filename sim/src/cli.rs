@@ -7,6 +7,7 @@ mod exhaustive;
 mod import;
 mod meta;
 mod museum;
+mod progress;
 mod run;
 mod shrink;
 mod storm;

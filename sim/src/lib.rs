@@ -30,6 +30,7 @@
 //! | `storm` | one restart of a cloud, seen by all its nodes |
 //! | `canary` | bugs on purpose, which the checks must find |
 //! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
+//! | `original` | how the original waits before it dials again |
 //! | `journal`, `disk` | the journal over a disk that loses, tears and rots |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
@@ -52,6 +53,7 @@ mod journal;
 mod key;
 mod log;
 pub mod museum;
+mod original;
 mod queue;
 #[cfg(test)]
 mod regress;

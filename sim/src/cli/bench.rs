@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 pub(super) fn run(Arguments { seeds, minutes, jobs }: Arguments) -> CommandOutcome {
     let plan =
         Swarm { seeds: 0..seeds, duration: Duration::from_secs(60 * minutes), jobs, patience: PATIENCE };
-    let bar = super::swarm::bar(seeds);
+    let bar = super::progress::bar(seeds);
     let started = Instant::now();
     let report = swarm(&plan, &|| bar.inc(1), &stuck::give_up(Path::new(stuck::FOLDER)));
     let wall = started.elapsed().as_secs_f64().max(1e-9);

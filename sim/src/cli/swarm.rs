@@ -1,8 +1,9 @@
 //! `swarm`: many seeds.
 
+use super::progress::bar;
+use super::shrink::shrink;
 use super::{CommandOutcome, command, command_for, stuck};
-use edgehub_sim::{Failed, PATIENCE, Swarm, generate, shrink, swarm, watched};
-use indicatif::{ProgressBar, ProgressStyle};
+use edgehub_sim::{Failed, PATIENCE, Swarm, generate, swarm};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,12 +56,6 @@ pub(super) fn run(arguments: Arguments) -> CommandOutcome {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
-pub(super) fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len}, {eta} left");
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
 /// Saves the failing scenario and the smallest one like it.
 fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> String {
     let Failed { seed, failure } = failed;
@@ -73,8 +68,7 @@ fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> Str
         Err(error) => format!("{by_seed} (not saved: {error})"),
     };
     println!("seed {seed} failed: {failure}\nreproduce: {whole}\nshrinking …");
-    let shrunk = watched(PATIENCE, &stuck::give_up(folder), || shrink(&scenario, runs));
-    let Some(shrunk) = shrunk else {
+    let Some(shrunk) = shrink(&scenario, runs, folder) else {
         return format!("seed {seed}: {failure}\nreproduce: {by_seed}");
     };
     let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);
