@@ -1,6 +1,6 @@
 //! `exhaustive`: every short history of a hub.
 
-use super::{CommandOutcome, progress};
+use super::{CommandOutcome, command, progress};
 use edgehub_sim::exhaustive::{Exploration, explore};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,9 +14,12 @@ pub(super) struct Arguments {
     /// Where to draw the life of the link, as an SVG picture
     #[arg(long)]
     svg: Option<PathBuf>,
+    /// A picture that must be the same as the one that would be drawn
+    #[arg(long, conflicts_with = "svg")]
+    same_as: Option<PathBuf>,
 }
 
-pub(super) fn run(Arguments { depth, svg }: Arguments) -> CommandOutcome {
+pub(super) fn run(Arguments { depth, svg, same_as }: Arguments) -> CommandOutcome {
     let started = Instant::now();
     let counter = progress::counter("steps");
     counter.enable_steady_tick(Duration::from_millis(100));
@@ -36,6 +39,16 @@ pub(super) fn run(Arguments { depth, svg }: Arguments) -> CommandOutcome {
     match seen.lifecycle.unseen().as_slice() {
         [] => println!("every line of the link's table was reached, and every refusal of what has none"),
         unseen => println!("not reached: {}", unseen.join(", ")),
+    }
+    if let Some(file) = same_as {
+        let committed =
+            std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let renew = command(&format!("exhaustive --depth {depth} --svg {}", file.display()));
+        return if committed == seen.lifecycle.svg()? {
+            Ok(())
+        } else {
+            Err(format!("{} is old\nrenew it: {renew}", file.display()))
+        };
     }
     let Some(file) = svg else { return Ok(()) };
     let drawn = std::fs::write(&file, seen.lifecycle.svg()?);
