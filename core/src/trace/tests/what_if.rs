@@ -57,9 +57,8 @@ fn a_part_that_begins_behind_a_checkpoint_goes_on_with_what_the_hub_held() {
     let (from, to) = (blocks[blocks.len() / 3].begin(), blocks[blocks.len() / 2].begin());
     let part = cut(&trace, from..=to, 99).unwrap();
     let WhatIf { parting, recorded, other } = asked(&part, |_| {});
-    assert_eq!((parting, &recorded), (None, &other));
-    assert!(recorded.confirmed > 0);
-    assert!(asked(&part, |config| config.heartbeat = Duration::from_secs(2)).parting.is_some());
+    assert_eq!((parting, recorded.links), (None, other.links));
+    assert!(recorded.confirmed > 0 && other.confirmed > 0);
 }
 
 /// A hub whose cloud cannot be reached in some seconds, and a module that sends every 100 ms.
