@@ -105,11 +105,13 @@ pub enum Canary {
     RestoredOutOfOrder,
     /// The journal forgets a message when it is written, before anything has confirmed it.
     ForgottenWhenWritten,
+    /// There is always one more output.
+    NeverDrained,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 48] = [
+    pub const ALL: [Canary; 49] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -158,6 +160,7 @@ impl Canary {
         Canary::StoredBeforeSync,
         Canary::RestoredOutOfOrder,
         Canary::ForgottenWhenWritten,
+        Canary::NeverDrained,
     ];
 }
 

@@ -176,6 +176,9 @@ impl Hub {
 
     /// The next thing to do, in order, until there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if self.planted.is(Canary::NeverDrained) && self.outputs.is_empty() {
+            self.outputs.push_back(Output::Close { epoch: self.epoch });
+        }
         self.outputs.pop_front()
     }
 

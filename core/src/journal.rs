@@ -84,3 +84,15 @@ pub struct Entry {
     /// The message's text. Being UTF-8 is what keeps a record's first byte out of it.
     pub frame: ByteString,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+
+    #[test]
+    fn numbers_of_segments_sort_as_their_files_do() {
+        assert_eq!(format!("{} {}", EntryNumber(7), SegmentNumber(7)), "7 00000007");
+        assert!(format!("{}", SegmentNumber(9)) < format!("{}", SegmentNumber(10)));
+    }
+}

@@ -10,6 +10,7 @@ mod broken;
 mod cloud;
 mod confirmation;
 mod deadline;
+mod drain;
 mod duplicates;
 mod flight;
 mod heartbeat;
@@ -33,6 +34,7 @@ pub(crate) use upstream::class_of;
 
 use broken::broken;
 use confirmation::Confirmation;
+use drain::drain;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use flight::Flight;
@@ -128,9 +130,10 @@ impl EdgeChecks {
         let deadline_before = hub.next_deadline();
         // A hub holds a clock that goes back, and so does whoever judges it.
         self.latest = self.latest.max(now.mono);
+        let before = drain::held(hub);
         hub.handle(now, input.clone());
         let now = Now { mono: self.latest, ..now };
-        let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+        let outputs = drain(before, || hub.poll_output())?;
         let deadline = hub.next_deadline();
         self.after(&Step { hub, now, input: &input, deadline_before, deadline, outputs: &outputs })?;
         Ok(outputs)
@@ -138,7 +141,7 @@ impl EdgeChecks {
 
     /// Checks what a new hub did by itself. Returns the outputs.
     pub fn begin(&mut self, hub: &mut Hub, now: Now) -> Result<Vec<Output>, Broken> {
-        let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+        let outputs = drain(drain::held(hub), || hub.poll_output())?;
         self.latest = now.mono;
         let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
         let deadline = hub.next_deadline();
@@ -170,7 +173,7 @@ impl EdgeChecks {
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
-        self.rate.after(step, self.stored.is_fetching()).map_err(|broken| broken.by("rate limit"))?;
+        self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
         let EdgeChecks { confirmation, upstream, stored, rate, flight, timely, .. } = self;
         let timely = timely.after(step, confirmation, upstream, stored, rate, flight);

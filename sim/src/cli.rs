@@ -7,9 +7,11 @@ mod exhaustive;
 mod import;
 mod meta;
 mod museum;
+mod progress;
 mod run;
 mod shrink;
 mod storm;
+mod stuck;
 mod swarm;
 
 use clap::{Parser, Subcommand};

@@ -17,7 +17,7 @@
 //! | `generate`, `generate/*`, `dice` | a scenario from a seed |
 //! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
 //! | `swarm` | many seeds on many threads |
-//! | `run`, `caught` | one scenario from start to end; what panics in it |
+//! | `run`, `caught`, `watchdog` | one scenario from start to end; what panics in it; what never ends in it |
 //! | `world` | the event loop, and who is in the world |
 //! | `world/edge`, `driver`, `module`, `clock` | a node with its driver, modules and clocks |
 //! | `world/cloud`, `cloud_modules`, `arrivals` | CloudHub with its driver, what is behind it, what has come there |
@@ -30,6 +30,7 @@
 //! | `storm` | one restart of a cloud, seen by all its nodes |
 //! | `canary` | bugs on purpose, which the checks must find |
 //! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
+//! | `original` | how the original waits before it dials again |
 //! | `journal`, `disk` | the journal over a disk that loses, tears and rots |
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
@@ -52,6 +53,7 @@ mod journal;
 mod key;
 mod log;
 pub mod museum;
+mod original;
 mod queue;
 #[cfg(test)]
 mod regress;
@@ -61,6 +63,7 @@ mod shrink;
 pub mod storm;
 mod swarm;
 mod traffic;
+mod watchdog;
 mod world;
 
 pub use generate::generate;
@@ -68,5 +71,6 @@ pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Recorded, Report, record, run};
 pub use scenario::Scenario;
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{Shrunk, shrink, shrink_by};
 pub use swarm::{Failed, Swarm, swarm};
+pub use watchdog::{PATIENCE, Stuck, watched};

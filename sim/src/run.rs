@@ -4,6 +4,7 @@ use crate::caught::{Panicked, caught};
 use crate::checks::Broken;
 use crate::log::{Log, LogKind};
 use crate::scenario::Scenario;
+use crate::watchdog::Playing;
 use crate::world::World;
 use edgehub_core::Instant;
 use std::fmt;
@@ -98,6 +99,7 @@ impl fmt::Display for Report {
 /// Runs a scenario: its trouble, then the healing, then the shutdown. A panic on the way is a failure of the check
 /// `panic`.
 pub fn run(scenario: &Scenario, kind: LogKind) -> (Result<Report, Failure>, Log) {
+    let _playing = Playing::begin(scenario);
     match caught(|| World::new(scenario, kind)) {
         Ok(mut world) => (play(&mut world, scenario), world.into_log()),
         Err(panicked) => (Err(Failure::panicked(Instant(0), panicked)), Log::new(kind)),
@@ -109,6 +111,7 @@ pub type Recorded = (usize, Vec<u8>);
 
 /// Runs a scenario and records every hub; returns the traces, one for each start of a hub.
 pub fn record(scenario: &Scenario) -> (Result<Report, Failure>, Vec<Recorded>) {
+    let _playing = Playing::begin(scenario);
     match caught(|| World::new(scenario, LogKind::Nothing).recorded()) {
         Ok(mut world) => {
             let outcome = play(&mut world, scenario);

@@ -3,6 +3,7 @@
 use crate::generate::generate;
 use crate::log::LogKind;
 use crate::run::{Failure, Report, run};
+use crate::watchdog::{Stuck, watched};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -17,6 +18,8 @@ pub struct Swarm {
     pub duration: Duration,
     /// Threads.
     pub jobs: usize,
+    /// How long one event may take, in real time.
+    pub patience: Duration,
 }
 
 /// A seed whose scenario failed.
@@ -29,8 +32,12 @@ pub struct Failed {
 }
 
 /// Runs the seeds and returns the sum, or the lowest seed that fails: the same one, however many threads there are.
-/// `progress` is told of each seed that is done.
-pub fn swarm(swarm: &Swarm, progress: &(impl Fn() + Sync)) -> Result<Report, Failed> {
+/// `progress` is told of each seed that is done, `stuck` of one that goes on for ever.
+pub fn swarm(
+    swarm: &Swarm,
+    progress: &(impl Fn() + Sync),
+    stuck: &(dyn Fn(Stuck) + Sync),
+) -> Result<Report, Failed> {
     let next = AtomicU64::new(swarm.seeds.start);
     let end = AtomicU64::new(swarm.seeds.end);
     let work = || {
@@ -53,7 +60,8 @@ pub fn swarm(swarm: &Swarm, progress: &(impl Fn() + Sync)) -> Result<Report, Fai
         }
     };
     let done: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..swarm.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> =
+            (0..swarm.jobs.max(1)).map(|_| scope.spawn(|| watched(swarm.patience, stuck, work))).collect();
         threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
     let mut sum = Report::default();
@@ -69,10 +77,14 @@ pub fn swarm(swarm: &Swarm, progress: &(impl Fn() + Sync)) -> Result<Report, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watchdog::PATIENCE;
 
     #[test]
     fn the_sum_does_not_depend_on_the_number_of_threads() {
-        let of = |jobs| swarm(&Swarm { seeds: 0..12, duration: Duration::from_secs(30), jobs }, &|| {});
+        let of = |jobs| {
+            let plan = Swarm { seeds: 0..12, duration: Duration::from_secs(30), jobs, patience: PATIENCE };
+            swarm(&plan, &|| {}, &|stuck| panic!("{stuck}"))
+        };
         assert_eq!(of(1), of(3));
     }
 }

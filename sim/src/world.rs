@@ -36,6 +36,7 @@ use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
 use crate::scenario::{Action, Scenario};
+use crate::watchdog;
 use clock::START_WALL_MS;
 use cloud::Cloud;
 use edge::Edge;
@@ -171,6 +172,7 @@ impl World {
     }
 
     fn act(&mut self, action: &Action) -> Outcome {
+        watchdog::beat(self.now);
         if !crate::traffic::is_traffic(action.verb) {
             self.report.faults += 1;
             self.log.transition(self.now, "action", || action);
@@ -195,6 +197,7 @@ impl World {
                 ));
             }
             self.now = at.max(self.now);
+            watchdog::beat(self.now);
             self.report.events += 1;
             self.happen(event)?;
         }

@@ -28,12 +28,6 @@ impl From<&str> for NodeName {
     }
 }
 
-impl From<ByteString> for NodeName {
-    fn from(name: ByteString) -> NodeName {
-        NodeName(name)
-    }
-}
-
 impl fmt::Display for NodeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

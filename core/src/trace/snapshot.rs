@@ -53,6 +53,7 @@ mod tests {
     use crate::message::{Content, Draft};
     use crate::time::Now;
     use std::format;
+    use std::string::{String, ToString};
 
     /// A hub with something in each of its places.
     fn hub(text: &str) -> Hub {
@@ -111,6 +112,74 @@ mod tests {
         assert_ne!(of("A", &["b", "c"]), of("A", &["b"]));
         assert_ne!(of("A", &["b", "c"]), of("A", &["bc"]));
         assert_ne!(of("A", &["b"]), of("B", &["b"]));
+    }
+
+    /// Something of every kind of which a state can be made, though today's may hold none of it.
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Kinds {
+        flags: (bool, bool),
+        numbers: (u8, u16, u32, u64, i8, i16, i32, i64),
+        letter: char,
+        texts: std::collections::BTreeMap<u16, String>,
+        maybe: [Option<u8>; 2],
+        nothing: ((), Unit),
+        pair: Pair,
+        cases: Vec<Case>,
+    }
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Unit;
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Pair(u8, i64);
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    enum Case {
+        Plain,
+        One(u8),
+        Two(u8, char),
+        Named { value: i32 },
+    }
+
+    fn put<T: serde::Serialize>(value: &T) -> Option<Vec<u8>> {
+        let (mut out, messages) = (Vec::new(), MessageWriter::new(9));
+        let mut writer =
+            ser::Writer { out: &mut out, messages, rule: ContentRule::Keep, frame_is_next: false };
+        value.serialize(&mut writer).ok()?;
+        Some(out)
+    }
+
+    fn got<T: serde::de::DeserializeOwned>(raw: &[u8]) -> Option<T> {
+        let mut reader = de::Reader { cursor: Cursor::new(raw), messages: MessageReader::new(true) };
+        T::deserialize(&mut reader).ok().filter(|_| reader.cursor.is_empty())
+    }
+
+    #[test]
+    fn every_kind_of_value_comes_back() {
+        let kinds = Kinds {
+            flags: (true, false),
+            numbers: (u8::MAX, u16::MAX, u32::MAX, u64::MAX, i8::MIN, i16::MIN, i32::MIN, i64::MIN),
+            letter: 'ß',
+            texts: [(1, "one".into()), (2, String::new())].into(),
+            maybe: [None, Some(0)],
+            nothing: ((), Unit),
+            pair: Pair(1, -1),
+            cases: std::vec![Case::Plain, Case::One(1), Case::Two(2, 'z'), Case::Named { value: -7 }],
+        };
+        let written = put(&kinds).unwrap();
+        assert_eq!(got::<Kinds>(&written), Some(kinds));
+        assert!((0..written.len()).all(|cut| got::<Kinds>(&written[..cut]).is_none()));
+        // Neither a truth value, nor an option, nor a letter, nor a case is just any number.
+        assert_eq!((got::<bool>(&[2]), got::<Option<u8>>(&[2, 0])), (None, None));
+        assert_eq!((got::<char>(&put(&0xd800_u32).unwrap()), got::<Case>(&[4])), (None, None));
+    }
+
+    #[test]
+    fn what_has_no_place_in_a_state_is_refused() {
+        assert_eq!((put(&1.0_f32), put(&1.0_f64)), (None, None));
+        assert_eq!((got::<f32>(&[0; 8]), got::<f64>(&[0; 8])), (None, None));
+        assert_eq!(got::<serde::de::IgnoredAny>(&[0; 8]).map(|_| ()), None);
+        assert_ne!(ser::Unsupported.to_string(), de::NoState.to_string());
     }
 
     #[test]

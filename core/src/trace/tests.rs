@@ -6,4 +6,5 @@ mod explaining;
 mod replaying;
 mod size;
 mod what_if;
+mod words;
 pub(super) mod world;

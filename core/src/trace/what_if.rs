@@ -149,10 +149,11 @@ impl<F: Fn(&mut Config)> Other<'_, F> {
         };
         let model = Model::new(self.environment, &hub);
         self.runs = Some(Running { hub, model, parting: None });
-        let outputs = match again {
-            Some(input) => self.handle(moment.now, input),
-            None => self.drain(moment.now, None),
-        };
+        // What it held counts before anything is said to it, as it does for the recorded one.
+        let mut outputs = self.drain(moment.now, None);
+        if let Some(input) = again {
+            outputs.extend(self.handle(moment.now, input));
+        }
         self.part_if_different(moment.now, moment.outputs, &outputs);
     }
 

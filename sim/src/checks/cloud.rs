@@ -1,5 +1,6 @@
 //! The rules for a CloudHub.
 
+use super::drain::drain;
 use super::{Broken, Outcome, broken, secret};
 use crate::key;
 use edgehub_core::Now;
@@ -38,8 +39,9 @@ impl CloudChecks {
     ) -> Result<Vec<CloudOutput>, Broken> {
         self.before(&input);
         let tick = input == CloudInput::Tick;
+        let before = cloud.account().down.pending;
         cloud.handle(now, input);
-        let outputs: Vec<CloudOutput> = std::iter::from_fn(|| cloud.poll_output()).collect();
+        let outputs = drain(before, || cloud.poll_output())?;
         outputs.iter().try_for_each(|output| self.observe(output))?;
         let account = cloud.account();
         if !account.balanced() {

@@ -1,12 +1,12 @@
-//! What modules send leaves no faster than the rate limit allows in any stretch of time; answers and acknowledgements
-//! never wait for it (defect D8). Every set of classes of a scenario exempts the same messages.
+//! What modules send leaves no faster than the rate limit allows in any stretch of time. That answers and
+//! acknowledgements never wait for it (defect D8) is `timely`'s to say, which knows their order. Every set of classes
+//! of a scenario exempts the same messages.
 
 use super::{Outcome, Step, broken};
 use edgehub_core::config::Rate;
 use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use edgehub_core::message::operation;
-use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
-use std::collections::BTreeSet;
+use edgehub_core::{Config, Input, Instant, LinkEvent, Message, Note, Output};
 use std::time::Duration;
 
 /// Parts of a token.
@@ -17,8 +17,6 @@ pub(super) struct RateLimit {
     rate: Option<Rate>,
     level: u128,
     at: Instant,
-    /// Control messages that were sent and not written.
-    control: BTreeSet<String>,
     up: bool,
     messages: usize,
     bytes: usize,
@@ -30,7 +28,6 @@ impl RateLimit {
             rate: of(config),
             level: full(of(config)),
             at: Instant(0),
-            control: BTreeSet::new(),
             up: false,
             messages: 0,
             bytes: 0,
@@ -39,9 +36,6 @@ impl RateLimit {
 
     fn input(&mut self, step: &Step<'_>) {
         match step.input {
-            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if is_control(message) => {
-                self.control.insert(message.msg_id().to_string());
-            }
             Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
                 if *epoch == step.hub.epoch() =>
             {
@@ -58,11 +52,7 @@ impl RateLimit {
     fn written(&mut self, message: &Message) -> Outcome {
         self.messages += 1;
         self.bytes += message.bytes();
-        if is_control(message) {
-            self.control.remove(message.msg_id());
-            return Ok(());
-        }
-        if self.rate.is_none() {
+        if is_control(message) || self.rate.is_none() {
             return Ok(());
         }
         match self.level.checked_sub(TOKEN) {
@@ -100,8 +90,8 @@ impl RateLimit {
         Some(self.at + Duration::from_micros(missing as u64))
     }
 
-    /// Judges a step. While a message is fetched from the journal, what is behind it waits for it.
-    pub(super) fn after(&mut self, step: &Step<'_>, fetching: bool) -> Outcome {
+    /// Judges a step.
+    pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono.max(self.at);
         if let Some(rate) = self.rate {
             let refill = now.since(self.at).as_micros() * u128::from(rate.per_second);
@@ -112,19 +102,11 @@ impl RateLimit {
         for output in step.outputs {
             match output {
                 Output::Write { message, .. } => self.written(message)?,
-                Output::Note(Note::Dropped { msg_id, .. }) => {
-                    self.control.remove(&**msg_id);
-                }
                 Output::Note(Note::LinkUp { .. }) => (self.up, self.messages, self.bytes) = (true, 0, 0),
                 Output::Note(Note::LinkDown { .. }) => self.up = false,
                 _ => {}
             }
         }
-        match self.control.first() {
-            Some(id) if self.is_open() && !fetching => {
-                broken("control-waits", format!("{id} is an answer, waits, and could leave"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! `bench`: how fast the world turns, with all checks on.
 
-use super::CommandOutcome;
-use edgehub_sim::{Swarm, swarm};
+use super::{CommandOutcome, stuck};
+use edgehub_sim::{PATIENCE, Swarm, swarm};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Measures the simulator's speed and prints one line of JSON
@@ -19,10 +20,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(Arguments { seeds, minutes, jobs }: Arguments) -> CommandOutcome {
-    let plan = Swarm { seeds: 0..seeds, duration: Duration::from_secs(60 * minutes), jobs };
-    let bar = super::swarm::bar(seeds);
+    let plan =
+        Swarm { seeds: 0..seeds, duration: Duration::from_secs(60 * minutes), jobs, patience: PATIENCE };
+    let bar = super::progress::bar(seeds);
     let started = Instant::now();
-    let report = swarm(&plan, &|| bar.inc(1));
+    let report = swarm(&plan, &|| bar.inc(1), &stuck::give_up(Path::new(stuck::FOLDER)));
     let wall = started.elapsed().as_secs_f64().max(1e-9);
     bar.finish_and_clear();
     let report = report.map_err(|failed| format!("seed {}: {}", failed.seed, failed.failure))?;

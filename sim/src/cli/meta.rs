@@ -1,6 +1,6 @@
 //! `meta`: seeds in two processes each, line by line. Nothing else counts while this does not hold.
 
-use super::{CommandOutcome, command};
+use super::{CommandOutcome, command, progress::bar};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -94,11 +94,14 @@ fn seed_alike(seed: u64, minutes: u64) -> Result<Said, String> {
 
 pub(super) fn run(Arguments { seed, seeds, minutes }: Arguments) -> CommandOutcome {
     let mut sum = Said::default();
+    let bar = bar(seeds);
     for seed in seed..seed.saturating_add(seeds) {
         let said = seed_alike(seed, minutes).map_err(|why| format!("seed {seed}: {why}"))?;
         sum.lines += said.lines;
         sum.bytes += said.bytes;
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     let Said { lines, bytes } = sum;
     println!("{seeds} seeds from {seed}: two processes each, {lines} lines, {bytes} bytes, no difference");
     Ok(())

@@ -1,6 +1,6 @@
 //! `storm`: one restart of a cloud with many nodes.
 
-use super::CommandOutcome;
+use super::{CommandOutcome, progress::bar};
 use edgehub_sim::storm::{Curve, Storm, Waiting, side_by_side};
 use std::time::Duration;
 
@@ -27,7 +27,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> CommandOutcome {
     let Arguments { nodes, seed, outage, handshakes: handshakes_per_second, backlog } = arguments;
     let storm = Storm { nodes, seed, outage: Duration::from_secs(outage), handshakes_per_second, backlog };
-    let curves = Waiting::ALL.map(|waiting| (waiting.name(), storm.run(waiting)));
+    let bar = bar(Waiting::ALL.len() as u64);
+    let curves = Waiting::ALL.map(|waiting| {
+        let curve = storm.run(waiting);
+        bar.inc(1);
+        (waiting.name(), curve)
+    });
+    bar.finish_and_clear();
     print!("{}", side_by_side(nodes, &curves));
     println!(
         "\n{nodes} nodes, seed {seed}; the cloud is away for {outage} s, then completes {handshakes_per_second} handshakes/s"

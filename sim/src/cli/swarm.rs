@@ -1,8 +1,9 @@
 //! `swarm`: many seeds.
 
-use super::{CommandOutcome, command, command_for};
-use edgehub_sim::{Failed, Swarm, generate, shrink, swarm};
-use indicatif::{ProgressBar, ProgressStyle};
+use super::progress::bar;
+use super::shrink::shrink;
+use super::{CommandOutcome, command, command_for, stuck};
+use edgehub_sim::{Failed, PATIENCE, Swarm, generate, swarm};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     jobs: Option<usize>,
     /// Where a failing scenario is saved
-    #[arg(long, default_value = "target/scenarios")]
+    #[arg(long, default_value = stuck::FOLDER)]
     save: PathBuf,
     /// The most runs that shrinking may take
     #[arg(long, default_value_t = 3_000)]
@@ -34,10 +35,15 @@ pub(super) fn run(arguments: Arguments) -> CommandOutcome {
     let Arguments { seeds, minutes, first_seed, jobs, save, shrink_runs } = arguments;
     let jobs = jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let end = first_seed.saturating_add(seeds);
-    let plan = Swarm { seeds: first_seed..end, duration: Duration::from_secs(60 * minutes), jobs };
+    let plan = Swarm {
+        seeds: first_seed..end,
+        duration: Duration::from_secs(60 * minutes),
+        jobs,
+        patience: PATIENCE,
+    };
     let started = Instant::now();
     let bar = bar(seeds);
-    let outcome = swarm(&plan, &|| bar.inc(1));
+    let outcome = swarm(&plan, &|| bar.inc(1), &stuck::give_up(&save));
     bar.finish_and_clear();
     let wall = started.elapsed().as_secs_f64();
     match outcome {
@@ -48,12 +54,6 @@ pub(super) fn run(arguments: Arguments) -> CommandOutcome {
         }
         Err(failed) => Err(explain(&failed, plan.duration, &save, shrink_runs)),
     }
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub(super) fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len}, {eta} left");
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Saves the failing scenario and the smallest one like it.
@@ -68,7 +68,7 @@ fn explain(failed: &Failed, duration: Duration, folder: &Path, runs: u64) -> Str
         Err(error) => format!("{by_seed} (not saved: {error})"),
     };
     println!("seed {seed} failed: {failure}\nreproduce: {whole}\nshrinking …");
-    let Some(shrunk) = shrink(&scenario, runs) else {
+    let Some(shrunk) = shrink(&scenario, runs, folder) else {
         return format!("seed {seed}: {failure}\nreproduce: {by_seed}");
     };
     let text = format!("# {}\n{}", shrunk.failure, shrunk.scenario);

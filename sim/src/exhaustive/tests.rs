@@ -1,25 +1,18 @@
 use super::*;
-use std::path::Path;
 
-/// As many as a debug build plays in a few seconds; `edgehub-sim exhaustive` goes further.
-const DEPTH: u32 = 4;
+/// As many as a debug build plays in a second or two. `edgehub-sim exhaustive` goes further, and compares the picture.
+const DEPTH: u32 = 3;
 
 #[test]
-fn every_sequence_of_a_few_events_holds_and_the_picture_of_them_is_the_committed_one() {
+fn every_sequence_of_a_few_events_holds_and_all_of_the_links_table_is_reached() {
     let seen = explore(DEPTH, |_, _| {}).unwrap_or_else(|counterexample| panic!("{counterexample}"));
     assert_eq!(seen.interleavings, 5 * 25u128.pow(DEPTH));
-    assert!(seen.states > 1000 && seen.steps > 100_000, "{} states, {} steps", seen.states, seen.steps);
+    assert!(seen.states > 100 && seen.steps > 10_000, "{} states, {} steps", seen.states, seen.steps);
     assert_eq!(
         seen.lifecycle.unseen(),
         Vec::<String>::new(),
         "lines of the link's table that nothing reached"
     );
-
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lifecycle.svg");
-    let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    let command =
-        format!("cargo run --release -p edgehub-sim -- exhaustive --depth {DEPTH} --svg docs/lifecycle.svg");
-    assert!(committed == seen.lifecycle.svg().unwrap(), "{} is old; renew it: {command}", file.display());
 }
 
 #[test]
@@ -30,7 +23,7 @@ fn too_short_sequences_do_not_reach_the_whole_table() {
 
 #[test]
 fn a_counterexample_names_its_events_and_its_command() {
-    let path = super::Path { start: Start::Serving, events: vec![Event::Send, Event::Closed] };
+    let path = Path { start: Start::Serving, events: vec![Event::Send, Event::Closed] };
     let shown = path.failed(Some(Event::Deadline), String::from("books: wrong")).to_string();
     assert_eq!(
         shown,

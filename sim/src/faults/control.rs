@@ -2,13 +2,14 @@
 
 use crate::catalogue::Family;
 use crate::checks::Outcome;
+use crate::classes;
 use crate::scenario::settings::{EDGE, EDGE_NAMES};
 use crate::scenario::verb::{Call, count, word};
-use crate::scenario::{Subject, Verb};
-use crate::world::World;
-use edgehub_core::Input;
+use crate::scenario::{Kind, Parameter, Subject, Verb};
+use crate::world::{Speech, World};
+use edgehub_core::{Config, Input};
 
-pub(crate) const FAMILY: Family = Family { name: "control", verbs: &[RECONFIGURE, SHUTDOWN] };
+pub(crate) const FAMILY: Family = Family { name: "control", verbs: &[RECONFIGURE, SHUTDOWN, CLASSES] };
 
 const RECONFIGURE: Verb = Verb {
     name: "reconfigure",
@@ -24,15 +25,37 @@ const SHUTDOWN: Verb = Verb {
     act: |world, call| world.edge_handle(call.node, Input::Shutdown),
 };
 
+/// Another set of classes, while messages wait.
+const CLASSES: Verb = Verb {
+    name: "other-classes",
+    subject: Subject::Node,
+    parameters: &[super::MODULE, count("behind", 0, 300), word("to", &classes::WORDS)],
+    act: other_classes,
+};
+
+fn other_classes(world: &mut World, call: &Call) -> Outcome {
+    let [module, behind, to, ..] = call.values;
+    let speech = Speech { bytes: 200, elsewhere: false, entity: call.entity, ask: None };
+    (0..behind).try_for_each(|_| world.speak(call.node, module as usize, speech))?;
+    change(world, call.node, |config| config.classes = classes::set(to))
+}
+
 /// Changes one setting, to the nearest value that it can have. Times are in microseconds.
 fn reconfigure(world: &mut World, call: &Call) -> Outcome {
     let [setting, to, ..] = call.values;
     let Some(setting) = EDGE.get(setting as usize) else { return Ok(()) };
-    let edge = &mut world.edges[call.node];
+    let Parameter { kind, low, high, .. } = setting.parameter;
+    // Any of the words, as likely as the others.
+    let to = if matches!(kind, Kind::Word(_)) { low + to % (high - low + 1) } else { to.clamp(low, high) };
+    change(world, call.node, |config| (setting.change)(config, to))
+}
+
+fn change(world: &mut World, node: usize, change: impl FnOnce(&mut Config)) -> Outcome {
+    let edge = &mut world.edges[node];
     if edge.down {
         return Ok(());
     }
-    (setting.change)(&mut edge.config, to.clamp(setting.parameter.low, setting.parameter.high));
+    change(&mut edge.config);
     let config = Box::new(edge.config.clone());
-    world.edge_handle(call.node, Input::Reconfigure(config))
+    world.edge_handle(node, Input::Reconfigure(config))
 }

@@ -8,14 +8,11 @@
 mod threads;
 
 use super::stage::{MODULES, Seen, Subject};
+use crate::original::Tries;
 use edgehub_core::{Instant, Message};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Time between keepalives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The wait before every new attempt, always the same.
-const RETRY: Duration = Duration::from_secs(30);
 /// Messages that the receive buffer holds.
 const BUFFER: usize = 100;
 /// The rate limit, for everything that modules send: tokens per second, and in a full bucket.
@@ -81,6 +78,7 @@ pub(super) struct Original {
     /// The link that counts as connected.
     connected: Option<u64>,
     dial_at: Option<Instant>,
+    tries: Tries,
     /// Calls for a reconnect that nobody has heard yet.
     reconnects: u32,
     /// What modules have sent and no writer has taken.
@@ -108,6 +106,7 @@ impl Original {
             links: Vec::new(),
             connected: None,
             dial_at: Some(Instant(0)),
+            tries: Tries::default(),
             reconnects: 0,
             queue: VecDeque::new(),
             tokens: BURST * TOKEN,

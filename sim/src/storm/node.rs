@@ -1,6 +1,7 @@
 //! The two kinds of nodes, as somebody sees them who carries out their dialling.
 
 use crate::dice::Dice;
+use crate::original::{AFTER_LOSS, HEARTBEAT, Tries};
 use edgehub_core::{Config, Hub, Input, LinkEpoch, LinkEvent, Now, Output};
 use std::time::Duration;
 
@@ -10,9 +11,6 @@ pub enum Waiting {
     /// Ours: the hub's exponential backoff with full jitter. The loss is noticed at once, for the link is always read.
     Backoff,
     /// The original's fixed waits, on nodes that send all the time and so notice the loss at once.
-    ///
-    /// KubeEdge `edge/pkg/edgehub/edgehub.go` (`Start`) sleeps two heartbeats after a loss; `clients/wsclient/websocket.go` (`Init`)
-    /// then tries five times with five seconds after each failure, and `Start` sleeps a minute before the next five.
     FixedBusy,
     /// The same on nodes that send nothing but keepalives and notice the loss at the next one of them.
     FixedIdle,
@@ -130,11 +128,6 @@ impl HubNode {
     }
 }
 
-const HEARTBEAT: Duration = Duration::from_secs(15);
-const AFTER_LOSS: Duration = Duration::from_secs(30);
-const BETWEEN_TRIES: Duration = Duration::from_secs(5);
-const TRIES: u32 = 5;
-const AFTER_TRIES: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The original's waiting, and nothing else of it.
@@ -144,20 +137,21 @@ pub(super) struct FixedNode {
     idle: bool,
     /// When the first keepalive was due.
     started_us: u64,
-    tries: u32,
+    tries: Tries,
     dialling: bool,
     due_us: Option<u64>,
 }
 
 impl FixedNode {
     fn new(idle: bool, now_us: u64) -> FixedNode {
-        FixedNode { idle, started_us: now_us, tries: 0, dialling: false, due_us: Some(now_us) }
+        FixedNode { idle, started_us: now_us, tries: Tries::default(), dialling: false, due_us: Some(now_us) }
     }
 
     fn handle(&mut self, now_us: u64, event: Event) -> Option<Wish> {
         match event {
             Event::Opened => {
-                (self.dialling, self.tries, self.due_us) = (false, 0, None);
+                self.tries.opened();
+                (self.dialling, self.due_us) = (false, None);
                 None
             }
             Event::Lost => {
@@ -190,13 +184,7 @@ impl FixedNode {
 
     fn failed(&mut self, now_us: u64) {
         self.dialling = false;
-        self.tries += 1;
-        let mut wait = BETWEEN_TRIES;
-        if self.tries == TRIES {
-            self.tries = 0;
-            wait += AFTER_TRIES;
-        }
-        self.due_us = Some(now_us + micros(wait));
+        self.due_us = Some(now_us + micros(self.tries.failed()));
     }
 }
 

@@ -1,10 +1,13 @@
 //! Runs a property, and says how to run a failure again.
 
 use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::panic;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 thread_local! {
@@ -25,8 +28,22 @@ fn quiet_panics() {
     });
 }
 
-/// The cases that failed once are kept here and tried first.
-const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/laws.regressions");
+/// The cases that failed once: files of explicit steps, named after what went wrong. Every property of such a value is
+/// tried with all of them.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/laws")
+}
+
+fn kept<V: DeserializeOwned>() -> Vec<(PathBuf, V)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // A file may hold a value of another kind, for other properties.
+        serde_json::from_str(&text).ok().map(|value| (file, value))
+    };
+    files.into_iter().filter_map(read).collect()
+}
 
 /// Multiplies the number of cases: `EDGEHUB_EFFORT=50 cargo test …` for a night.
 fn effort() -> u32 {
@@ -41,12 +58,15 @@ pub(crate) fn check<S>(
     property: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) where
     S: Strategy,
-    S::Value: Debug,
+    S::Value: Debug + Serialize + DeserializeOwned,
 {
+    for (file, value) in kept::<S::Value>() {
+        property(value).unwrap_or_else(|why| panic!("{why}\nin {}", file.display()));
+    }
     let config = Config {
         cases: cases.saturating_mul(effort()),
         max_shrink_time: 20_000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        failure_persistence: None,
         source_file: Some(file!()),
         test_name: Some(name),
         ..Config::default()
@@ -57,10 +77,24 @@ pub(crate) fn check<S>(
     SHRINKING.set(false);
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(why, smallest)) => panic!(
-            "{why}\nsmallest case: {smallest:#?}\nThe seed is in {REGRESSIONS}; run it again with\n    \
-             cargo test -p edgehub-tests --test all -- --exact {name}"
-        ),
+        Err(TestError::Fail(why, smallest)) => {
+            let file = folder().join(format!("found-by-{}.json", name.replace("::", "-")));
+            let text = serde_json::to_string_pretty(&smallest).unwrap();
+            std::fs::write(&file, text).unwrap();
+            panic!(
+                "{why}\nsmallest case: {smallest:#?}\nIt is in {}; run it again with\n    \
+                 cargo test -p edgehub-tests --test all -- --exact {name}",
+                file.display()
+            )
+        }
         Err(abort) => panic!("{name}: {abort}"),
     }
+}
+
+#[test]
+fn what_failed_once_is_tried_again() {
+    let plans = kept::<crate::world::Plan>().len();
+    let files = std::fs::read_dir(folder()).unwrap().count();
+    let timed = kept::<(crate::world::Plan, u64)>().len();
+    assert!(plans >= 7 && plans + timed == files, "{files} files, {plans} and {timed} are understood");
 }

@@ -1,7 +1,7 @@
 //! Questions about a trace: the state at a time, a part, a difference, a summary, an export.
 
 use super::world::{SECRET, World, recording};
-use crate::hub::View;
+use crate::hub::{LinkState, View};
 use crate::time::Instant;
 use crate::trace::diff::{Parting, diff};
 use crate::trace::export::{chrome_trace, json_lines};
@@ -42,7 +42,13 @@ fn the_state_at_any_time_is_the_state_then() {
             "until the next input"
         );
     }
-    assert_eq!(state_at(&trace, Instant(trace.header().begin.mono.0 - 1)).unwrap(), None);
+    let begin = trace.header().begin.mono;
+    assert_eq!(state_at(&trace, Instant(begin.0 - 1)).unwrap(), None);
+    // A file that ends before its first input still says how the hub began.
+    let end = trace.blocks()[0].offset();
+    let empty = Trace::open(&file[..end]).unwrap();
+    let state = state_at(&empty, begin).unwrap().unwrap();
+    assert_eq!((state.link, state.now.mono), (LinkState::Opening, begin));
     let last = views.last().unwrap();
     assert_eq!(state_at(&trace, Instant(u64::MAX)).unwrap().as_ref(), Some(&last.1));
 }

@@ -6,6 +6,7 @@ use crate::hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Output
 use crate::message::{Content, Draft};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
+use crate::trace::cut::cut;
 use crate::trace::what_if::{WhatIf, what_if};
 use crate::trace::{Contents, Header, Recorder, Trace};
 use core::ops::Range;
@@ -46,6 +47,18 @@ fn any_other_configuration_accounts_for_every_message() {
         assert!(all(&other).0 <= sent, "seed {seed}: {other:?}");
         assert!(all(&other).1 * 2 > sent, "seed {seed}: {other:?}");
     }
+}
+
+#[test]
+fn a_part_that_begins_behind_a_checkpoint_goes_on_with_what_the_hub_held() {
+    let file = recording(4, 20_000, Contents::Redacted);
+    let trace = Trace::open(&file).unwrap();
+    let blocks = trace.blocks();
+    let (from, to) = (blocks[blocks.len() / 3].begin(), blocks[blocks.len() / 2].begin());
+    let part = cut(&trace, from..=to, 99).unwrap();
+    let WhatIf { parting, recorded, other } = asked(&part, |_| {});
+    assert_eq!((parting, recorded.links), (None, other.links));
+    assert!(recorded.confirmed > 0 && other.confirmed > 0);
 }
 
 /// A hub whose cloud cannot be reached in some seconds, and a module that sends every 100 ms.

@@ -1,9 +1,8 @@
 //! What each thread of the original does, one step at a time; `true` means that it did something.
 
 use super::super::stage::{META, TWIN, answer};
-use super::{
-    BUFFER, BURST, HEARTBEAT, Link, Original, RATE, RETRY, Reader, Schedule, TCP_GIVES_UP, TOKEN, Writer,
-};
+use super::{BUFFER, BURST, Link, Original, RATE, Reader, Schedule, TCP_GIVES_UP, TOKEN, Writer};
+use crate::original::{AFTER_LOSS, HEARTBEAT};
 use edgehub_core::message::operation;
 use edgehub_core::{Instant, Message};
 use std::time::Duration;
@@ -42,7 +41,7 @@ impl Original {
                 (link.writer, link.keepalive_at) = (None, None);
             }
             self.connected = None;
-            self.dial_at = Some(self.now + RETRY);
+            self.dial_at = Some(self.now + AFTER_LOSS);
             return true;
         }
         if self.dial_at.is_none_or(|at| at > self.now) {
@@ -51,8 +50,9 @@ impl Original {
         self.seen.dials.push(self.now);
         // What was called for during the wait is settled with this.
         self.reconnects = 0;
-        self.dial_at = if self.accepts { None } else { Some(self.now + RETRY) };
+        self.dial_at = if self.accepts { None } else { Some(self.now + self.tries.failed()) };
         if self.accepts {
+            self.tries.opened();
             let number = self.links.len() as u64;
             self.links.push(Link {
                 number,

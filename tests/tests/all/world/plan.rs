@@ -1,9 +1,10 @@
 //! A run before it has run: steps that say what to do *next*, and the strategies that make them.
 
 use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// When a step happens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum When {
     /// At the same instant as the step before.
     Same,
@@ -20,7 +21,7 @@ pub(crate) enum When {
 }
 
 /// What a step does.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Act {
     Tick,
     /// What a good link does next: opens, or takes everything written and answers the last ping.
@@ -74,7 +75,7 @@ pub(crate) enum Act {
 }
 
 /// A message from the cloud that answers nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Downstream {
     pub(super) group: usize,
     pub(super) source: usize,
@@ -84,7 +85,7 @@ pub(crate) struct Downstream {
 }
 
 /// A message of a module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Upstream {
     pub(super) module: usize,
     pub(super) destination: usize,
@@ -96,7 +97,7 @@ pub(crate) struct Upstream {
 }
 
 /// One step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Step {
     pub(crate) when: When,
     /// A jump of the wall clock, in milliseconds.
@@ -105,7 +106,7 @@ pub(crate) struct Step {
 }
 
 /// A generated run, before it has run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) config: usize,
     pub(crate) seed: u64,
