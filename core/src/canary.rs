@@ -105,11 +105,15 @@ pub enum Canary {
     RestoredOutOfOrder,
     /// The journal forgets a message when it is written, before anything has confirmed it.
     ForgottenWhenWritten,
+    /// A dropped message is forgotten in the journal before its dead letter is durable.
+    ForgottenBeforeBuried,
+    /// No dead letter is written.
+    NothingBuried,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 48] = [
+    pub const ALL: [Canary; 50] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -158,6 +162,8 @@ impl Canary {
         Canary::StoredBeforeSync,
         Canary::RestoredOutOfOrder,
         Canary::ForgottenWhenWritten,
+        Canary::ForgottenBeforeBuried,
+        Canary::NothingBuried,
     ];
 }
 

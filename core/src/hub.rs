@@ -13,6 +13,7 @@
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle` | what is to be sent, and how fast |
 //! | `journaled` | what is stored, restored and fetched again |
+//! | `letters` | what was dropped, and is kept as a dead letter |
 //! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
@@ -28,6 +29,7 @@ mod flight;
 mod input;
 mod journaled;
 mod keepalive;
+mod letters;
 mod lifecycle;
 pub mod link;
 mod modules;
@@ -45,6 +47,7 @@ mod writing;
 
 pub use account::{Account, Ledger};
 pub use input::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+pub use letters::LetterNumber;
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use outbox::Held;
@@ -63,6 +66,7 @@ use duplicates::Duplicates;
 use flight::Flight;
 use journaled::Journal;
 use keepalive::Keepalive;
+use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
 use serde::{Deserialize, Serialize};
@@ -103,6 +107,7 @@ pub struct Hub {
     // Upstream.
     outbox: Outbox,
     journal: Option<Journal>,
+    letters: Letters,
     throttle: Throttle,
     intake_open: bool,
     flight: Flight,
@@ -134,6 +139,7 @@ impl Hub {
             in_flight: Amount::default(),
             outbox: Outbox::new(&config.classes, bounds(&config), config.spool_above),
             journal: None,
+            letters: Letters::default(),
             throttle: Throttle::new(config.rate, now.mono),
             intake_open: true,
             flight: Flight::new(),
@@ -254,6 +260,7 @@ impl Hub {
         self.adjust_intake();
         self.adjust_reading();
         self.fetch_ahead();
+        self.fetch_letters();
         self.forget_settled();
     }
 

@@ -149,5 +149,17 @@ pub const SPOOL_AHEAD_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
 /// … and their bytes; one larger message may be fetched alone.
 pub const SPOOL_AHEAD_BYTES: usize = WRITE_WINDOW_BYTES / 2;
 
+/// Dead letters handed over and not yet stored; what is dropped meanwhile, and is not in the journal either, is lost.
+pub const LETTERS_UNSTORED_MESSAGES: usize = 4096;
+
+/// … and their bytes; one larger letter may be there alone.
+pub const LETTERS_UNSTORED_BYTES: usize = 1024 * 1024;
+
+/// Dropped messages that are still to be read from the journal: each takes some 30 bytes.
+pub const LETTERS_WAITING_MAX: usize = 64 * 1024;
+
+/// … of which so many are read at one time.
+pub const LETTERS_FETCHED_MAX: usize = 64;
+
 /// Damaged stretches that are reported one by one; the others are only counted.
 pub const JOURNAL_SKIPPED_MAX: usize = 256;

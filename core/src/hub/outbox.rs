@@ -67,7 +67,17 @@ impl Entry {
 
 /// A message that has left the outbox.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(super) struct Taken {
+    /// The place of its class.
+    pub(super) class: u8,
+    /// Its number in the journal, if that has it, or is about to.
+    pub(super) kept: Option<EntryNumber>,
+    pub(super) body: Body,
+}
+
+/// What there is of a message that has left.
+#[derive(Debug)]
+pub(super) enum Body {
     /// It was in memory.
     Here(Entry),
     /// It was left to the journal.
@@ -76,24 +86,24 @@ pub(super) enum Taken {
 
 impl Taken {
     pub(super) fn msg_id(&self) -> Cow<'_, str> {
-        match self {
-            Taken::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
-            Taken::Away(spooled) => spooled.msg_id(),
+        match &self.body {
+            Body::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
+            Body::Away(spooled) => spooled.msg_id(),
         }
     }
 
     /// Who is to be told of its end, and under which number.
     pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
-        match self {
-            Taken::Here(entry) => entry.module.zip(entry.receipt),
-            Taken::Away(spooled) => spooled.asker(),
+        match &self.body {
+            Body::Here(entry) => entry.module.zip(entry.receipt),
+            Body::Away(spooled) => spooled.asker(),
         }
     }
 
     pub(super) fn wait(&self) -> Option<WaitId> {
-        match self {
-            Taken::Here(entry) => entry.wait,
-            Taken::Away(_) => None,
+        match &self.body {
+            Body::Here(entry) => entry.wait,
+            Body::Away(_) => None,
         }
     }
 }
@@ -405,10 +415,10 @@ impl Outbox {
         if self.planted.is(Canary::BytesForgotten) {
             self.total.bytes = bytes;
         }
-        match taken? {
-            Taken::Here(entry) => Some(entry),
+        match taken?.body {
+            Body::Here(entry) => Some(entry),
             // What was written is in memory until it is confirmed.
-            Taken::Away(_) => None,
+            Body::Away(_) => None,
         }
     }
 
@@ -462,14 +472,16 @@ impl Outbox {
         if slot.kept {
             self.kept.forget(slot.number);
         }
-        match slot.spot {
+        let body = match slot.spot {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;
-                self.entries.remove(place).map(Taken::Here)
+                self.entries.remove(place).map(Body::Here)
             }
-            Spot::Away(place) => self.spooled.remove(place).map(Taken::Away),
+            Spot::Away(place) => self.spooled.remove(place).map(Body::Away),
             Spot::Gone => None,
-        }
+        };
+        let kept = slot.kept.then_some(EntryNumber(slot.number));
+        Some(Taken { class: slot.class, kept, body: body? })
     }
 
     fn key_of(&self, message: &Message) -> u64 {

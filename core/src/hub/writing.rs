@@ -1,6 +1,6 @@
 //! From the outbox onto the link.
 
-use super::outbox::Taken;
+use super::outbox::{Body, Taken};
 use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
@@ -61,7 +61,7 @@ impl Hub {
     pub(super) fn write(&mut self, class: usize) {
         let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if once || self.planted.is(Canary::WrittenIsForgotten) {
-            let Some(Taken::Here(entry)) = self.outbox.pop(class) else { return };
+            let Some(Taken { body: Body::Here(entry), .. }) = self.outbox.pop(class) else { return };
             self.account.up.settled += 1;
             let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
                 Stage::Confirmed

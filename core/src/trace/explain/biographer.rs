@@ -303,6 +303,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             | Output::Intake { .. }
             | Output::JoinRefused { .. }
             | Output::Fetch { .. }
+            | Output::Bury { .. }
             // It repeats what a note or the books say.
             | Output::Receipt { .. }
             | Output::Stopped => {}
