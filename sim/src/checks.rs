@@ -13,6 +13,7 @@ mod deadline;
 mod duplicates;
 mod flight;
 mod heartbeat;
+mod letters;
 mod link;
 mod model;
 mod pings;

@@ -229,6 +229,7 @@ impl Observer {
             | Output::Receipt { .. }
             | Output::Store { .. }
             | Output::Forget { .. }
+            | Output::Bury { .. }
             | Output::Fetch { .. } => {}
             Output::Deliver { module, message, .. } => self.delivered(*module, message),
             Output::Stopped => self.stopped = true,
