@@ -109,11 +109,15 @@ pub enum Canary {
     ForgottenBeforeBuried,
     /// No dead letter is written.
     NothingBuried,
+    /// A long backlog leaves as fast as it can.
+    DrainUnpaced,
+    /// Control traffic waits behind a backlog that leaves at its pace.
+    DrainHoldsControl,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 50] = [
+    pub const ALL: [Canary; 52] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -164,6 +168,8 @@ impl Canary {
         Canary::ForgottenWhenWritten,
         Canary::ForgottenBeforeBuried,
         Canary::NothingBuried,
+        Canary::DrainUnpaced,
+        Canary::DrainHoldsControl,
     ];
 }
 

@@ -11,7 +11,7 @@
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `route`, `sync_keeper` | who receives, who waits |
-//! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
 //! | `letters` | what was dropped, and is kept as a dead letter |
 //! | `duplicates` | what came lately, and may come again |
@@ -36,6 +36,7 @@ mod modules;
 mod note;
 mod outbox;
 mod output;
+mod pace;
 mod receipt;
 pub mod route;
 mod sync_keeper;
@@ -69,6 +70,7 @@ use keepalive::Keepalive;
 use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
+use pace::Pace;
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
@@ -109,6 +111,7 @@ pub struct Hub {
     journal: Option<Journal>,
     letters: Letters,
     throttle: Throttle,
+    pace: Pace,
     intake_open: bool,
     flight: Flight,
     /// The peer lives, and has not answered a ping for so long that it has been said.
@@ -141,6 +144,7 @@ impl Hub {
             journal: None,
             letters: Letters::default(),
             throttle: Throttle::new(config.rate, now.mono),
+            pace: Pace::off(),
             intake_open: true,
             flight: Flight::new(),
             peer_stalled: false,
@@ -242,6 +246,10 @@ impl Hub {
         let config = config.clamped();
         if config.rate != self.config.rate {
             self.throttle = Throttle::new(config.rate, self.now.mono);
+        }
+        if config.drain != self.config.drain {
+            // Another pace is for the next link.
+            self.end_drain();
         }
         self.outbox.set_bounds(bounds(&config), config.spool_above);
         if config.classes != self.config.classes {

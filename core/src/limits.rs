@@ -42,6 +42,9 @@ pub const FLIGHT_BYTES_MIN: u64 = 4 * 1024;
 /// The time for which what is on its way may wait in queues. An acknowledgement waits as long, at the worst.
 pub const FLIGHT_DELAY: Duration = Duration::from_secs(1);
 
+/// A backlog leaves in pieces of this part of a second's messages: a driver need not wake for each.
+pub const DRAIN_BURST_PER_SECOND: u32 = 20;
+
 /// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: twice
 /// the write window, so that it never runs dry.
 pub const INTAKE_BACKLOG_MESSAGES: usize = 2 * WRITE_WINDOW_MESSAGES;

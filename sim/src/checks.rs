@@ -16,6 +16,7 @@ mod heartbeat;
 mod letters;
 mod link;
 mod model;
+mod pace;
 mod pings;
 mod rate;
 mod reading;
@@ -37,6 +38,7 @@ use confirmation::Confirmation;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use flight::Flight;
+use pace::Pace;
 use rate::RateLimit;
 use receipts::Receipts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +90,7 @@ pub struct EdgeChecks {
     receipts: Receipts,
     stored: Stored,
     rate: RateLimit,
+    pace: Pace,
     flight: Flight,
     timely: Timely,
     latest: Instant,
@@ -118,6 +121,7 @@ impl EdgeChecks {
             receipts: Receipts::default(),
             stored: Stored::new(config),
             rate: RateLimit::new(config),
+            pace: Pace::new(config),
             flight: Flight::new(),
             timely: Timely::new(config),
             latest: Instant(0),
@@ -170,11 +174,12 @@ impl EdgeChecks {
         self.stored.after(step, &self.confirmation).map_err(|broken| broken.by("stored"))?;
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
+        self.pace.after(step, &self.upstream).map_err(|broken| broken.by("pace"))?;
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
         self.rate.after(step, self.stored.is_fetching()).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
-        let EdgeChecks { confirmation, upstream, stored, rate, flight, timely, .. } = self;
-        let timely = timely.after(step, confirmation, upstream, stored, rate, flight);
+        let EdgeChecks { confirmation, upstream, stored, rate, pace, flight, timely, .. } = self;
+        let timely = timely.after(step, confirmation, upstream, stored, (rate, pace), flight);
         timely.map_err(|broken| broken.by("timely"))
     }
 }

@@ -209,6 +209,28 @@ impl Outbox {
         backlog
     }
 
+    /// Messages that wait and are not exempt from the rate limit.
+    pub(super) fn limited_backlog(&self) -> usize {
+        let limited = self.queues.iter().filter(|queue| queue.class.rate_limited);
+        limited.map(|queue| queue.queued.messages).sum()
+    }
+
+    /// Whether any of these was accepted up to this number.
+    pub(super) fn has_limited_before(&self, number: u64) -> bool {
+        let mut limited = self.queues.iter().filter(|queue| queue.class.rate_limited);
+        limited.any(|queue| queue.front().is_some_and(|front| front.number <= number))
+    }
+
+    /// The number of the newest message.
+    pub(super) fn newest(&self) -> u64 {
+        self.accepted
+    }
+
+    /// The number of the message of a class that goes next.
+    pub(super) fn front_number(&self, class: usize) -> Option<u64> {
+        Some(self.queues.get(class)?.front()?.number)
+    }
+
     pub(super) fn unconfirmed(&self) -> usize {
         self.unconfirmed.len()
     }

@@ -210,13 +210,14 @@ impl Hub {
         }
     }
 
-    /// Whether the link has so much before it. What waits for the rate limit is not the link's fault, and has the whole
+    /// Whether the link has so much before it. What waits for the rate limit or its pace is not the link's fault, and has the whole
     /// outbox to wait in.
     fn is_behind(&self, level: &Level) -> bool {
         let has_long_backlog = || {
             let backlog = self.outbox.backlog();
             backlog.messages > level.backlog.messages || backlog.bytes > level.backlog.bytes
         };
-        self.outbox.is_fuller_than(level.share) || (self.config.rate.is_none() && has_long_backlog())
+        self.outbox.is_fuller_than(level.share)
+            || (self.config.rate.is_none() && has_long_backlog() && !self.is_draining_backlog())
     }
 }
