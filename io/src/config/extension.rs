@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::classes::{self, Read};
 use super::reader::Section;
 use edgehub_core::class::Classes;
+use edgehub_core::config::{Config, Drain};
 
 /// The settings of the top-level section `edgehub`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct HubConfig {
     pub outbox_messages: usize,
     /// Bytes that wait for the cloud at most (`outbox.bytes`); 64 MiB by default.
     pub outbox_bytes: usize,
+    /// How a long backlog leaves after the link has come up (`drain`): messages per second (`rate`; 20 by default, 0 for as
+    /// fast as can be), the backlog above which that counts (`above`; 100 messages), and the longest random wait before it
+    /// begins (`spread`; 10 s).
+    pub drain: Option<Drain>,
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
@@ -104,6 +109,7 @@ impl Default for HubConfig {
             backoff_max: Duration::from_secs(60),
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
+            drain: Config::default().drain,
             sync_timeout: Duration::from_secs(30),
             journal: None,
             letters: None,
@@ -145,6 +151,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         backoff_max: backoff.seconds("max", defaults.backoff_max),
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
         outbox_bytes,
+        drain: drain(&section.section("drain"), defaults.drain),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
         journal,
         letters,
@@ -212,6 +219,15 @@ fn letters(hub: &Section<'_>, classes: &Classes, journal: Option<&JournalConfig>
         section.problem_at("dir", "expected another directory than journal.dir");
     }
     dir.map(|dir| LettersConfig { dir, bytes })
+}
+
+fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
+    let default = default.unwrap_or(Drain { per_second: 0, above: 0, spread: Duration::from_secs(1) });
+    let per_second = section.count("rate", default.per_second.into(), 0..=u64::from(u32::MAX)) as u32;
+    let above = section.count("above", default.above as u64, 0..=10_000_000) as usize;
+    let spread = section.seconds("spread", default.spread);
+    section.warn_of_unknown();
+    (per_second > 0).then_some(Drain { per_second, above, spread })
 }
 
 fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {

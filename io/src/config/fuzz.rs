@@ -45,6 +45,7 @@ edgehub:
   syncTimeout: 30
   journal: {dir: /var/lib/edgehub/journal, classes: [state]}
   deadLetters: {bytes: 1048576}
+  drain: {rate: 20, above: 100, spread: 10}
   classes:
     telemetry: {delivery: at-most-once}
     alarms:
@@ -155,6 +156,7 @@ fn usable(config: &NodeConfig) {
         assert!(time > Duration::ZERO, "no time at all: {config:?}");
     }
     assert!(config.hub.backoff_base <= config.hub.backoff_max, "upside down: {config:?}");
+    assert!(config.hub.drain.is_none_or(|drain| drain.per_second > 0), "never drained: {config:?}");
     let classes = &config.hub.classes;
     assert!(classes.otherwise < classes.classes.len() && classes.classes.len() <= CLASSES_MAX);
     assert!(classes.rules.iter().all(|rule| rule.class < classes.classes.len()), "{classes:?}");

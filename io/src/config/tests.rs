@@ -587,3 +587,21 @@ fn unknown_keys_of_classes_and_rules_are_told() {
     let paths = ["edgehub.classes.state.ttl", "edgehub.rules[0].grup", "edgehub.deadLetters.size"];
     assert_eq!(warnings, paths.map(told));
 }
+
+#[test]
+fn a_backlog_has_its_pace() {
+    use edgehub_core::config::Drain;
+    let drain = |section: &str| good(&format!("{EDGECORE}edgehub:\n  drain: {section}\n")).0.hub.drain;
+    let set = Drain { per_second: 5, above: 7, spread: Duration::from_millis(500) };
+    assert_eq!(drain("{rate: 5, above: 7, spread: 0.5}"), Some(set));
+    assert_eq!(drain("{}"), HubConfig::default().drain);
+    assert_eq!(drain("{rate: 0}"), None);
+    check_bad(
+        &format!("{EDGECORE}edgehub:\n  drain: {{rate: fast, above: -1, spread: 0}}\n"),
+        &[
+            "edgehub.drain.rate: expected a whole number from 0 to 4294967295, found \"fast\"",
+            "edgehub.drain.above: expected a whole number from 0 to 10000000, found -1",
+            "edgehub.drain.spread: expected a positive number of seconds, found 0",
+        ],
+    );
+}

@@ -146,6 +146,7 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         sync_timeout: node.hub.sync_timeout,
         outbox_messages: node.hub.outbox_messages,
         outbox_bytes: node.hub.outbox_bytes.min(journal_bytes.unwrap_or(usize::MAX)),
+        drain: node.hub.drain,
         spool_above: journal.map_or(defaults.spool_above, |journal| journal.memory),
         classes: node.hub.classes.clone(),
         acknowledge: node
