@@ -156,7 +156,10 @@ edgehub:
   duplicateWindow: {messages: 0, time: 8}
   journal: {dir: /var/lib/x, bytes: 50000000, classes: [telemetry], memory: 4096}
 ";
+    let mut classes = Classes::default();
+    classes.classes[3].persistent = true;
     let expected = HubConfig {
+        classes,
         ping_interval: Duration::from_millis(500),
         ping_misses: 4,
         backoff_base: seconds(2),
@@ -174,6 +177,7 @@ edgehub:
         }),
         duplicate_messages: 0,
         duplicate_time: seconds(8),
+        ..HubConfig::default()
     };
     let (config, warnings) = good(&format!("{EDGECORE}{own}"));
     assert_eq!((config.hub, warnings), (expected.clone(), vec![]));

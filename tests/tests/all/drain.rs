@@ -98,7 +98,7 @@ fn modules_need_not_wait_for_it() {
     script.input(Input::Reconfigure(Box::new(config(None))));
     let unhurried: Message = message("x", "g", "update");
     script.send(1, unhurried);
-    assert_eq!(script.hub.link_state(), edgehub_core::LinkState::Up);
+    assert_eq!(script.hub.link_state(), edgehub_core::hub::LinkState::Up);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn each_link_draws_a_wait_of_its_own() {
         let mut script = back(config(slow()), 20);
         for _ in 0..cuts {
             script.link(LinkEvent::Closed);
-            while script.hub.link_state() != edgehub_core::LinkState::Opening {
+            while script.hub.link_state() != edgehub_core::hub::LinkState::Opening {
                 let next = script.deadline_us().unwrap();
                 script.at_us(next);
             }

@@ -4,7 +4,7 @@
 //! and panics when the hub breaks a promise.
 
 use crate::world::Moment;
-use edgehub_core::hub::{Direction, DropReason};
+use edgehub_core::hub::{Direction, DropReason, JournalEvent};
 use edgehub_core::limits::{
     CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES,
 };
@@ -133,6 +133,12 @@ impl Observer {
             && !refused
         {
             self.link_event(event);
+        }
+        if let Input::Journal(JournalEvent::Restored { message, .. }) = &moment.input
+            && !moment.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent))
+        {
+            self.up.accepted += 1;
+            self.largest_message = self.largest_message.max(message.bytes());
         }
         // A new rate begins with a full bucket, and both may be used at the moment of the change.
         self.metered = !matches!(moment.input, Input::Reconfigure(_));

@@ -24,7 +24,8 @@ pub(crate) fn config(which: usize) -> Config {
             drain: Some(Drain { per_second: 50, above: 2, spread: ms(30) }),
             outbox_messages: 20,
             outbox_bytes: 4000,
-            spool_above: 20_000,
+            classes: kept(),
+            spool_above: 1000,
             acknowledge: [("resource".into(), Acknowledge::Hub)].into(),
             duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
             ..Config::default()
@@ -55,4 +56,13 @@ pub(crate) fn config(which: usize) -> Config {
             duplicate_window: DuplicateWindow { messages: 0, time: Duration::ZERO },
         },
     }
+}
+
+/// Everything is stored, and what is dropped becomes a dead letter.
+fn kept() -> Classes {
+    let mut classes = Classes::default();
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters) = (true, true);
+    }
+    classes
 }
