@@ -204,6 +204,8 @@ impl Observer {
                     Output::Note(_)
                         | Output::JoinRefused { .. }
                         | Output::Receipt { .. }
+                        | Output::Bury { .. }
+                        | Output::Forget { .. }
                         | Output::Deliver { .. }
                 ),
             "{output:?} after Stopped"
