@@ -107,11 +107,19 @@ pub enum Canary {
     ForgottenWhenWritten,
     /// There is always one more output.
     NeverDrained,
+    /// A dropped message is forgotten in the journal before its dead letter is durable.
+    ForgottenBeforeBuried,
+    /// No dead letter is written.
+    NothingBuried,
+    /// A long backlog leaves as fast as it can.
+    DrainUnpaced,
+    /// Control traffic waits behind a backlog that leaves at its pace.
+    DrainHoldsControl,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 49] = [
+    pub const ALL: [Canary; 53] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -161,6 +169,10 @@ impl Canary {
         Canary::RestoredOutOfOrder,
         Canary::ForgottenWhenWritten,
         Canary::NeverDrained,
+        Canary::ForgottenBeforeBuried,
+        Canary::NothingBuried,
+        Canary::DrainUnpaced,
+        Canary::DrainHoldsControl,
     ];
 }
 

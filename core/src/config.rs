@@ -26,6 +26,17 @@ pub struct Rate {
     pub burst: u32,
 }
 
+/// How a long backlog leaves after the link has come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// Messages of the backlog per second; at least 1.
+    pub per_second: u32,
+    /// A backlog of so many messages or fewer leaves at once.
+    pub above: usize,
+    /// The longest wait before the first one leaves: each link draws its own.
+    pub spread: Duration,
+}
+
 /// Who tells the cloud that a message has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Acknowledge {
@@ -78,6 +89,10 @@ pub struct Config {
     pub sync_timeout: Duration,
     /// Rate limit on modules' messages; `None` for no limit. Control traffic is exempt.
     pub rate: Option<Rate>,
+    /// How a long backlog leaves after the link has come up; `None` for as fast as can be. Control traffic is exempt, and
+    /// the rate limit applies too.
+    #[serde(default)]
+    pub drain: Option<Drain>,
     /// What is done with which messages of modules.
     pub classes: Classes,
     /// Messages of modules that the outbox holds, unconfirmed ones included.
@@ -112,6 +127,8 @@ impl Default for Config {
             stable_after: Duration::from_secs(30),
             sync_timeout: Duration::from_secs(60),
             rate: Some(Rate { per_second: 30, burst: 60 }),
+            // A thousand nodes of one CloudHub make 20,000 messages a second of it.
+            drain: Some(Drain { per_second: 20, above: 100, spread: Duration::from_secs(10) }),
             classes: Classes::default(),
             outbox_messages: 8192,
             outbox_bytes: 16 * 1024 * 1024,
@@ -154,6 +171,7 @@ impl Config {
         self.outbox_messages = self.outbox_messages.max(1);
         self.classes = self.classes.clamped();
         self.duplicate_window.messages = self.duplicate_window.messages.min(DUPLICATE_WINDOW_MAX);
+        self.drain = self.drain.map(|drain| Drain { per_second: drain.per_second.max(1), ..drain });
         self.rate = self
             .rate
             .filter(|rate| rate.per_second > 0)

@@ -11,8 +11,9 @@
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `route`, `sync_keeper` | who receives, who waits |
-//! | `outbox`, `throttle` | what is to be sent, and how fast |
+//! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
+//! | `letters` | what was dropped, and is kept as a dead letter |
 //! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
@@ -28,12 +29,14 @@ mod flight;
 mod input;
 mod journaled;
 mod keepalive;
+mod letters;
 mod lifecycle;
 pub mod link;
 mod modules;
 mod note;
 mod outbox;
 mod output;
+mod pace;
 mod receipt;
 pub mod route;
 mod sync_keeper;
@@ -45,6 +48,7 @@ mod writing;
 
 pub use account::{Account, Ledger};
 pub use input::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+pub use letters::LetterNumber;
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use outbox::Held;
@@ -63,8 +67,10 @@ use duplicates::Duplicates;
 use flight::Flight;
 use journaled::Journal;
 use keepalive::Keepalive;
+use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
+use pace::Pace;
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
@@ -103,7 +109,9 @@ pub struct Hub {
     // Upstream.
     outbox: Outbox,
     journal: Option<Journal>,
+    letters: Letters,
     throttle: Throttle,
+    pace: Pace,
     intake_open: bool,
     flight: Flight,
     /// The peer lives, and has not answered a ping for so long that it has been said.
@@ -134,7 +142,9 @@ impl Hub {
             in_flight: Amount::default(),
             outbox: Outbox::new(&config.classes, bounds(&config), config.spool_above),
             journal: None,
+            letters: Letters::default(),
             throttle: Throttle::new(config.rate, now.mono),
+            pace: Pace::off(),
             intake_open: true,
             flight: Flight::new(),
             peer_stalled: false,
@@ -240,6 +250,10 @@ impl Hub {
         if config.rate != self.config.rate {
             self.throttle = Throttle::new(config.rate, self.now.mono);
         }
+        if config.drain != self.config.drain {
+            // Another pace is for the next link.
+            self.end_drain();
+        }
         self.outbox.set_bounds(bounds(&config), config.spool_above);
         if config.classes != self.config.classes {
             self.outbox.set_classes(&config.classes);
@@ -257,6 +271,7 @@ impl Hub {
         self.adjust_intake();
         self.adjust_reading();
         self.fetch_ahead();
+        self.fetch_letters();
         self.forget_settled();
     }
 

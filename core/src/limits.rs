@@ -42,6 +42,9 @@ pub const FLIGHT_BYTES_MIN: u64 = 4 * 1024;
 /// The time for which what is on its way may wait in queues. An acknowledgement waits as long, at the worst.
 pub const FLIGHT_DELAY: Duration = Duration::from_secs(1);
 
+/// A backlog leaves in pieces of this part of a second's messages: a driver need not wake for each.
+pub const DRAIN_BURST_PER_SECOND: u32 = 20;
+
 /// Messages that modules may have sent and that only wait for an open link, before modules must wait themselves: as many as
 /// the write window, so that it never runs dry.
 pub const INTAKE_BACKLOG_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
@@ -148,6 +151,18 @@ pub const SPOOL_AHEAD_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
 
 /// … and their bytes; one larger message may be fetched alone.
 pub const SPOOL_AHEAD_BYTES: usize = WRITE_WINDOW_BYTES / 2;
+
+/// Dead letters handed over and not yet stored; what is dropped meanwhile, and is not in the journal either, is lost.
+pub const LETTERS_UNSTORED_MESSAGES: usize = 4096;
+
+/// … and their bytes; one larger letter may be there alone.
+pub const LETTERS_UNSTORED_BYTES: usize = 1024 * 1024;
+
+/// Dropped messages that are still to be read from the journal: each takes some 30 bytes.
+pub const LETTERS_WAITING_MAX: usize = 64 * 1024;
+
+/// … of which so many are read at one time.
+pub const LETTERS_FETCHED_MAX: usize = 64;
 
 /// Damaged stretches that are reported one by one; the others are only counted.
 pub const JOURNAL_SKIPPED_MAX: usize = 256;

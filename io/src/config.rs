@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+mod classes;
 mod classic;
 mod edgecore;
 mod extension;
@@ -32,7 +33,7 @@ mod fuzz;
 mod problem;
 mod reader;
 
-pub use extension::{HubConfig, JournalConfig, RecorderConfig};
+pub use extension::{HubConfig, JournalConfig, LettersConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};

@@ -3,6 +3,7 @@
 mod command;
 mod driver;
 mod journal;
+mod letters;
 mod link;
 mod module;
 mod options;

@@ -31,7 +31,7 @@ mod options;
 mod tests;
 mod writer_thread;
 
-pub use dead_letters::{list, owner, requeue};
+pub use dead_letters::{cause_of, letter_reason, list, owner, requeue};
 pub use edgehub_core::journal::{
     Entry, EntryNumber, Event, FullReason, Health, Operation, Overflow, Place, Purpose, Refusal,
     RefusedReason, SegmentNumber, Settings, Skipped, Torn,

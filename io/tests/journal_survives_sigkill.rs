@@ -74,7 +74,7 @@ fn configuration(dir: &Path, server: &str) -> String {
         "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
          edge-1\n  edgeHub:\n    messageQPS: 100000\n    messageBurst: 100000\n    tlsCaFile: {}\n    tlsCertFile: \
          {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      enable: true\n      server: {server}\nedgehub:\n  \
-         journal: {{dir: {}}}\n  outbox: {{messages: 100000}}\n",
+         journal: {{dir: {}}}\n  outbox: {{messages: 100000}}\n  drain: {{rate: 0}}\n",
         path("ca.crt"),
         path("edge-1.crt"),
         path("edge-1.key"),

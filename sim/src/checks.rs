@@ -14,8 +14,10 @@ mod drain;
 mod duplicates;
 mod flight;
 mod heartbeat;
+mod letters;
 mod link;
 mod model;
+mod pace;
 mod pings;
 mod rate;
 mod reading;
@@ -38,6 +40,7 @@ use drain::drain;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
 use flight::Flight;
+use pace::Pace;
 use rate::RateLimit;
 use receipts::Receipts;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +92,7 @@ pub struct EdgeChecks {
     receipts: Receipts,
     stored: Stored,
     rate: RateLimit,
+    pace: Pace,
     flight: Flight,
     timely: Timely,
     latest: Instant,
@@ -119,6 +123,7 @@ impl EdgeChecks {
             receipts: Receipts::default(),
             stored: Stored::new(config),
             rate: RateLimit::new(config),
+            pace: Pace::new(config),
             flight: Flight::new(),
             timely: Timely::new(config),
             latest: Instant(0),
@@ -172,11 +177,12 @@ impl EdgeChecks {
         self.stored.after(step, &self.confirmation).map_err(|broken| broken.by("stored"))?;
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
+        self.pace.after(step, &self.upstream).map_err(|broken| broken.by("pace"))?;
         self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
-        let EdgeChecks { confirmation, upstream, stored, rate, flight, timely, .. } = self;
-        let timely = timely.after(step, confirmation, upstream, stored, rate, flight);
+        let EdgeChecks { confirmation, upstream, stored, rate, pace, flight, timely, .. } = self;
+        let timely = timely.after(step, confirmation, upstream, stored, (rate, pace), flight);
         timely.map_err(|broken| broken.by("timely"))
     }
 }

@@ -48,12 +48,14 @@ pub(crate) fn set(word: u64) -> Classes {
             class.messages = Some(5);
             class.bytes = Some(20_000);
             class.message_bytes = Some(30_000);
+            class.dead_letters = true;
             class.overflow = if &*class.name == "sync" { Overflow::DropNewest } else { Overflow::DropOldest };
         }),
         "rejecting" => changed(|class| {
             class.messages = Some(8);
             class.overflow = Overflow::Reject;
             class.coalesce = &*class.name == "state";
+            class.dead_letters = true;
         }),
         "by-resource" => {
             let mut classes = changed(|class| class.priority += 1);
@@ -74,6 +76,7 @@ pub(crate) fn set(word: u64) -> Classes {
         "persistent-tight" => changed(|class| {
             class.persistent = true;
             class.messages = Some(40);
+            class.dead_letters = true;
             class.coalesce = &*class.name == "state";
             class.time_to_live = (&*class.name == "telemetry").then_some(Duration::from_secs(30));
         }),

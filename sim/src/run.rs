@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn fifty_seeds_hold_for_two_minutes() {
         let mut sum = Report::default();
-        for seed in 0..50 {
+        // Seeds among which some crash with messages in their journals.
+        for seed in 100..150 {
             match run(&generate(seed, TWO_MINUTES), LogKind::Nothing).0 {
                 Ok(report) => sum.add(&report),
                 Err(failure) => panic!(

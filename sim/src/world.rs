@@ -216,7 +216,7 @@ impl World {
         match event {
             Event::Tick { node, sure } => self.tick(node, sure),
             Event::Drains { node } => self.drains(node),
-            Event::Disk { node, incarnation } => self.disk(node, incarnation),
+            Event::Disk { node, incarnation, letters } => self.disk(node, incarnation, letters),
             Event::Dialled { link } => self.dialled(link),
             Event::DialFailed { node, incarnation, epoch, closed } => {
                 self.dial_failed(node, incarnation, epoch, closed)

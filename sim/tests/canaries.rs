@@ -63,6 +63,10 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::RestoredOutOfOrder, 2, 500),
     (Canary::ForgottenWhenWritten, 86, 500),
     (Canary::NeverDrained, 500, 500),
+    (Canary::ForgottenBeforeBuried, 1, 100),
+    (Canary::NothingBuried, 1, 100),
+    (Canary::DrainUnpaced, 1, 200),
+    (Canary::DrainHoldsControl, 1, 200),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.

@@ -22,12 +22,16 @@ mod classes;
 mod conformance;
 #[path = "all/defects.rs"]
 mod defects;
+#[path = "all/drain.rs"]
+mod drain;
 #[path = "all/duplicates.rs"]
 mod duplicates;
 #[path = "all/end_to_end.rs"]
 mod end_to_end;
 #[path = "all/laws.rs"]
 mod laws;
+#[path = "all/letters.rs"]
+mod letters;
 #[path = "all/observer.rs"]
 mod observer;
 #[path = "all/property.rs"]

@@ -74,7 +74,7 @@ fn frame(number: u64) -> Bytes {
 }
 
 fn hub() -> Hub {
-    let config = Config { rate: None, ..Config::default() };
+    let config = Config { rate: None, drain: None, ..Config::default() };
     let mut hub = Hub::new(config, 1, Now::default());
     let joined =
         ModuleEvent::Joined { name: "metamanager".into(), groups: vec!["meta".into()], credit: u32::MAX };

@@ -49,6 +49,15 @@ pub struct Account {
     pub links: u64,
     /// Messages taken up again from the journal: a part of what was accepted upstream.
     pub restored: u64,
+    /// Dropped messages that are dead letters: on the disk, durable when that was said.
+    #[serde(default)]
+    pub letters: u64,
+    /// Dropped messages that should have become dead letters, and did not.
+    #[serde(default)]
+    pub letters_lost: u64,
+    /// Dead letters that have made room for newer ones.
+    #[serde(default)]
+    pub letters_discarded: u64,
 }
 
 impl Account {

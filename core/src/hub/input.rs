@@ -1,5 +1,6 @@
 //! What can happen to a hub. The list is closed: everything a driver may say is here.
 
+use super::letters::LetterNumber;
 use crate::config::Config;
 use crate::journal::{EntryNumber, Health};
 use crate::message::Message;
@@ -118,6 +119,23 @@ pub enum JournalEvent {
     },
     /// Its health changed.
     Health(Health),
+    /// There is a journal for dead letters. It comes before any module's message, or not at all.
+    LettersOpened,
+    /// Every dead letter with a number up to this one is durable, if it was not reported as lost.
+    LetterStored {
+        /// The last of them.
+        up_to: LetterNumber,
+    },
+    /// A dead letter could not be stored.
+    LetterLost {
+        /// Its number.
+        number: LetterNumber,
+    },
+    /// The oldest dead letters made room for newer ones.
+    LettersDiscarded {
+        /// How many.
+        letters: u64,
+    },
 }
 
 /// What a module can do.

@@ -33,6 +33,10 @@ impl Hub {
         let stopped = self.state == LinkState::Stopped;
         match event {
             JournalEvent::Opened { unused, frame_bytes_max } => self.journal_opened(unused, frame_bytes_max),
+            JournalEvent::LettersOpened
+            | JournalEvent::LetterStored { .. }
+            | JournalEvent::LetterLost { .. }
+            | JournalEvent::LettersDiscarded { .. } => self.letter_event(event),
             _ if self.journal.is_none() => self.note(Note::UnexpectedJournalEvent),
             JournalEvent::Restored { number, message } => self.restored(number, message),
             JournalEvent::Stored { up_to } => {
@@ -51,10 +55,13 @@ impl Hub {
             // What a stop has left to the journal stays there.
             JournalEvent::Fetched { .. } | JournalEvent::Lost { .. } if stopped => {}
             JournalEvent::Fetched { number, message } => {
-                if let Some(lost) = self.outbox.fetched(number, message) {
+                if let Some(message) = self.letter_fetched(number, message)
+                    && let Some(lost) = self.outbox.fetched(number, message)
+                {
                     self.give_up(lost, DropReason::JournalLost);
                 }
             }
+            JournalEvent::Lost { number } if self.letter_unreadable(number) => {}
             JournalEvent::Lost { number } => self.journal_lost(number),
             JournalEvent::Health(health) => {
                 if let Some(journal) = &mut self.journal

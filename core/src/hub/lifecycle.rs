@@ -59,6 +59,7 @@ impl Hub {
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
         self.in_flight = Amount::default();
+        self.begin_drain();
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
         self.send_keepalive();

@@ -265,6 +265,12 @@ pub enum Note {
         /// Its number.
         number: EntryNumber,
     },
+    /// A dropped message should have become a dead letter, and did not: more waits for the disk than may, or it cannot be
+    /// read any more.
+    LetterLost {
+        /// Why it was dropped.
+        reason: DropReason,
+    },
     /// An event of the journal that has no place at this moment; it changed nothing.
     UnexpectedJournalEvent,
 }

@@ -75,7 +75,17 @@ impl Entry {
 
 /// A message that has left the outbox.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(super) struct Taken {
+    /// The place of its class.
+    pub(super) class: u8,
+    /// Its number in the journal, if that has it, or is about to.
+    pub(super) kept: Option<EntryNumber>,
+    pub(super) body: Body,
+}
+
+/// What there is of a message that has left.
+#[derive(Debug)]
+pub(super) enum Body {
     /// It was in memory.
     Here(Entry),
     /// It was left to the journal.
@@ -84,24 +94,24 @@ pub(super) enum Taken {
 
 impl Taken {
     pub(super) fn msg_id(&self) -> Cow<'_, str> {
-        match self {
-            Taken::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
-            Taken::Away(spooled) => spooled.msg_id(),
+        match &self.body {
+            Body::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
+            Body::Away(spooled) => spooled.msg_id(),
         }
     }
 
     /// Who is to be told of its end, and under which number.
     pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
-        match self {
-            Taken::Here(entry) => entry.module.zip(entry.receipt),
-            Taken::Away(spooled) => spooled.asker(),
+        match &self.body {
+            Body::Here(entry) => entry.module.zip(entry.receipt),
+            Body::Away(spooled) => spooled.asker(),
         }
     }
 
     pub(super) fn wait(&self) -> Option<WaitId> {
-        match self {
-            Taken::Here(entry) => entry.wait,
-            Taken::Away(_) => None,
+        match &self.body {
+            Body::Here(entry) => entry.wait,
+            Body::Away(_) => None,
         }
     }
 }
@@ -205,6 +215,28 @@ impl Outbox {
             backlog.bytes += queue.queued.bytes;
         }
         backlog
+    }
+
+    /// Messages that wait and are not exempt from the rate limit.
+    pub(super) fn limited_backlog(&self) -> usize {
+        let limited = self.queues.iter().filter(|queue| queue.class.rate_limited);
+        limited.map(|queue| queue.queued.messages).sum()
+    }
+
+    /// Whether any of these was accepted up to this number.
+    pub(super) fn has_limited_before(&self, number: u64) -> bool {
+        let mut limited = self.queues.iter().filter(|queue| queue.class.rate_limited);
+        limited.any(|queue| queue.front().is_some_and(|front| front.number <= number))
+    }
+
+    /// The number of the newest message.
+    pub(super) fn newest(&self) -> u64 {
+        self.accepted
+    }
+
+    /// The number of the message of a class that goes next.
+    pub(super) fn front_number(&self, class: usize) -> Option<u64> {
+        Some(self.queues.get(class)?.front()?.number)
     }
 
     pub(super) fn unconfirmed(&self) -> usize {
@@ -462,14 +494,16 @@ impl Outbox {
 
     fn release(&mut self, slot: Slot) -> Option<Taken> {
         leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
-        match slot.spot {
+        let body = match slot.spot {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;
-                self.entries.remove(place).map(Taken::Here)
+                self.entries.remove(place).map(Body::Here)
             }
-            Spot::Away(place) => self.spooled.remove(place).map(Taken::Away),
+            Spot::Away(place) => self.spooled.remove(place).map(Body::Away),
             Spot::Gone => None,
-        }
+        };
+        let kept = slot.kept.then_some(EntryNumber(slot.number));
+        Some(Taken { class: slot.class, kept, body: body? })
     }
 
     fn key_of(&self, message: &Message) -> u64 {

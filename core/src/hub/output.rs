@@ -1,7 +1,8 @@
 //! What a hub asks of its driver. The list is closed.
 
 use super::input::{LinkEpoch, ModuleId, ReceiptId};
-use super::note::Note;
+use super::letters::LetterNumber;
+use super::note::{DropReason, Note};
 use super::receipt::Stage;
 use crate::journal::EntryNumber;
 use crate::message::Message;
@@ -92,6 +93,18 @@ pub enum Output {
     Fetch {
         /// Its number.
         number: EntryNumber,
+    },
+    /// Put a dropped message into the journal of dead letters; report it as `LetterStored` once it is durable. After a stop,
+    /// what is refused may still follow.
+    Bury {
+        /// Its number, larger by one than the last.
+        letter: LetterNumber,
+        /// The place of its class among the classes.
+        class: u8,
+        /// Why it was dropped.
+        reason: DropReason,
+        /// The message.
+        message: Message,
     },
     /// The module may not join: its name is taken, or there are too many.
     JoinRefused {

@@ -35,6 +35,8 @@ pub enum TimerKind {
     PongOverdue,
     /// A module has taken nothing for too long, or too little for the link to be read again.
     ModuleStall,
+    /// The next message of a long backlog has its turn.
+    Drain,
 }
 
 /// A point in time and what it is for.
@@ -119,8 +121,10 @@ impl Hub {
         // With free windows, whatever waits waits for the rate limit, or for the journal.
         let free = self.state.is_open() && self.window_open() && self.flight.has_room(self.planted);
         let next = if free { self.outbox.next(|_| true) } else { None };
-        let held = next.is_some_and(|class| !self.outbox.is_next_away(class));
-        held.then(|| Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle })
+        let held = next.filter(|&class| !self.outbox.is_next_away(class))?;
+        let throttled = Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle };
+        let turn = self.next_turn(held).filter(|&turn| turn > throttled.at);
+        Some(turn.map_or(throttled, |at| Deadline { at, kind: TimerKind::Drain }))
     }
 
     fn next_expiry(&self) -> Option<Instant> {
@@ -150,7 +154,7 @@ impl Hub {
                 TimerKind::PongOverdue => self.link_lost(LinkEnd::Stalled),
                 TimerKind::Heartbeat => self.send_keepalive(),
                 TimerKind::Ping | TimerKind::Barrier => self.ping(),
-                TimerKind::Throttle => self.write_ready(),
+                TimerKind::Throttle | TimerKind::Drain => self.write_ready(),
                 TimerKind::MessageExpiry => self.drop_expired(),
                 TimerKind::SyncTimeout => {
                     if let Some(waiter) = self.sync_keeper.pop_expired(self.now.mono) {

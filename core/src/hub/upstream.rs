@@ -2,7 +2,7 @@
 
 use super::input::{ModuleId, ReceiptId};
 use super::link::LinkState;
-use super::outbox::{Amount, Entry, Keep, Room, Taken, UnstoredShare};
+use super::outbox::{Amount, Body, Entry, Keep, Room, Taken, UnstoredShare};
 use super::route::is_for_the_cloud;
 use super::{Direction, DropReason, Hub, Note, Output, Stage, SyncOutcome};
 use crate::canary::Canary;
@@ -74,7 +74,7 @@ impl Hub {
             if message.is_sync() {
                 self.request_rejected(module, &message, reason);
             }
-            return;
+            return self.bury_refused(class, message, reason);
         }
         if message.operation() == operation::RESPONSE {
             self.duplicates.acknowledged(message.parent_msg_id());
@@ -125,10 +125,9 @@ impl Hub {
             {
                 self.tell(module, None, entry.message.msg_id(), Stage::dropped(reason));
             }
-            if let Keep::Restored(number) = keep {
-                self.outputs.push_back(Output::Forget { first: number, last: number });
-            }
-            return self.give_up(Taken::Here(entry), reason);
+            let kept = if let Keep::Restored(number) = keep { Some(number) } else { None };
+            self.outbox.forget(kept);
+            return self.give_up(Taken { class: class as u8, kept, body: Body::Here(entry) }, reason);
         }
         if let Some((number, _)) = superseded
             && let Some(old) = self.outbox.remove(class, number)
@@ -175,6 +174,7 @@ impl Hub {
         {
             self.sync_ended(waiter, SyncOutcome::Rejected(reason));
         }
+        self.bury(taken, reason);
     }
 
     fn tell(&mut self, module: ModuleId, receipt: Option<ReceiptId>, msg_id: &str, stage: Stage) {
@@ -203,13 +203,14 @@ impl Hub {
         }
     }
 
-    /// Whether the link has so much before it. What waits for the rate limit is not the link's fault, and has the whole
+    /// Whether the link has so much before it. What waits for the rate limit or its pace is not the link's fault, and has the whole
     /// outbox to wait in.
     fn is_behind(&self, level: &Level) -> bool {
         let has_long_backlog = || {
             let backlog = self.outbox.backlog();
             backlog.messages > level.backlog.messages || backlog.bytes > level.backlog.bytes
         };
-        self.outbox.is_fuller_than(level.share) || (self.config.rate.is_none() && has_long_backlog())
+        self.outbox.is_fuller_than(level.share)
+            || (self.config.rate.is_none() && has_long_backlog() && !self.is_draining_backlog())
     }
 }

@@ -1,6 +1,6 @@
 //! From the outbox onto the link.
 
-use super::outbox::Taken;
+use super::outbox::{Body, Taken};
 use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
@@ -29,6 +29,14 @@ impl Hub {
             let Some(class) = self.outbox.next(|class| may || !self.is_throttled(class.rate_limited)) else {
                 break;
             };
+            let class = match self.waits_for_pace(class) {
+                false => class,
+                // What is exempt passes by what waits for its turn.
+                true => match self.outbox.next(|class| !self.is_throttled(class.rate_limited)) {
+                    Some(exempt) if exempt != class => exempt,
+                    _ => break,
+                },
+            };
             if self.outbox.is_next_away(class) {
                 // It was asked for. Nothing else may go before it.
                 break;
@@ -45,6 +53,7 @@ impl Hub {
             if self.outbox.class(class).is_some_and(|class| self.is_throttled(class.rate_limited)) {
                 self.throttle.take(self.now.mono);
             }
+            self.take_turn(class);
             self.write(class);
         }
     }
@@ -61,7 +70,7 @@ impl Hub {
     pub(super) fn write(&mut self, class: usize) {
         let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if once || self.planted.is(Canary::WrittenIsForgotten) {
-            let Some(Taken::Here(entry)) = self.outbox.pop(class) else { return };
+            let Some(Taken { body: Body::Here(entry), .. }) = self.outbox.pop(class) else { return };
             self.account.up.settled += 1;
             let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
                 Stage::Confirmed

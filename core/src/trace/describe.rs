@@ -24,6 +24,12 @@ pub fn input(input: &Input) -> String {
                 }
                 JournalEvent::Lost { number } => format!("cannot read {number}"),
                 JournalEvent::Health(health) => format!("{health:?}"),
+                JournalEvent::LettersOpened => "dead letters can be kept".into(),
+                JournalEvent::LetterStored { up_to } => format!("dead letters stored up to {}", up_to.0),
+                JournalEvent::LetterLost { number } => format!("dead letter {} is lost", number.0),
+                JournalEvent::LettersDiscarded { letters } => {
+                    format!("the {letters} oldest dead letters made room")
+                }
             };
             format!("journal: {what}")
         }
@@ -78,6 +84,9 @@ pub fn output(output: &Output) -> String {
         Output::Forget { first, last } if first == last => format!("forget {first} in the journal"),
         Output::Forget { first, last } => format!("forget {first} to {last} in the journal"),
         Output::Fetch { number } => format!("read {number} back from the journal"),
+        Output::Bury { letter, reason, message, .. } => {
+            format!("dead letter {} ({reason}): {}", letter.0, self::message(message))
+        }
         Output::JoinRefused { module } => format!("refuse module {}", module.0),
         Output::Stopped => "stopped".into(),
         Output::Note(note) => format!("note: {note:?}"),
@@ -127,6 +136,7 @@ pub fn is_about(input: Option<&Input>, outputs: &[Output], msg_id: &str) -> bool
         || outputs.iter().any(|output| match output {
             Output::Write { message, .. }
             | Output::Deliver { message, .. }
+            | Output::Bury { message, .. }
             | Output::Store { message, .. } => about(message),
             Output::Note(
                 crate::hub::Note::Dropped { msg_id: id, .. } | crate::hub::Note::SyncEnded { msg_id: id, .. },

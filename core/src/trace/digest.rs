@@ -76,6 +76,11 @@ impl Digest {
                 put(out, last.0);
             }
             Output::Fetch { number } => tagged(out, 14, number.0),
+            Output::Bury { letter, class, reason, message } => {
+                tagged(out, 15, letter.0);
+                out.extend([*class, *reason as u8]);
+                self.message(message);
+            }
             Output::Note(note) => put_note(out, note),
         }
         if self.gathered.len() >= GATHER {
@@ -188,6 +193,7 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
         }
         Note::EntryLost { number } => tagged(out, 46, number.0),
         Note::UnexpectedJournalEvent => out.push(47),
+        Note::LetterLost { reason } => tagged(out, 50, *reason as u64),
         Note::ClockBack { by } => {
             out.push(42);
             put_duration(out, *by);

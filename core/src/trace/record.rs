@@ -65,9 +65,13 @@ enum Kind {
     Fetched,
     Lost,
     JournalHealth,
+    LettersOpened,
+    LetterStored,
+    LetterLost,
+    LettersDiscarded,
 }
 
-const KINDS: [Kind; 23] = [
+const KINDS: [Kind; 27] = [
     Kind::Outputs,
     Kind::Tick,
     Kind::Shutdown,
@@ -91,6 +95,10 @@ const KINDS: [Kind; 23] = [
     Kind::Fetched,
     Kind::Lost,
     Kind::JournalHealth,
+    Kind::LettersOpened,
+    Kind::LetterStored,
+    Kind::LetterLost,
+    Kind::LettersDiscarded,
 ];
 
 const SAME_WHOM: u8 = 1 << 5;

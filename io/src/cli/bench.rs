@@ -262,7 +262,7 @@ impl Bench {
 
 /// The hub's defaults, without the rate limit.
 fn config() -> Config {
-    Config { rate: None, ..Config::default() }
+    Config { rate: None, drain: None, ..Config::default() }
 }
 
 fn latency(histogram: &Histogram) -> Latency {

@@ -3,9 +3,10 @@
 use super::Failure;
 use clap::{Args, Subcommand};
 use edgehub::core::Message;
-use edgehub::journal::{Entry, EntryNumber, list, owner, requeue};
+use edgehub::journal::{Entry, EntryNumber, cause_of, list, owner, requeue};
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use time::OffsetDateTime;
 
@@ -17,7 +18,8 @@ pub(crate) struct DeadLetters {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// One line for each: number, time, reason, id, operation and resource, separated by tabs
+    /// One line for each, after a line that names the columns: number, time, reason, class, source/group, operation,
+    /// resource, bytes and id, separated by tabs
     List(Directory),
     /// Print one message as it was
     Show {
@@ -33,15 +35,21 @@ enum Command {
         /// The directory of the node's journal; its hub must not run
         #[arg(long, value_name = "DIR")]
         journal: PathBuf,
+        /// All of them
+        #[arg(long, conflicts_with_all = ["numbers", "reason"])]
+        all: bool,
+        /// All that were dropped for this reason, as `list` shows it
+        #[arg(long, value_name = "REASON", conflicts_with = "numbers")]
+        reason: Option<String>,
         /// Their numbers, as `list` shows them
-        #[arg(required = true)]
+        #[arg(required_unless_present_any = ["all", "reason"])]
         numbers: Vec<u64>,
     },
 }
 
 #[derive(Debug, Args)]
 struct Directory {
-    /// The directory of the dead letters
+    /// The directory of the dead letters; in that of the journal it is called dead-letters
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 }
@@ -51,6 +59,7 @@ impl DeadLetters {
         match self.command {
             Command::List(Directory { dir }) => {
                 let mut out = std::io::stdout().lock();
+                writeln!(out, "{COLUMNS}")?;
                 for entry in list(&dir)? {
                     writeln!(out, "{}", line(&entry))?;
                 }
@@ -60,11 +69,14 @@ impl DeadLetters {
                 let entry = entry.ok_or_else(|| format!("{}: no dead letter {number}", dir.display()))?;
                 writeln!(std::io::stdout(), "{}", entry.frame.trim_end())?;
             }
-            Command::Requeue { directory: Directory { dir }, journal, numbers } => {
+            Command::Requeue { directory: Directory { dir }, journal, all, reason, numbers } => {
                 let Some(owner) = owner(&dir)? else {
                     return Err(format!("{}: no dead letters", dir.display()).into());
                 };
-                let numbers: Vec<_> = numbers.into_iter().map(EntryNumber).collect();
+                let numbers = match (all, reason) {
+                    (false, None) => numbers.into_iter().map(EntryNumber).collect(),
+                    (_, reason) => chosen(&dir, reason.as_deref())?,
+                };
                 let missing = requeue(&dir, &journal, &owner, &numbers).await?;
                 if !missing.is_empty() {
                     let missing: Vec<_> = missing.iter().map(EntryNumber::to_string).collect();
@@ -75,27 +87,59 @@ impl DeadLetters {
                     )
                     .into());
                 }
+                writeln!(
+                    std::io::stdout(),
+                    "{} in {} now; the hub sends them after its next start",
+                    numbers.len(),
+                    journal.display()
+                )?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// The letters that were dropped for this reason, or all of them.
+fn chosen(dir: &Path, reason: Option<&str>) -> Result<Vec<EntryNumber>, Failure> {
+    let letters = list(dir)?;
+    let is_meant = |entry: &&Entry| reason.is_none_or(|reason| cause_of(entry).1 == reason);
+    let numbers: Vec<_> = letters.iter().filter(is_meant).map(|entry| entry.number).collect();
+    match (numbers.is_empty(), reason) {
+        (false, _) => Ok(numbers),
+        (true, None) => Err(format!("{}: no dead letters", dir.display()).into()),
+        (true, Some(reason)) => {
+            let reasons: BTreeSet<&str> = letters.iter().map(|entry| cause_of(entry).1).collect();
+            let reasons: Vec<String> = reasons.into_iter().map(|reason| format!("{reason:?}")).collect();
+            let there = if reasons.is_empty() { "nothing".into() } else { reasons.join(", ") };
+            Err(format!("{}: nothing was dropped for {reason:?}; there is {there}", dir.display()).into())
+        }
+    }
+}
+
+const COLUMNS: &str = "number\ttime\treason\tclass\troute\toperation\tresource\tbytes\tid";
+
 fn line(entry: &Entry) -> String {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(entry.at.0) * 1_000_000)
         .map_or_else(|_| entry.at.0.to_string(), |at| at.to_string());
     let message = Message::decode(entry.frame.clone());
-    let [id, operation, resource] = match &message {
-        Ok(message) => [message.msg_id(), message.operation(), message.resource()],
-        Err(_) => ["", "", "not a message"],
+    let [id, source, group, operation, resource] = match &message {
+        Ok(message) => {
+            [message.msg_id(), message.source(), message.group(), message.operation(), message.resource()]
+        }
+        Err(_) => ["", "", "", "", "not a message"],
     };
+    let (class, reason) = cause_of(entry);
+    let class = class.map_or_else(|| entry.class.to_string(), str::to_owned);
     let fields = [
         &entry.number.to_string(),
         &at,
-        entry.reason.as_deref().unwrap_or_default(),
-        id,
+        reason,
+        &class,
+        &format!("{source}/{group}"),
         operation,
         resource,
+        &entry.frame.len().to_string(),
+        id,
     ];
     fields.map(printable).join("\t")
 }
@@ -117,13 +161,17 @@ mod tests {
             number: EntryNumber(7),
             class: 0,
             at: UnixMillis(1_700_000_000_000),
-            reason: Some("outbox full".into()),
+            reason: Some("state\toutbox full".into()),
             frame: frame.into(),
         };
         let told = line(&entry);
         assert!(told.starts_with("7\t2023-11-14 22:13:20"), "{told}");
-        assert!(told.ends_with("\toutbox full\tm-1\tupdate\tx\u{fffd}y"), "{told:?}");
+        let rest = format!("\toutbox full\tstate\ta/resource\tupdate\tx\u{fffd}y\t{}\tm-1", frame.len());
+        assert!(told.ends_with(&rest), "{told:?}");
+        assert_eq!(told.split('\t').count(), COLUMNS.split('\t').count());
         entry.frame = "{".into();
-        assert!(line(&entry).ends_with("\tnot a message"));
+        assert!(line(&entry).contains("\tnot a message\t"));
+        entry.reason = Some("outbox full".into());
+        assert!(line(&entry).contains("\toutbox full\t0\t"), "without a name the class is a number");
     }
 }

@@ -99,6 +99,7 @@ fn config() -> Config {
         backoff_max: Duration::from_secs(1),
         ping_interval: Duration::from_secs(1),
         rate: Some(Rate { per_second: 1000, burst: 100 }),
+        drain: None,
         ..Config::default()
     }
 }

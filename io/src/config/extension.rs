@@ -6,7 +6,10 @@ use edgehub_core::limits::{
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::classes::{self, Read};
 use super::reader::Section;
+use edgehub_core::class::Classes;
+use edgehub_core::config::{Config, Drain};
 
 /// The settings of the top-level section `edgehub`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub struct HubConfig {
     pub outbox_messages: usize,
     /// Bytes that wait for the cloud at most (`outbox.bytes`); 64 MiB by default.
     pub outbox_bytes: usize,
+    /// How a long backlog leaves after the link has come up (`drain`): messages per second (`rate`; 20 by default, 0 for as
+    /// fast as can be), the backlog above which that counts (`above`; 100 messages), and the longest random wait before it
+    /// begins (`spread`; 10 s).
+    pub drain: Option<Drain>,
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
@@ -36,6 +43,11 @@ pub struct HubConfig {
     pub duplicate_time: Duration,
     /// The journal (`journal`); none unless `journal.dir` is set.
     pub journal: Option<JournalConfig>,
+    /// Where dropped messages of classes with `deadLetters` go (`deadLetters`); none if there are no such classes.
+    pub letters: Option<LettersConfig>,
+    /// The classes of messages and their rules (`classes`, `rules`, `otherwise`); the core's own by default, with those of
+    /// `journal.classes` being persistent.
+    pub classes: Classes,
     /// The flight recorder (`recorder`); off unless `recorder.path` is set.
     pub recorder: Option<RecorderConfig>,
 }
@@ -48,11 +60,21 @@ pub struct JournalConfig {
     /// Bytes of all its files (`journal.bytes`); 64 MiB or twice `outbox.bytes` by default, whatever is more. Half of it is
     /// for messages: `outbox.bytes` is lowered to that.
     pub bytes: u64,
-    /// The classes whose messages are stored (`journal.classes`); `state` and `telemetry` by default.
-    pub classes: Vec<&'static str>,
+    /// The classes whose messages are stored (`journal.classes`), unless a class says itself whether it is; `state` and
+    /// `telemetry` by default.
+    pub classes: Vec<String>,
     /// Bytes of messages in memory above which stored ones are left to the journal until it is their turn
     /// (`journal.memory`); 256 KiB by default.
     pub memory: usize,
+}
+
+/// The settings of the journal of dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LettersConfig {
+    /// Its directory (`deadLetters.dir`); `dead-letters` in that of the journal by default.
+    pub dir: PathBuf,
+    /// Bytes of all its files (`deadLetters.bytes`); 16 MiB by default. The oldest letters make room for new ones.
+    pub bytes: u64,
 }
 
 /// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
@@ -69,8 +91,11 @@ pub struct RecorderConfig {
 /// The smallest journal, in bytes: six segments of the smallest size.
 const JOURNAL_BYTES_MIN: u64 = 6 * JOURNAL_SEGMENT_BYTES_MIN;
 
-/// The classes that can be stored. Requests cannot: nobody would wait for their answer after a start.
-const CLASSES: [&str; 3] = ["control", "state", "telemetry"];
+/// Bytes of dead letters, unless configured.
+const LETTERS_BYTES: u64 = 16 << 20;
+
+/// The class of requests, which cannot be stored: nobody would wait for their answer after a start.
+const REQUESTS: &str = "sync";
 
 /// The groups of messages from the cloud.
 const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
@@ -84,8 +109,11 @@ impl Default for HubConfig {
             backoff_max: Duration::from_secs(60),
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
+            drain: Config::default().drain,
             sync_timeout: Duration::from_secs(30),
             journal: None,
+            letters: None,
+            classes: Classes::default(),
             recorder: None,
             acknowledged_by_hub: Vec::new(),
             duplicate_messages: 1024,
@@ -101,6 +129,21 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     let acknowledge = section.section("acknowledge");
     let duplicates = section.section("duplicateWindow");
     let outbox_bytes = count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40);
+    let Read { mut classes, says_persistent } = classes::read(section);
+    let journal = journal(&section.section("journal"), outbox_bytes as u64, &classes);
+    for (class, says) in classes.classes.iter_mut().zip(says_persistent) {
+        if !says {
+            class.persistent =
+                journal.as_ref().is_some_and(|journal| journal.classes.contains(&class.name.to_string()));
+        } else if class.persistent && journal.is_none() {
+            let told = format!(
+                "class {} is persistent: expected a directory of this node's own, found nothing",
+                class.name
+            );
+            section.problem_at("journal.dir", told);
+        }
+    }
+    let letters = letters(section, &classes, journal.as_ref());
     let hub = HubConfig {
         ping_interval: section.seconds("pingInterval", defaults.ping_interval),
         ping_misses: count(section, "pingMisses", defaults.ping_misses, 1_000),
@@ -108,8 +151,11 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         backoff_max: backoff.seconds("max", defaults.backoff_max),
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
         outbox_bytes,
+        drain: drain(&section.section("drain"), defaults.drain),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
-        journal: journal(&section.section("journal"), outbox_bytes as u64),
+        journal,
+        letters,
+        classes,
         recorder: recorder(&section.section("recorder")),
         acknowledged_by_hub: acknowledged_by_hub(&acknowledge),
         duplicate_messages: duplicates.count(
@@ -130,7 +176,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     hub
 }
 
-fn journal(section: &Section<'_>, outbox_bytes: u64) -> Option<JournalConfig> {
+fn journal(section: &Section<'_>, outbox_bytes: u64, known: &Classes) -> Option<JournalConfig> {
     let bytes = section.count(
         "bytes",
         JOURNAL_TOTAL_BYTES.max(outbox_bytes.saturating_mul(2)),
@@ -139,18 +185,49 @@ fn journal(section: &Section<'_>, outbox_bytes: u64) -> Option<JournalConfig> {
     let memory = count(section, "memory", SPOOL_ABOVE_BYTES, 1 << 40);
     let wanted = section.texts("classes");
     let dir = section.text("dir");
-    for unknown in wanted.iter().filter(|wanted| !CLASSES.contains(&wanted.as_str())) {
-        section.problem_at("classes", format!("expected control, state or telemetry, found `{unknown}`"));
+    let names: Vec<&str> =
+        known.classes.iter().map(|class| &*class.name).filter(|name| *name != REQUESTS).collect();
+    for unknown in wanted.iter().filter(|wanted| !names.contains(&wanted.as_str())) {
+        section.problem_at("classes", format!("expected some of {}, found {unknown:?}", names.join(", ")));
     }
     let classes = match wanted.is_empty() {
-        true => vec!["state", "telemetry"],
-        false => CLASSES.into_iter().filter(|class| wanted.iter().any(|wanted| wanted == class)).collect(),
+        true => vec!["state".into(), "telemetry".into()],
+        false => wanted,
     };
     if dir.is_none() && section.has_any(&["bytes", "memory", "classes"]) {
         section.problem_at("dir", "expected a directory of this node's own, found nothing");
     }
     section.warn_of_unknown();
     dir.map(|dir| JournalConfig { dir: dir.into(), bytes, classes, memory })
+}
+
+fn letters(hub: &Section<'_>, classes: &Classes, journal: Option<&JournalConfig>) -> Option<LettersConfig> {
+    let section = hub.section("deadLetters");
+    let bytes = section.count("bytes", LETTERS_BYTES, JOURNAL_BYTES_MIN..=1 << 41);
+    let own = section.text("dir").map(PathBuf::from);
+    section.warn_of_unknown();
+    let class = classes.classes.iter().find(|class| class.dead_letters)?;
+    let dir = own.or_else(|| Some(journal?.dir.join("dead-letters")));
+    if dir.is_none() {
+        let told = format!(
+            "class {} has dead letters: expected a directory for them, or one for the journal, found nothing",
+            class.name
+        );
+        section.problem_at("dir", told);
+    }
+    if dir.as_ref().is_some_and(|dir| journal.is_some_and(|journal| journal.dir == *dir)) {
+        section.problem_at("dir", "expected another directory than journal.dir");
+    }
+    dir.map(|dir| LettersConfig { dir, bytes })
+}
+
+fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
+    let default = default.unwrap_or(Drain { per_second: 0, above: 0, spread: Duration::from_secs(1) });
+    let per_second = section.count("rate", default.per_second.into(), 0..=u64::from(u32::MAX)) as u32;
+    let above = section.count("above", default.above as u64, 0..=10_000_000) as usize;
+    let spread = section.seconds("spread", default.spread);
+    section.warn_of_unknown();
+    (per_second > 0).then_some(Drain { per_second, above, spread })
 }
 
 fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {

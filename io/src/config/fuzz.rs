@@ -3,6 +3,7 @@
 
 use super::{Lane, NodeConfig, Token};
 use crate::websocket::complete_url;
+use edgehub_core::limits::CLASSES_MAX;
 use std::time::Duration;
 
 /// Files of both dialects, to be changed line by line.
@@ -42,6 +43,31 @@ edgehub:
   backoff: {base: 1, max: 60}
   outbox: {messages: 10000, bytes: 67108864}
   syncTimeout: 30
+  journal: {dir: /var/lib/edgehub/journal, classes: [state]}
+  deadLetters: {bytes: 1048576}
+  drain: {rate: 20, above: 100, spread: 10}
+  classes:
+    telemetry: {delivery: at-most-once}
+    alarms:
+      priority: 0
+      delivery: at-least-once
+      timeToLive: 60
+      messages: 100
+      bytes: 100000
+      overflow: reject
+      coalesce: true
+      persistent: true
+      deadLetters: true
+      messageBytes: 1000
+      rateLimited: false
+  rules:
+    - kind: request
+      group: user
+      source: alarm-app
+      operation: upload
+      resource: alarms/*
+      class: alarms
+  otherwise: state
 ",
     "edgehub:
   websocket:
@@ -130,6 +156,12 @@ fn usable(config: &NodeConfig) {
         assert!(time > Duration::ZERO, "no time at all: {config:?}");
     }
     assert!(config.hub.backoff_base <= config.hub.backoff_max, "upside down: {config:?}");
+    assert!(config.hub.drain.is_none_or(|drain| drain.per_second > 0), "never drained: {config:?}");
+    let classes = &config.hub.classes;
+    assert!(classes.otherwise < classes.classes.len() && classes.classes.len() <= CLASSES_MAX);
+    assert!(classes.rules.iter().all(|rule| rule.class < classes.classes.len()), "{classes:?}");
+    assert!(config.hub.letters.is_some() || classes.classes.iter().all(|class| !class.dead_letters));
+    assert!(config.hub.journal.is_some() || classes.classes.iter().all(|class| !class.persistent));
     assert!(config.hub.outbox_messages > 0 && config.hub.outbox_bytes > 0, "no room: {config:?}");
 }
 

@@ -101,6 +101,45 @@ impl<'a> Section<'a> {
         Section::new(self.path_of(key), self.value(key), self.report)
     }
 
+    /// The sections within this one, whose keys are names that the file gives.
+    pub(super) fn sections(&self) -> Vec<(&'a str, Section<'a>)> {
+        let fields = self.fields.into_iter().flatten();
+        fields
+            .map(|(name, value)| (name.as_str(), Section::new(self.path_of(name), Some(value), self.report)))
+            .collect()
+    }
+
+    /// A list of sections; an absent one has none.
+    pub(super) fn list(&self, key: &'static str) -> Vec<Section<'a>> {
+        let path = |index| format!("{}[{index}]", self.path_of(key));
+        match self.value(key) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| Section::new(path(index), Some(item), self.report))
+                .collect(),
+            Some(other) => {
+                self.problem_at(key, format!("expected a list, found {}", show(other)));
+                Vec::new()
+            }
+        }
+    }
+
+    /// One of these words, and what it stands for.
+    pub(super) fn word<T: Copy>(&self, key: &'static str, default: T, words: &[(&str, T)]) -> T {
+        let Some(text) = self.text(key) else { return default };
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, meaning)) => *meaning,
+            None => {
+                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                let found = show(&Value::String(text));
+                self.problem_at(key, format!("expected one of {}, found {found}", known.join(", ")));
+                default
+            }
+        }
+    }
+
     /// Marks keys as known that nothing is done with.
     pub(super) fn accept(&self, keys: &[&'static str]) {
         self.asked.borrow_mut().extend(keys);

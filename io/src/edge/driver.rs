@@ -7,6 +7,7 @@ mod outputs;
 
 use super::command::{COMMANDS, Command, Control, Reply, Request, Senders, Wish};
 use super::journal::NodeJournal;
+use super::letters::NodeLetters;
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::recorder::Flight;
@@ -62,6 +63,7 @@ pub struct Driver {
     abandoned: bool,
     recorder: Option<Flight>,
     journal: Option<NodeJournal>,
+    letters: Option<NodeLetters>,
 }
 
 impl std::fmt::Debug for Driver {
@@ -88,6 +90,7 @@ impl Driver {
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();
+        let letters = options.letters.take();
         let mut driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, now),
             clock,
@@ -113,7 +116,11 @@ impl Driver {
             stopped: Vec::new(),
             abandoned: false,
             journal: None,
+            letters: None,
         };
+        if let Some(letters) = letters {
+            driver.letters = NodeLetters::start(letters, |event| driver.handle(Input::Journal(event)));
+        }
         if let Some(opened) = opened {
             driver.journal = NodeJournal::start(opened, |event| driver.handle(Input::Journal(event)));
         }
@@ -146,7 +153,7 @@ impl Driver {
         self.control.close();
         self.take_all_messages();
         self.carry_out_the_rest();
-        self.close_journal().await;
+        self.close_journals().await;
         for reply in self.stopped.drain(..).chain(self.settled.drain(..)) {
             let _ = reply.try_send(self.hub.account());
         }
@@ -164,6 +171,13 @@ impl Driver {
                 None => future::pending().await,
             }
         };
+        let letters = async {
+            match &self.letters {
+                Some(letters) => Wake::Journal(letters.next().await),
+                None => future::pending().await,
+            }
+        };
+        let journal = or(journal, letters);
         let deadline = async {
             alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
@@ -222,6 +236,9 @@ impl Driver {
             self.take_reads(epoch, batch);
         }
         while let Some(event) = self.journal.as_ref().and_then(NodeJournal::try_next) {
+            self.handle(Input::Journal(event));
+        }
+        while let Some(event) = self.letters.as_ref().and_then(NodeLetters::try_next) {
             self.handle(Input::Journal(event));
         }
         self.take_messages(BATCH, |driver| driver.answers.try_recv().ok());

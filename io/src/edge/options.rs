@@ -1,11 +1,10 @@
 //! What a hub needs to run.
 
 use super::recorder::{Memory, RecorderOptions};
-use crate::config::{self, JournalConfig, NodeConfig};
+use crate::config::{self, JournalConfig, LettersConfig, NodeConfig};
 use crate::journal::{self, JournalError, Opened, Settings};
 use crate::tls::{self, TlsError};
 use crate::websocket::Target;
-use edgehub_core::class::Classes;
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
 use edgehub_core::{Acknowledge, Config, DuplicateWindow, Note, Now, Profile};
@@ -32,6 +31,8 @@ pub struct Options {
     pub recorder: Option<RecorderOptions>,
     /// The journal for messages of persistent classes, if there is to be one.
     pub journal: Option<Opened>,
+    /// The journal for dead letters, if there is to be one, opened with [`journal::Options::dead_letters`].
+    pub letters: Option<Opened>,
 }
 
 impl fmt::Debug for Options {
@@ -54,6 +55,7 @@ impl Options {
             observer: None,
             recorder: None,
             journal: None,
+            letters: None,
         }
     }
 
@@ -67,15 +69,27 @@ impl Options {
         });
         let options = Options::new(core_config(node), node.websocket_targets(), tls);
         let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
-        Ok(Options { recorder, journal, ..options })
+        let letters = node.hub.letters.as_ref().map(|letters| open_letters(node, letters)).transpose()?;
+        Ok(Options { recorder, journal, letters, ..options })
     }
 }
 
 /// Reads a node's journal.
 fn open(node: &NodeConfig, journal: &JournalConfig) -> Result<Opened, JournalError> {
     let settings = Settings { total_bytes: journal.bytes, ..Settings::default() };
-    let identity = format!("{}/{}", node.project_id, node.node_name);
-    Opened::open(&journal.dir, &identity, journal::Options { settings, ..journal::Options::default() })
+    Opened::open(&journal.dir, &identity(node), journal::Options { settings, ..journal::Options::default() })
+}
+
+/// Reads a node's dead letters.
+fn open_letters(node: &NodeConfig, letters: &LettersConfig) -> Result<Opened, JournalError> {
+    let options = journal::Options::dead_letters();
+    let settings = Settings { total_bytes: letters.bytes, ..options.settings };
+    Opened::open(&letters.dir, &identity(node), journal::Options { settings, ..options })
+}
+
+/// Whose journals these are.
+fn identity(node: &NodeConfig) -> String {
+    format!("{}/{}", node.project_id, node.node_name)
 }
 
 /// Why a node's configuration cannot be used on this machine.
@@ -116,11 +130,7 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         config::Profile::Current => Profile::Current,
         config::Profile::Classic => Profile::Classic,
     };
-    let mut classes = Classes::default();
     let journal = node.hub.journal.as_ref();
-    for class in &mut classes.classes {
-        class.persistent = journal.is_some_and(|journal| journal.classes.contains(&&*class.name));
-    }
     // A full outbox drops its oldest messages, and a full journal makes modules wait: the former comes first.
     let journal_bytes = journal.and_then(|journal| usize::try_from(journal.bytes / 2).ok());
     let defaults = Config::default();
@@ -136,8 +146,9 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
         sync_timeout: node.hub.sync_timeout,
         outbox_messages: node.hub.outbox_messages,
         outbox_bytes: node.hub.outbox_bytes.min(journal_bytes.unwrap_or(usize::MAX)),
+        drain: node.hub.drain,
         spool_above: journal.map_or(defaults.spool_above, |journal| journal.memory),
-        classes,
+        classes: node.hub.classes.clone(),
         acknowledge: node
             .hub
             .acknowledged_by_hub

@@ -20,6 +20,17 @@ impl Options {
     }
 }
 
+/// What is written as the reason of a dead letter: its class by name, since numbers change, and why it was dropped.
+pub fn letter_reason(class: &str, reason: &str) -> String {
+    format!("{class}\t{reason}")
+}
+
+/// The class of a dead letter, if it names one, and why it was dropped.
+pub fn cause_of(entry: &Entry) -> (Option<&str>, &str) {
+    let reason = entry.reason.as_deref().unwrap_or_default();
+    reason.split_once('\t').map_or((None, reason), |(class, reason)| (Some(class), reason))
+}
+
 /// Whose dead letters a directory holds, as the first sound header says; `None` without any.
 pub fn owner(path: &Path) -> Result<Option<String>, JournalError> {
     let at = |path: &Path, error| JournalError::Io { path: path.to_owned(), error };

@@ -74,6 +74,8 @@ impl Check for Books {
                     Output::Note(_)
                         | Output::JoinRefused { .. }
                         | Output::Receipt { .. }
+                        | Output::Bury { .. }
+                        | Output::Forget { .. }
                         | Output::Deliver { answer: true, .. }
                 )
             })

@@ -2,6 +2,7 @@
 //! everything with it, and only what is stored is told so or fetched.
 
 use super::confirmation::Confirmation;
+use super::letters::Letters;
 use super::{Outcome, Step, broken, class_of};
 use crate::key;
 use edgehub_core::class::Classes;
@@ -24,6 +25,7 @@ pub(super) struct Stored {
     /// Ids of everything sent, and of those that were sent twice: nothing can be said of their ends.
     sent: BTreeSet<u64>,
     ambiguous: BTreeSet<u64>,
+    letters: Letters,
 }
 
 impl Stored {
@@ -38,6 +40,7 @@ impl Stored {
             asked: BTreeSet::new(),
             sent: BTreeSet::new(),
             ambiguous: BTreeSet::new(),
+            letters: Letters::new(config),
         }
     }
 
@@ -92,7 +95,11 @@ impl Stored {
                     self.asked.remove(&number.0);
                     lost = Some(number.0);
                 }
-                JournalEvent::Health(_) => {}
+                JournalEvent::Health(_)
+                | JournalEvent::LettersOpened
+                | JournalEvent::LetterStored { .. }
+                | JournalEvent::LetterLost { .. }
+                | JournalEvent::LettersDiscarded { .. } => {}
             },
             Input::Reconfigure(config) => self.classes = config.classes.clone(),
             _ => {}
@@ -104,6 +111,7 @@ impl Stored {
                 format!("{counted} messages are counted as restored, not {restored}"),
             );
         }
+        self.letters.after(step, &self.live)?;
         let ended = self.ended(step, confirmation);
         for output in step.outputs {
             match output {
@@ -121,7 +129,10 @@ impl Stored {
                 _ => {}
             }
         }
-        let left = self.live.iter().find(|(_, id)| ended.contains(id) && !self.ambiguous.contains(id));
+        let is_over = |number: &u64, id: &u64| {
+            self.letters.released().contains(number) || (ended.contains(id) && !self.letters.need(*number))
+        };
+        let left = self.live.iter().find(|(number, id)| is_over(number, id) && !self.ambiguous.contains(id));
         if let Some((number, id)) = left {
             return broken(
                 "not-forgotten",
@@ -129,10 +140,12 @@ impl Stored {
             );
         }
         let unstored = step.hub.unstored();
-        if unstored != self.storing.len() {
+        // What was dropped is not the hub's concern any more, however long its letter takes.
+        let storing = self.storing.iter().filter(|number| !self.letters.need(**number)).count();
+        if unstored != storing {
             return broken(
                 "unstored-miscounted",
-                format!("{unstored} messages are said to be unstored, {} are", self.storing.len()),
+                format!("{unstored} messages are said to be unstored, {storing} are"),
             );
         }
         Ok(())
@@ -180,7 +193,9 @@ impl Stored {
         for number in first..=last {
             self.storing.remove(&number);
             match self.live.remove(&number) {
-                Some(id) if ended.contains(&id) || self.ambiguous.contains(&id) => {}
+                Some(id) if self.ambiguous.contains(&id) => {}
+                Some(_) if self.letters.released().contains(&number) => {}
+                Some(id) if ended.contains(&id) && !self.letters.need(number) => {}
                 None if lost == Some(number) => {}
                 other => {
                     return broken(
@@ -194,6 +209,11 @@ impl Stored {
     }
 
     fn fetch(&mut self, number: u64, step: &Step<'_>) -> Outcome {
+        if let Some(id) = self.live.get(&number)
+            && self.letters.wants(number, *id)
+        {
+            return Ok(());
+        }
         let durable = self.live.contains_key(&number) && !self.storing.contains(&number);
         if !durable || !step.hub.link_state().is_open() || !self.asked.insert(number) {
             return broken(

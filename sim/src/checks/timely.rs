@@ -24,6 +24,7 @@ mod writing;
 
 use super::confirmation::Confirmation;
 use super::flight::Flight;
+use super::pace::Pace;
 use super::rate::RateLimit;
 use super::stored::Stored;
 use super::upstream::Upstream;
@@ -97,7 +98,7 @@ impl Timely {
         confirmation: &Confirmation,
         upstream: &Upstream,
         stored: &Stored,
-        rate: &RateLimit,
+        (rate, pace): (&RateLimit, &Pace),
         flight: &Flight,
     ) -> Outcome {
         self.silence.after(step)?;
@@ -115,6 +116,6 @@ impl Timely {
             self.stopping.due(),
         ];
         dues.into_iter().flatten().try_for_each(|due| in_time(due, step))?;
-        writing::after(step, upstream, stored, rate, flight)
+        writing::after(step, upstream, stored, (rate, pace), flight)
     }
 }

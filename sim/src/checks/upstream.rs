@@ -278,6 +278,26 @@ impl Upstream {
 }
 
 impl Upstream {
+    /// How many wait that are not exempt from the rate limit.
+    pub(super) fn limited_waiting(&self) -> usize {
+        self.waiting.range((true, 0, 0)..).count()
+    }
+
+    /// The number of the newest message.
+    pub(super) fn newest(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Where a message stands that waits or was written.
+    pub(super) fn rank_of(&self, msg_id: &str) -> Option<Rank> {
+        Some(self.rank(self.messages.get(&key::of(msg_id))?))
+    }
+
+    /// Whether there were messages of which nothing can be said.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        !self.ambiguous.is_empty()
+    }
+
     /// The first that waits and needs no token.
     pub(super) fn first_exempt(&self) -> Option<&Rank> {
         self.waiting.first().filter(|rank| !rank.0)

@@ -168,6 +168,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::Ping => "timer: ping",
         TimerKind::Barrier => "timer: barrier",
         TimerKind::Throttle => "timer: throttle",
+        TimerKind::Drain => "timer: drain",
         TimerKind::MessageExpiry => "timer: message expiry",
         TimerKind::SyncTimeout => "timer: sync timeout",
         TimerKind::ModuleStall => "timer: module stall",

@@ -39,18 +39,25 @@ const POWER: Verb = Verb {
 
 fn slow(world: &mut World, call: &Call) -> Outcome {
     let until = world.now + call.time(0);
-    world.edges[call.node].store.slow = Some((call.time(1), until));
+    for store in world.edges[call.node].disks() {
+        store.slow = Some((call.time(1), until));
+    }
     Ok(())
 }
 
 fn full(world: &mut World, call: &Call) -> Outcome {
-    world.edges[call.node].store.full_until = world.now + call.time(0);
+    let until = world.now + call.time(0);
+    for store in world.edges[call.node].disks() {
+        store.full_until = until;
+    }
     Ok(())
 }
 
 fn fails(world: &mut World, call: &Call) -> Outcome {
     let until = world.now + call.time(0);
-    world.edges[call.node].store.broken = Some((call.values[1], until));
+    for store in world.edges[call.node].disks() {
+        store.broken = Some((call.values[1], until));
+    }
     Ok(())
 }
 

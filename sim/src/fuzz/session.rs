@@ -5,7 +5,7 @@ mod journal;
 use crate::checks::EdgeChecks;
 use arbitrary::{Arbitrary, Unstructured};
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Acknowledge, DuplicateWindow, Rate};
+use edgehub_core::config::{Acknowledge, Drain, DuplicateWindow, Rate};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
     Profile, UnixMillis, Violation,
@@ -81,6 +81,11 @@ fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
         profile,
         rate,
         barrier_messages,
+        drain: if small {
+            None
+        } else {
+            Some(Drain { per_second: 2, above: 2, spread: Duration::from_secs(1) })
+        },
         outbox_messages: if small { 4 } else { 8192 },
         outbox_bytes: if small { 1000 } else { 1 << 24 },
         acknowledge: if small { [("resource".into(), Acknowledge::Hub)].into() } else { [].into() },

@@ -3,7 +3,7 @@
 use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::{Acknowledge, Rate};
+use edgehub_core::config::{Acknowledge, Drain, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 23] = [
+pub(crate) const EDGE_NAMES: [&str; 26] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -67,10 +67,13 @@ pub(crate) const EDGE_NAMES: [&str; 23] = [
     "acknowledge",
     "pong-limit",
     "spool-above",
+    "drain-per-second",
+    "drain-above",
+    "drain-spread",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 23] = [
+pub(crate) const EDGE: [Setting<Config>; 26] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -134,7 +137,34 @@ pub(crate) const EDGE: [Setting<Config>; 23] = [
     },
     a_time!("pong-limit", pong_limit, 10_000, 240_000),
     a_count!("spool-above", spool_above, 0, 1 << 20),
+    Setting {
+        // Zero stands for as fast as can be.
+        parameter: count("drain-per-second", 0, 1_000),
+        read: |config| config.drain.map_or(0, |drain| u64::from(drain.per_second)),
+        change: |config, value| {
+            let drain = config.drain.unwrap_or(DRAIN);
+            config.drain = (value > 0).then_some(Drain { per_second: value as u32, ..drain });
+        },
+    },
+    Setting {
+        parameter: count("drain-above", 0, 1_000),
+        read: |config| config.drain.unwrap_or(DRAIN).above as u64,
+        change: |config, value| {
+            config.drain = config.drain.map(|drain| Drain { above: value as usize, ..drain });
+        },
+    },
+    Setting {
+        parameter: time("drain-spread", 0, 30_000),
+        read: |config| micros(config.drain.unwrap_or(DRAIN).spread),
+        change: |config, value| {
+            let spread = Duration::from_micros(value);
+            config.drain = config.drain.map(|drain| Drain { spread, ..drain });
+        },
+    },
 ];
+
+/// What a hub without a pace would begin with.
+const DRAIN: Drain = Drain { per_second: 20, above: 100, spread: Duration::from_secs(10) };
 
 /// Settings of CloudHub.
 pub(crate) const CLOUD: [Setting<CloudConfig>; 6] = [

@@ -29,7 +29,8 @@ impl World {
     pub(super) fn healed_within(&self) -> Duration {
         let mut longest = Duration::ZERO;
         for edge in &self.edges {
-            let Config { ping_interval, ping_misses, open_timeout, backoff_max, rate, .. } = &edge.config;
+            let Config { ping_interval, ping_misses, open_timeout, backoff_max, rate, drain, .. } =
+                &edge.config;
             let found_out = *ping_interval * (ping_misses + 2);
             let noticed = found_out.max(*open_timeout).max(self.cloud_config.keepalive_timeout);
             // What a lost link leaves unconfirmed takes its tokens again.
@@ -37,6 +38,12 @@ impl World {
             let drained = rate.map_or(Duration::ZERO, |rate| {
                 Duration::from_micros(queued * 1_000_000 / u64::from(rate.per_second.max(1)))
             });
+            // A backlog that leaves at a pace of its own has each link begin anew.
+            let paced = drain.map_or(Duration::ZERO, |drain| {
+                let length = Duration::from_micros(queued * 1_000_000 / u64::from(drain.per_second.max(1)));
+                drain.spread * 2 + length
+            });
+            let drained = drained.max(paced);
             // Where an acknowledgement finds no room, the next one is asked for by a resend.
             let tight = edge.config.outbox_messages < 256 || edge.config.outbox_bytes < 256 * 1024;
             let again = if tight { self.cloud_config.resend_interval } else { Duration::ZERO };

@@ -6,7 +6,7 @@ use super::stream::Frame;
 use super::{Event, World};
 use crate::checks::{Broken, Outcome};
 use edgehub_core::hub::Direction;
-use edgehub_core::journal::Operation;
+use edgehub_core::journal::{self, Operation};
 use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::time::Duration;
 
@@ -59,6 +59,10 @@ impl World {
                 }
                 Output::Store { number, class, message } => {
                     self.store(node, Operation::Store(World::entry(number, class, message)));
+                }
+                Output::Bury { letter, class, reason, message } => {
+                    let entry = World::entry(journal::EntryNumber(letter.0), class, message);
+                    self.bury(node, journal::Entry { reason: Some(reason.to_string().into()), ..entry });
                 }
                 Output::Forget { first, last } => self.store(node, Operation::Forget { first, last }),
                 Output::Fetch { number } => self.store(node, Operation::Fetch(number)),

@@ -12,6 +12,7 @@ use crate::chance::{For, Salt};
 use crate::checks::{Broken, EdgeChecks, Outcome};
 use crate::flight::Flight;
 use edgehub_core::cloud::NodeName;
+use edgehub_core::journal::Purpose;
 use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -90,6 +91,8 @@ pub(crate) struct Edge {
     pub(crate) usual: Conduct,
     pub(super) checks: EdgeChecks,
     pub(crate) store: Store,
+    /// Its dead letters, on the same disk.
+    pub(crate) letters: Store,
     /// The recording of the hub, if there is one.
     pub(super) flight: Option<Flight>,
 }
@@ -132,9 +135,15 @@ impl Edge {
             conduct_until: Instant(0),
             usual,
             checks: EdgeChecks::new(config),
-            store: Store::new(salt.draw(For::Disk, [node as u64, u64::MAX, 0])),
+            store: Store::new(Purpose::Messages, salt.draw(For::Disk, [node as u64, u64::MAX, 0])),
+            letters: Store::new(Purpose::DeadLetters, salt.draw(For::Disk, [node as u64, u64::MAX, 1])),
             flight: None,
         }
+    }
+
+    /// What it has on its disk.
+    pub(crate) fn disks(&mut self) -> [&mut Store; 2] {
+        [&mut self.store, &mut self.letters]
     }
 
     /// The number of a joined module's place, if it is still the same module.
@@ -237,6 +246,7 @@ impl World {
         let edge = &mut self.edges[node];
         if let Some(power) = crash {
             edge.store.crash(edge.checks.promised(), power);
+            edge.letters.crash(edge.letters.held(), power);
         }
         edge.down = true;
         edge.undone.clear();

@@ -10,7 +10,7 @@ pub(crate) enum Event {
     /// The driver gets round to what the hub has said.
     Drains { node: usize },
     /// The node's disk is done with a command, or is tried again.
-    Disk { node: usize, incarnation: u64 },
+    Disk { node: usize, incarnation: u64, letters: bool },
     /// The edge learns that the link is open, or is not.
     Dialled { link: LinkId },
     /// The edge learns that it is not.

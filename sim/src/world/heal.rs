@@ -52,6 +52,7 @@ impl World {
             edge.driver = super::edge::DriverFaults::default();
             edge.clock.heal(now);
             edge.store.mend(now);
+            edge.letters.mend(now);
             edge.timer = None;
             self.set_timer(node);
         }

@@ -6,9 +6,10 @@ use crate::chance::For;
 use crate::checks::{Broken, Outcome};
 use crate::dice::Dice;
 use crate::disk::{Disk, DiskFault};
-use edgehub_core::hub::JournalEvent;
+use edgehub_core::hub::{JournalEvent, LetterNumber};
 use edgehub_core::journal::{
-    self, Command, Entry, EntryNumber, Operation, Place, Purpose, Record, Recovery, Seed, Settings, Writer,
+    self, Command, Entry, EntryNumber, Operation, Overflow, Place, Purpose, Record, Recovery, Seed, Settings,
+    Writer,
 };
 use edgehub_core::{Instant, Message, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ const CLOSING_MAX: usize = 100_000;
 /// A node's disk, and the process's view of it.
 #[derive(Debug)]
 pub(crate) struct Store {
+    purpose: Purpose,
     disk: Disk,
     dice: Dice,
     writer: Writer,
@@ -46,20 +48,30 @@ pub(crate) struct Store {
     promised: BTreeMap<u64, u64>,
     /// Bits that rotted since.
     flips: u64,
+    /// For dead letters: those that were written and, of these, those that are durable: number and id.
+    writing: BTreeMap<u64, u64>,
+    held: BTreeMap<u64, u64>,
+    /// For dead letters: the numbers of this life begin behind this one.
+    base: u64,
 }
 
 /// A frame may have 100,000 bytes of content; a record has half a segment.
-fn settings() -> Settings {
+fn settings(purpose: Purpose) -> Settings {
     let segment_bytes = 256 * 1024;
-    Settings { segment_bytes, total_bytes: 8 * segment_bytes, ..Settings::default() }
+    let overflow = match purpose {
+        Purpose::Messages => Overflow::Wait,
+        Purpose::DeadLetters => Overflow::DropOldest,
+    };
+    Settings { segment_bytes, total_bytes: 8 * segment_bytes, overflow, ..Settings::default() }
 }
 
 impl Store {
-    pub(super) fn new(seed: u64) -> Store {
+    pub(super) fn new(purpose: Purpose, seed: u64) -> Store {
         Store {
+            purpose,
             disk: Disk::default(),
             dice: Dice::new(seed),
-            writer: canary::writer(settings(), Recovery::new(Purpose::Messages, IDENTITY)),
+            writer: canary::writer(settings(purpose), Recovery::new(purpose, IDENTITY)),
             out: None,
             planned: false,
             commands: 0,
@@ -68,6 +80,9 @@ impl Store {
             broken: None,
             promised: BTreeMap::new(),
             flips: 0,
+            writing: BTreeMap::new(),
+            held: BTreeMap::new(),
+            base: 0,
         }
     }
 
@@ -99,7 +114,7 @@ impl Store {
 
     /// Reads back what is there: what the hub is to be told first. `None` when it could not be made durable.
     fn open(&mut self, now: Instant) -> Result<Option<Vec<JournalEvent>>, String> {
-        let mut recovery = Recovery::new(Purpose::Messages, IDENTITY);
+        let mut recovery = Recovery::new(self.purpose, IDENTITY);
         let mut aside = Vec::new();
         for (segment, bytes) in self.disk.segments() {
             match recovery.segment(segment, bytes) {
@@ -117,7 +132,7 @@ impl Store {
         }
         let unused = recovery.unused();
         (self.out, self.planned) = (None, false);
-        self.writer = canary::writer(settings(), recovery);
+        self.writer = canary::writer(settings(self.purpose), recovery);
         while !self.writer.is_started() {
             let Some(command) = self.writer.next_command() else { break };
             let input = self.carry_out(&command, now);
@@ -129,6 +144,11 @@ impl Store {
         }
         // From here on these are promises of this life.
         (self.promised, self.flips) = (BTreeMap::new(), 0);
+        if self.purpose == Purpose::DeadLetters {
+            (self.base, self.writing) = (unused.0.saturating_sub(1), BTreeMap::new());
+            self.held = ids(&found);
+            return Ok(Some(vec![JournalEvent::LettersOpened]));
+        }
         let mut events =
             vec![JournalEvent::Opened { unused, frame_bytes_max: self.writer.frame_bytes_max() }];
         for (number, entry) in found {
@@ -143,13 +163,7 @@ impl Store {
 
     /// Whatever was reported as stored is there, unless it rotted away.
     fn keeps_its_word(&self, found: &[(EntryNumber, Option<Entry>)]) -> Outcome {
-        let there: BTreeMap<u64, u64> = found
-            .iter()
-            .filter_map(|(number, entry)| {
-                let message = Message::decode(entry.as_ref()?.frame.clone()).ok()?;
-                Some((number.0, crate::key::of(message.msg_id())))
-            })
-            .collect();
+        let there = ids(found);
         let missing: Vec<_> =
             self.promised.iter().filter(|(number, id)| there.get(number) != Some(id)).collect();
         if missing.len() as u64 > self.flips {
@@ -161,7 +175,7 @@ impl Store {
 
     fn read(&self, place: Place) -> Option<Entry> {
         let (_, bytes) = self.disk.segments().find(|(segment, _)| *segment == place.segment)?;
-        let seed = Seed::new(Purpose::Messages, IDENTITY);
+        let seed = Seed::new(self.purpose, IDENTITY);
         Record::decode(bytes.get(place.offset as usize..)?, seed)?.0.to_entry()
     }
 
@@ -182,6 +196,9 @@ impl Store {
     /// What the hub has to know of what the writer tells.
     fn told(&mut self) -> Vec<JournalEvent> {
         let events: Vec<journal::Event> = std::iter::from_fn(|| self.writer.poll_event()).collect();
+        if self.purpose == Purpose::DeadLetters {
+            return events.into_iter().filter_map(|event| self.told_of_letters(event)).collect();
+        }
         let translated = |event| match event {
             journal::Event::Stored { up_to } => Some(JournalEvent::Stored { up_to }),
             journal::Event::Refused { number, .. } => Some(JournalEvent::Refused { number }),
@@ -199,6 +216,34 @@ impl Store {
         events.into_iter().filter_map(translated).collect()
     }
 
+    /// The same of dead letters.
+    fn told_of_letters(&mut self, event: journal::Event) -> Option<JournalEvent> {
+        let letter = |number: EntryNumber| LetterNumber(number.0.saturating_sub(self.base));
+        Some(match event {
+            journal::Event::Stored { up_to } => {
+                let later = self.writing.split_off(&(up_to.0 + 1));
+                self.held.append(&mut std::mem::replace(&mut self.writing, later));
+                JournalEvent::LetterStored { up_to: letter(up_to) }
+            }
+            journal::Event::Refused { number, .. } => {
+                self.writing.remove(&number.0);
+                JournalEvent::LetterLost { number: letter(number) }
+            }
+            journal::Event::Discarded { entries } => {
+                for _ in 0..entries {
+                    self.held.pop_first();
+                }
+                JournalEvent::LettersDiscarded { letters: entries as u64 }
+            }
+            _ => return None,
+        })
+    }
+
+    /// Dead letters that are durable and have not made room: number and id.
+    pub(super) fn held(&self) -> BTreeMap<u64, u64> {
+        self.held.clone()
+    }
+
     /// An orderly end: everything is written, and what the hub has left to it is there.
     fn close(&mut self, kept: &BTreeSet<u64>, now: Instant) -> Outcome {
         self.writer.handle(journal::Input::Close);
@@ -211,7 +256,7 @@ impl Store {
         }
         self.told();
         self.disk.lose_power(&mut self.dice);
-        let mut recovery = Recovery::new(Purpose::Messages, IDENTITY);
+        let mut recovery = Recovery::new(self.purpose, IDENTITY);
         for (segment, bytes) in self.disk.segments() {
             recovery.segment(segment, bytes).map_err(|refusal| format!("journal: {segment}: {refusal}"))?;
         }
@@ -226,12 +271,19 @@ impl Store {
     }
 }
 
+/// Number and id of what was found and can be read.
+fn ids(found: &[(EntryNumber, Option<Entry>)]) -> BTreeMap<u64, u64> {
+    let id = |entry: &Entry| Some(crate::key::of(Message::decode(entry.frame.clone()).ok()?.msg_id()));
+    found.iter().filter_map(|(number, entry)| Some((number.0, id(entry.as_ref()?)?))).collect()
+}
+
 impl World {
     /// The hub hears of its journal before anything else. `false` when the disk does not let the process start.
     pub(super) fn open_store(&mut self, node: usize) -> Result<bool, String> {
         let now = self.now;
         let Some(events) = self.edges[node].store.open(now)? else { return Ok(false) };
-        for event in events {
+        let Some(letters) = self.edges[node].letters.open(now)? else { return Ok(false) };
+        for event in letters.into_iter().chain(events) {
             self.report.restored += u64::from(matches!(event, JournalEvent::Restored { .. }));
             self.edge_handle(node, edgehub_core::Input::Journal(event))?;
         }
@@ -247,11 +299,25 @@ impl World {
         Entry { number, class, at: UnixMillis(0), reason: None, frame: message.into_frame() }
     }
 
+    /// Writes a dead letter.
+    pub(super) fn bury(&mut self, node: usize, entry: Entry) {
+        let store = &mut self.edges[node].letters;
+        let number = EntryNumber(store.base + entry.number.0);
+        let id = Message::decode(entry.frame.clone()).map_or(0, |message| crate::key::of(message.msg_id()));
+        store.writing.insert(number.0, id);
+        store.writer.handle(journal::Input::Operation(Operation::Store(Entry { number, ..entry })));
+    }
+
     /// Has the disk do the next thing, if it does nothing.
     pub(super) fn drive_store(&mut self, node: usize) {
+        self.drive_one(node, false);
+        self.drive_one(node, true);
+    }
+
+    fn drive_one(&mut self, node: usize, letters: bool) {
         let (now, salt) = (self.now, self.salt);
         let edge = &mut self.edges[node];
-        let store = &mut edge.store;
+        let store = if letters { &mut edge.letters } else { &mut edge.store };
         if store.planned || edge.down {
             return;
         }
@@ -259,7 +325,11 @@ impl World {
         let after = if store.out.is_some() {
             store.commands += 1;
             let slow = store.slow.filter(|(_, until)| now < *until).map_or(Duration::ZERO, |(by, _)| by);
-            salt.up_to_ms(DISK_MS, For::Disk, [node as u64, edge.incarnation, store.commands]) + slow
+            salt.up_to_ms(
+                DISK_MS,
+                For::Disk,
+                [node as u64, edge.incarnation, store.commands | u64::from(letters) << 32],
+            ) + slow
         } else if store.writer.wants_retry() {
             RETRY
         } else {
@@ -267,17 +337,17 @@ impl World {
         };
         store.planned = true;
         let incarnation = edge.incarnation;
-        self.plan_in(after, Event::Disk { node, incarnation });
+        self.plan_in(after, Event::Disk { node, incarnation, letters });
     }
 
     /// The disk has done what it was told, or the writer tries again.
-    pub(super) fn disk(&mut self, node: usize, incarnation: u64) -> Outcome {
+    pub(super) fn disk(&mut self, node: usize, incarnation: u64, letters: bool) -> Outcome {
         let now = self.now;
         let edge = &mut self.edges[node];
         if edge.down || edge.incarnation != incarnation {
             return Ok(());
         }
-        let store = &mut edge.store;
+        let store = if letters { &mut edge.letters } else { &mut edge.store };
         store.planned = false;
         let input = match store.out.take() {
             Some(command) => store.carry_out(&command, now),
@@ -291,7 +361,9 @@ impl World {
 
     /// Tells the hub what the journal tells.
     fn listen_to_store(&mut self, node: usize) -> Outcome {
-        for event in self.edges[node].store.told() {
+        let edge = &mut self.edges[node];
+        let events = edge.store.told().into_iter().chain(edge.letters.told());
+        for event in events.collect::<Vec<_>>() {
             self.edge_handle(node, edgehub_core::Input::Journal(event))?;
         }
         Ok(())
@@ -302,7 +374,9 @@ impl World {
         let now = self.now;
         for edge in self.edges.iter_mut().filter(|edge| edge.stopped && !edge.down) {
             let kept = edge.checks.kept();
-            edge.store.close(&kept, now).map_err(|what| format!("{what} ({})", edge.name))?;
+            edge.store.close(&kept, now).map_err(|broken| broken.about(&edge.name))?;
+            let buried = edge.letters.held.keys().chain(edge.letters.writing.keys()).copied().collect();
+            edge.letters.close(&buried, now).map_err(|broken| broken.about(&edge.name))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! and panics when the hub breaks a promise.
 
 use crate::world::Moment;
-use edgehub_core::hub::{Direction, DropReason};
+use edgehub_core::hub::{Direction, DropReason, JournalEvent};
 use edgehub_core::limits::{
     CONTROL_QUEUE_MAX, INBOX_MESSAGES_MAX, SYNC_PENDING_MAX, WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES,
 };
@@ -134,6 +134,12 @@ impl Observer {
         {
             self.link_event(event);
         }
+        if let Input::Journal(JournalEvent::Restored { message, .. }) = &moment.input
+            && !moment.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent))
+        {
+            self.up.accepted += 1;
+            self.largest_message = self.largest_message.max(message.bytes());
+        }
         // A new rate begins with a full bucket, and both may be used at the moment of the change.
         self.metered = !matches!(moment.input, Input::Reconfigure(_));
         let mut keepalives = 0;
@@ -198,6 +204,8 @@ impl Observer {
                     Output::Note(_)
                         | Output::JoinRefused { .. }
                         | Output::Receipt { .. }
+                        | Output::Bury { .. }
+                        | Output::Forget { .. }
                         | Output::Deliver { .. }
                 ),
             "{output:?} after Stopped"
@@ -229,6 +237,7 @@ impl Observer {
             | Output::Receipt { .. }
             | Output::Store { .. }
             | Output::Forget { .. }
+            | Output::Bury { .. }
             | Output::Fetch { .. } => {}
             Output::Deliver { module, message, .. } => self.delivered(*module, message),
             Output::Stopped => self.stopped = true,

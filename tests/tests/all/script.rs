@@ -167,6 +167,9 @@ impl Script {
                 }
                 Output::Forget { first, last } if first == last => write!(line, "forget {first}"),
                 Output::Forget { first, last } => write!(line, "forget {first}-{last}"),
+                Output::Bury { letter, reason, message, .. } => {
+                    write!(line, "bury {} as {}: {reason}", message.msg_id(), letter.0)
+                }
                 Output::Fetch { number } => write!(line, "fetch {number}"),
                 Output::Receipt { msg_id, stage, .. } => write!(line, "receipt {msg_id} {stage:?}"),
                 Output::Write { message, .. } => write!(line, "write {}", shown(&message)),

@@ -13,7 +13,7 @@ use std::time::Duration;
 fn only(class: Class) -> Config {
     let class = Class { persistent: true, ..class };
     let classes = Classes { classes: vec![class], rules: vec![], otherwise: 0 };
-    Config { classes, rate: None, heartbeat: Duration::from_secs(600), ..Config::default() }
+    Config { classes, rate: None, drain: None, heartbeat: Duration::from_secs(600), ..Config::default() }
 }
 
 /// A hub with a journal whose first free number is 10, and without a link.

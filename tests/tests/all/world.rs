@@ -8,6 +8,8 @@
 mod act;
 #[path = "world/config.rs"]
 mod config;
+#[path = "world/disk.rs"]
+mod disk;
 #[path = "world/plan.rs"]
 mod plan;
 #[path = "world/run.rs"]
@@ -19,6 +21,7 @@ pub(crate) use config::config;
 pub(crate) use plan::{Plan, plan};
 pub(crate) use run::{Moment, Run, drain, replay, start};
 
+use disk::Disk;
 use edgehub_core::{Config, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleId, Now, Output, UnixMillis};
 use plan::{Step, When};
 use run::WALL;
@@ -38,6 +41,7 @@ pub(crate) struct World {
     modules: Vec<ModuleId>,
     joined: Vec<ModuleId>,
     requests: Vec<Message>,
+    disk: Disk,
     made: u64,
     drops_notes: bool,
     moments: Vec<Moment>,
@@ -58,6 +62,7 @@ impl World {
             modules: Vec::new(),
             joined: Vec::new(),
             requests: Vec::new(),
+            disk: Disk::default(),
             made: 0,
             drops_notes: false,
             moments: Vec::new(),
@@ -71,6 +76,12 @@ impl World {
     /// Runs a plan; `watch` sees every moment with the hub that it led to.
     pub(crate) fn run(plan: &Plan, mut watch: impl FnMut(&Hub, &Moment)) -> Run {
         let mut world = World::new(config(plan.config), plan.seed);
+        for input in Disk::opened() {
+            world.feed(input);
+            if let Some(moment) = world.moments.last() {
+                watch(&world.hub, moment);
+            }
+        }
         for step in &plan.steps {
             world.step(step, &mut watch);
         }
@@ -149,7 +160,7 @@ impl World {
             Output::Ping { number, .. } => self.pings.push(*number),
             Output::Close { .. } => self.lost(),
             Output::JoinRefused { module } => self.joined.retain(|joined| joined != module),
-            _ => {}
+            _ => self.disk.observe(output),
         }
     }
 }

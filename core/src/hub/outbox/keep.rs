@@ -118,6 +118,19 @@ impl Outbox {
         !self.kept.forgets.is_empty()
     }
 
+    /// The journal may forget this one, if there is one.
+    pub(in crate::hub) fn forget(&mut self, number: Option<EntryNumber>) {
+        self.kept.forgets.extend(number.map(|number| number.0));
+    }
+
+    /// The journal may not forget this one yet, although it has left: [`Outbox::forget`] follows.
+    pub(in crate::hub) fn hold_back(&mut self, number: Option<EntryNumber>) {
+        let held = number.and_then(|number| self.kept.forgets.iter().rposition(|&other| other == number.0));
+        if let Some(at) = held {
+            self.kept.forgets.swap_remove(at);
+        }
+    }
+
     /// A written message is forgotten although nothing has confirmed it; only for a canary.
     pub(super) fn forget_unconfirmed(&mut self, number: u64) {
         if self.planted.is(Canary::ForgottenWhenWritten) {

@@ -215,7 +215,8 @@ impl<F: FnMut(Story)> Biographer<F> {
             JournalEvent::Restored { message, .. } if !refused => {
                 let serial = self.begin(Direction::Up, message, moment.content_hash);
                 self.tell(serial, What::Restored);
-                self.change(serial, |story| story.copies = 1);
+                let class = moment.hub.classes().of(message);
+                self.change(serial, |story| (story.copies, story.class) = (1, class));
                 self.queued.entry(message.msg_id().into()).or_default().push_back(serial);
                 Some(serial)
             }
@@ -303,6 +304,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             | Output::Intake { .. }
             | Output::JoinRefused { .. }
             | Output::Fetch { .. }
+            | Output::Bury { .. }
             // It repeats what a note or the books say.
             | Output::Receipt { .. }
             | Output::Stopped => {}

@@ -5,7 +5,7 @@ use super::super::template::MessageReader;
 use super::super::wire::Cursor;
 use super::{Before, KINDS, Kind, Record, SAME_NOW, SAME_WALL, SAME_WHOM};
 use crate::config::Config;
-use crate::hub::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+use crate::hub::{Input, JournalEvent, LetterNumber, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
 use crate::journal::EntryNumber;
 use crate::time::{Instant, Now, UnixMillis};
 use crate::violation::Violation;
@@ -72,7 +72,11 @@ impl<'a> RecordReader<'a> {
             | Kind::Refused
             | Kind::Fetched
             | Kind::Lost
-            | Kind::JournalHealth => {
+            | Kind::JournalHealth
+            | Kind::LettersOpened
+            | Kind::LetterStored
+            | Kind::LetterLost
+            | Kind::LettersDiscarded => {
                 let (event, hash) = self.read_journal(kind)?;
                 content_hash = hash;
                 Input::Journal(event)
@@ -106,6 +110,9 @@ impl<'a> RecordReader<'a> {
         if kind == Kind::JournalHealth {
             return Ok((JournalEvent::Health(self.read_json()?), None));
         }
+        if kind == Kind::LettersOpened {
+            return Ok((JournalEvent::LettersOpened, None));
+        }
         let number = EntryNumber(self.cursor.number()?);
         let event = match kind {
             Kind::JournalOpened => {
@@ -121,6 +128,9 @@ impl<'a> RecordReader<'a> {
             }
             Kind::Stored => JournalEvent::Stored { up_to: number },
             Kind::Refused => JournalEvent::Refused { number },
+            Kind::LetterStored => JournalEvent::LetterStored { up_to: LetterNumber(number.0) },
+            Kind::LetterLost => JournalEvent::LetterLost { number: LetterNumber(number.0) },
+            Kind::LettersDiscarded => JournalEvent::LettersDiscarded { letters: number.0 },
             _ => JournalEvent::Lost { number },
         };
         Ok((event, None))

@@ -3,7 +3,7 @@
 use super::super::template::{ContentRule, MessageWriter};
 use super::super::wire::{put, put_bytes, put_signed};
 use super::{Before, Kind, SAME_NOW, SAME_WALL, SAME_WHOM};
-use crate::hub::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+use crate::hub::{Input, JournalEvent, LetterNumber, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
 use crate::time::Now;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -80,6 +80,18 @@ impl RecordWriter {
                 self.put_head(out, Kind::Fetched, 0, now);
                 put(out, number.0);
                 self.messages.put(out, message, now.wall, rule);
+            }
+            JournalEvent::LettersOpened => self.put_head(out, Kind::LettersOpened, 0, now),
+            JournalEvent::LetterStored { up_to: LetterNumber(number) }
+            | JournalEvent::LetterLost { number: LetterNumber(number) }
+            | JournalEvent::LettersDiscarded { letters: number } => {
+                let kind = match event {
+                    JournalEvent::LetterStored { .. } => Kind::LetterStored,
+                    JournalEvent::LetterLost { .. } => Kind::LetterLost,
+                    _ => Kind::LettersDiscarded,
+                };
+                self.put_head(out, kind, 0, now);
+                put(out, *number);
             }
             JournalEvent::Health(health) => {
                 self.put_head(out, Kind::JournalHealth, 0, now);

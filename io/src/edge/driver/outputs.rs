@@ -1,11 +1,12 @@
 //! What the driver does with what the hub asks.
 
 use super::super::journal::NodeJournal;
+use super::super::letters::NodeLetters;
 use super::super::link::Link;
 use super::super::module::Delivery;
 use super::Driver;
 use crate::pump::Write;
-use edgehub_core::hub::{LinkEnd, ReceiptId, Stage};
+use edgehub_core::hub::{DropReason, LetterNumber, LinkEnd, ReceiptId, Stage};
 use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
 use smol::Executor;
@@ -46,6 +47,7 @@ impl Driver {
                     self.order_of_journal(|journal| journal.forget(first, last))
                 }
                 Output::Fetch { number } => self.order_of_journal(|journal| journal.fetch(number)),
+                Output::Bury { letter, class, reason, message } => self.bury(letter, class, reason, message),
                 Output::JoinRefused { module } => self.join_refused(module),
                 Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
                 Output::Stopped => running = false,
@@ -54,6 +56,7 @@ impl Driver {
         }
         self.hand_to_link();
         self.order_of_journal(NodeJournal::hand_over);
+        self.letters.iter_mut().for_each(NodeLetters::hand_over);
         for (module, reply) in std::mem::take(&mut self.joining) {
             if reply.try_send(Some(module)).is_err() {
                 // Nobody waits for it any more, so nobody will ever leave.
@@ -73,6 +76,14 @@ impl Driver {
     fn order_of_journal(&mut self, order: impl FnOnce(&mut NodeJournal)) {
         if let Some(journal) = &mut self.journal {
             order(journal);
+        }
+    }
+
+    fn bury(&mut self, letter: LetterNumber, class: u8, reason: DropReason, message: Message) {
+        if let Some(letters) = &mut self.letters {
+            let classes = &self.options.config.classes.classes;
+            let name = classes.get(usize::from(class)).map_or("", |class| &class.name);
+            letters.bury(letter, (class, name), reason, self.now.wall, message);
         }
     }
 
@@ -164,8 +175,16 @@ impl Driver {
         }
     }
 
-    /// Lets the journal write what it has, and hears it out.
-    pub(super) async fn close_journal(&mut self) {
+    /// Lets the journals write what they have, and hears them out: dead letters first, since the journal of messages may
+    /// forget what they are about only then.
+    pub(super) async fn close_journals(&mut self) {
+        while let Some(letters) = &mut self.letters
+            && let Some(event) = letters.next_before_end().await
+        {
+            self.handle(Input::Journal(event));
+            self.carry_out_the_rest();
+        }
+        self.letters = None;
         let Some(mut journal) = self.journal.take() else { return };
         let works = |hub: &Hub| hub.journal_health() == Some(Health::Good);
         while let Some(event) = journal.next_before_end(works(&self.hub)).await {
@@ -180,6 +199,10 @@ impl Driver {
             match output {
                 Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
                 Output::Note(note) => self.observe(&note),
+                Output::Bury { letter, class, reason, message } => self.bury(letter, class, reason, message),
+                Output::Forget { first, last } => {
+                    self.order_of_journal(|journal| journal.forget(first, last))
+                }
                 // Nothing else follows a stop.
                 _ => {}
             }
@@ -205,6 +228,7 @@ fn log(note: &Note) {
         Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
         Note::JournalHealth { health } => debug!(?health, "journal"),
         Note::NotStored { msg_id } => warn!(msg_id, "the journal did not take a message"),
+        Note::LetterLost { reason } => warn!(%reason, "a dropped message is not kept as a dead letter"),
         Note::EntryLost { number } => warn!(%number, "the journal cannot read a message any more"),
         Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
         other => trace!(?other, "note"),

@@ -2,6 +2,7 @@
 //! is not exempt, room among what is on its way and a token.
 
 use super::super::flight::Flight;
+use super::super::pace::Pace;
 use super::super::rate::RateLimit;
 use super::super::stored::Stored;
 use super::super::upstream::Upstream;
@@ -12,7 +13,7 @@ pub(super) fn after(
     step: &Step<'_>,
     upstream: &Upstream,
     stored: &Stored,
-    rate: &RateLimit,
+    (rate, pace): (&RateLimit, &Pace),
     flight: &Flight,
 ) -> Outcome {
     // What another configuration sets free leaves in this step by rules that are between the two. And what is left to the
@@ -23,10 +24,11 @@ pub(super) fn after(
     if let Some(waiting) = upstream.first_exempt() {
         return broken("exempt-waits", format!("{waiting:?} needs no token, and waits"));
     }
-    if !flight.has_room() {
+    if !flight.has_room() || pace.is_unsure(upstream) {
         return Ok(());
     }
-    match (upstream.first_limited(), rate.token_at()) {
+    let turn = upstream.first_limited().and_then(|(.., number)| pace.turn_at(*number));
+    match (upstream.first_limited(), rate.token_at().max(turn)) {
         (Some(waiting), Some(at)) if at <= step.now.mono => {
             broken("could-leave", format!("{waiting:?} waits, and there is a token since {at:?}"))
         }

@@ -4,7 +4,9 @@ mod link;
 mod people;
 
 use crate::checks::{Broken, CloudChecks, EdgeChecks};
+use crate::faithful::Faithful;
 use crate::key;
+use edgehub_core::class::Classes;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudOutput, ConnectionId};
 use edgehub_core::config::Rate;
 use edgehub_core::hub::LinkState;
@@ -30,6 +32,7 @@ pub(super) struct Pair {
     link: Option<Link>,
     old: Option<LinkEpoch>,
     people: People,
+    disk: Faithful,
     /// Ids that have reached the cloud.
     arrived: BTreeSet<u64>,
     /// The latest number of each sender that has.
@@ -53,8 +56,19 @@ fn config(settings: &[u8]) -> Config {
         sync_timeout: Duration::from_secs(u64::from(second >> 2 & 7) * 5 + 1),
         stall_limit: Duration::from_secs(if bit(second, 5) { 3 } else { 30 }),
         backoff_max: Duration::from_secs(10),
+        classes: if bit(second, 6) { kept(bit(second, 7)) } else { Classes::default() },
+        spool_above: if bit(second, 7) { 300 } else { Config::default().spool_above },
         ..Config::default()
     }
+}
+
+/// Everything is stored; with `letters` what is dropped becomes a dead letter.
+fn kept(letters: bool) -> Classes {
+    let mut classes = Classes::default();
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters) = (true, letters);
+    }
+    classes
 }
 
 impl Pair {
@@ -74,6 +88,7 @@ impl Pair {
             link: None,
             old: None,
             people: People::default(),
+            disk: Faithful::default(),
             arrived: BTreeSet::new(),
             latest: BTreeMap::new(),
             stopped: false,
@@ -81,6 +96,7 @@ impl Pair {
         };
         let began = pair.checks.begin(&mut pair.hub, Now::default());
         pair.carry_out(began);
+        Faithful::opened().into_iter().for_each(|input| pair.tell(input));
         for module in 0..people::MODULES.len() as u8 {
             pair.module_comes_or_goes(module);
         }
@@ -128,6 +144,9 @@ impl Pair {
                 self.wrong = Some(format!("{module:?} may not join"));
             }
             Output::Intake { open } => self.people.intake = open,
+            Output::Store { .. } | Output::Forget { .. } | Output::Fetch { .. } | Output::Bury { .. } => {
+                self.disk.observe(&output);
+            }
             output => {
                 if let Some(link) = &mut self.link {
                     link.carry_out(output);
@@ -199,7 +218,18 @@ impl Pair {
         }
     }
 
+    /// The disk has done what it was told by now.
+    fn disk_answers(&mut self) -> usize {
+        let mut answers = 0;
+        while let Some(input) = self.disk.next() {
+            answers += 1;
+            self.tell(input);
+        }
+        answers
+    }
+
     pub(super) fn tick(&mut self) {
+        self.disk_answers();
         self.tell(Input::Tick);
         if self.cloud.next_deadline().is_some_and(|deadline| deadline.at <= self.now) {
             self.tell_cloud(CloudInput::Tick);
@@ -258,7 +288,7 @@ impl Pair {
                 self.module_takes(module | 0x80);
                 self.module_acknowledges(module);
             }
-            let moved = self.up_arrives(usize::MAX) + self.down_arrives(usize::MAX);
+            let moved = self.up_arrives(usize::MAX) + self.down_arrives(usize::MAX) + self.disk_answers();
             if moved == 0 || self.wrong.is_some() {
                 return;
             }

@@ -19,6 +19,7 @@ pub(super) fn config() -> Config {
         backoff_max: Duration::from_millis(200),
         ping_interval: Duration::from_millis(100),
         rate: None,
+        drain: None,
         ..Config::default()
     }
 }

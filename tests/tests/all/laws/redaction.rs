@@ -3,6 +3,7 @@
 use super::{STEPS, run};
 use crate::property::check;
 use crate::world::{plan, replay};
+use edgehub_core::hub::JournalEvent;
 use edgehub_core::{Content, Draft, Input, LinkEvent, Message, ModuleEvent, Output};
 use proptest::prelude::*;
 
@@ -46,6 +47,9 @@ fn redacted_input(input: Input) -> Input {
         Input::Module { module, event: ModuleEvent::Sent { message, timeout, receipt } } => {
             Input::Module { module, event: ModuleEvent::Sent { message: redact(&message), timeout, receipt } }
         }
+        Input::Journal(JournalEvent::Fetched { number, message }) => {
+            Input::Journal(JournalEvent::Fetched { number, message: redact(&message) })
+        }
         other => other,
     }
 }
@@ -53,7 +57,11 @@ fn redacted_input(input: Input) -> Input {
 /// Contents that come from a module or the cloud were redacted on the way in of one run and are redacted here in the
 /// other; redacting twice would hash the hash, so what is compared is everything but the content.
 fn redacted_output(mut output: Output) -> Output {
-    if let Output::Write { message, .. } | Output::Deliver { message, .. } = &mut output {
+    if let Output::Write { message, .. }
+    | Output::Deliver { message, .. }
+    | Output::Store { message, .. }
+    | Output::Bury { message, .. } = &mut output
+    {
         let blank = "-".repeat(message.content().len().saturating_sub(2));
         let draft = Draft {
             msg_id: message.msg_id(),

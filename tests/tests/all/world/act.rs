@@ -1,9 +1,9 @@
 //! From a step to the inputs that a driver would make of it.
 
-use super::World;
 use super::config::config;
 use super::plan::{Act, Downstream, Upstream};
 use super::words::{DESTINATIONS, DOWN_OPERATIONS, GROUPS, MODULE_GROUPS, NAMES, SOURCES, UP_OPERATIONS};
+use super::{World, disk};
 use edgehub_core::violation::Violation;
 use edgehub_core::{Content, Draft, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, UnixMillis};
 use std::time::Duration;
@@ -69,6 +69,11 @@ impl World {
                 .collect(),
             Act::Ready { module, credit } => self.module(*module, ModuleEvent::Ready { credit: *credit }),
             Act::Shutdown => vec![Input::Shutdown],
+            Act::Disk(events) => {
+                let events = self.disk.answers.len().min(*events);
+                self.disk.answers.drain(..events).map(Input::Journal).collect()
+            }
+            Act::DiskSays(event, number) => vec![Input::Journal(disk::nonsense(*event, *number))],
             Act::Reconfigure(which) => vec![Input::Reconfigure(Box::new(config(*which)))],
         }
     }
@@ -83,6 +88,7 @@ impl World {
             self.pings.clear();
             inputs.extend(self.link(LinkEvent::Pong(number)));
         }
+        inputs.extend(self.disk.answers.drain(..).map(Input::Journal));
         inputs
     }
 

@@ -2,7 +2,7 @@
 
 use edgehub_core::Config;
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Acknowledge, DuplicateWindow, Profile, Rate};
+use edgehub_core::config::{Acknowledge, Drain, DuplicateWindow, Profile, Rate};
 use std::time::Duration;
 
 /// Configurations worth a run: KubeEdge's own, a small and hasty one, one that allows almost nothing, one of zeros.
@@ -21,9 +21,11 @@ pub(crate) fn config(which: usize) -> Config {
             sync_timeout: ms(30),
             stall_limit: ms(50),
             rate: Some(Rate { per_second: 100, burst: 5 }),
+            drain: Some(Drain { per_second: 50, above: 2, spread: ms(30) }),
             outbox_messages: 20,
             outbox_bytes: 4000,
-            spool_above: 20_000,
+            classes: kept(),
+            spool_above: 1000,
             acknowledge: [("resource".into(), Acknowledge::Hub)].into(),
             duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
             ..Config::default()
@@ -43,6 +45,7 @@ pub(crate) fn config(which: usize) -> Config {
             stable_after: Duration::ZERO,
             sync_timeout: Duration::ZERO,
             rate: Some(Rate { per_second: 0, burst: 0 }),
+            drain: Some(Drain { per_second: 0, above: 0, spread: Duration::ZERO }),
             classes: Classes { classes: vec![], rules: vec![], otherwise: 0 },
             outbox_messages: 0,
             outbox_bytes: 0,
@@ -53,4 +56,13 @@ pub(crate) fn config(which: usize) -> Config {
             duplicate_window: DuplicateWindow { messages: 0, time: Duration::ZERO },
         },
     }
+}
+
+/// Everything is stored, and what is dropped becomes a dead letter.
+fn kept() -> Classes {
+    let mut classes = Classes::default();
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters) = (true, true);
+    }
+    classes
 }

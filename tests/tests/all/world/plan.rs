@@ -72,6 +72,10 @@ pub(crate) enum Act {
     },
     Shutdown,
     Reconfigure(usize),
+    /// The disk answers so many of what it was asked.
+    Disk(usize),
+    /// The disk says something that may make no sense: which event, about which number.
+    DiskSays(usize, u64),
 }
 
 /// A message from the cloud that answers nothing.
@@ -172,6 +176,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (0usize..8, credit).prop_map(|(module, credit)| Act::Ready { module, credit }),
         1 => Just(Act::Shutdown),
         1 => (0usize..5).prop_map(Act::Reconfigure),
+        4 => (0usize..20).prop_map(Act::Disk),
+        1 => (0usize..9, 0u64..30).prop_map(|(event, number)| Act::DiskSays(event, number)),
     ]
 }
 

@@ -1,0 +1,47 @@
+//! Journals that keep what they are given, and answer in order when they get round to it.
+
+use edgehub_core::hub::JournalEvent;
+use edgehub_core::journal::EntryNumber;
+use edgehub_core::{Input, Message, Output};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The journal of messages and that of dead letters.
+#[derive(Debug, Default)]
+pub(crate) struct Faithful {
+    live: BTreeMap<u64, Message>,
+    answers: VecDeque<JournalEvent>,
+}
+
+impl Faithful {
+    /// What a hub is told of them first.
+    pub(crate) fn opened() -> [Input; 2] {
+        let opened = JournalEvent::Opened { unused: EntryNumber(1), frame_bytes_max: 100_000 };
+        [Input::Journal(JournalEvent::LettersOpened), Input::Journal(opened)]
+    }
+
+    pub(crate) fn observe(&mut self, output: &Output) {
+        match output {
+            Output::Store { number, message, .. } => {
+                self.live.insert(number.0, message.clone());
+                self.answers.push_back(JournalEvent::Stored { up_to: *number });
+            }
+            Output::Forget { first, last } => {
+                self.live.retain(|number, _| !(first.0..=last.0).contains(number));
+            }
+            Output::Fetch { number } => {
+                let message = self.live.get(&number.0).cloned();
+                let fetched = message.map(|message| JournalEvent::Fetched { number: *number, message });
+                self.answers.push_back(fetched.unwrap_or(JournalEvent::Lost { number: *number }));
+            }
+            Output::Bury { letter, .. } => {
+                self.answers.push_back(JournalEvent::LetterStored { up_to: *letter });
+            }
+            _ => {}
+        }
+    }
+
+    /// What they say next.
+    pub(crate) fn next(&mut self) -> Option<Input> {
+        self.answers.pop_front().map(Input::Journal)
+    }
+}

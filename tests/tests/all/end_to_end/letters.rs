@@ -1,0 +1,58 @@
+//! What is dropped is on the disk with its reason, and what is requeued arrives.
+
+use super::bench_of::{Edge, NODE, any_port, config, serve};
+use edgehub::journal::{Opened, Options, cause_of, list, requeue};
+use edgehub::loopback::Loopback;
+use edgehub_core::Config;
+use edgehub_core::class::Classes;
+
+const OWNER: &str = "project/edge-1";
+
+/// Room for two messages; the oldest one makes room and becomes a dead letter. All of them are stored.
+fn tight() -> Config {
+    let mut classes = Classes::default();
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters, class.messages) = (true, true, Some(2));
+    }
+    Config { classes, ..config() }
+}
+
+#[test]
+fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
+    let (journal, letters) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = |mut options: edgehub::Options| {
+        options.journal = Some(Opened::open(journal.path(), OWNER, Options::default()).unwrap());
+        options.letters = Some(Opened::open(letters.path(), OWNER, Options::dead_letters()).unwrap());
+        options
+    };
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let mut options = loopback.ticket(server.address(), NODE).unwrap().options(tight()).unwrap();
+        let targets = std::mem::take(&mut options.targets);
+        // Nowhere to go: what is too much is dropped.
+        let edge = Edge::with(open(options));
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        for number in 0..5 {
+            module.send(module.compose("resource", "update", "x", &number).unwrap()).await.unwrap();
+        }
+        edge.stop().await;
+        let kept = list(letters.path()).unwrap();
+        let causes: Vec<_> = kept.iter().map(cause_of).collect();
+        assert_eq!(causes, [(Some("state"), "class full"); 3]);
+        let numbers = [kept[0].number, kept[2].number];
+        assert_eq!(requeue(letters.path(), journal.path(), OWNER, &numbers).await.unwrap(), []);
+        assert_eq!(list(letters.path()).unwrap().len(), 1);
+
+        let mut options = loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap();
+        options.targets = targets;
+        let edge = Edge::with(open(options));
+        let mut arrived = Vec::new();
+        while arrived.len() < 4 {
+            arrived.push(server.receive().await.unwrap().1.content().to_string());
+        }
+        assert_eq!(arrived, ["3", "4", "0", "2"]);
+        let account = edge.hub.settled().await.unwrap();
+        assert_eq!((account.restored, account.up.dropped()), (4, 0));
+    });
+}
