@@ -110,7 +110,7 @@ fn a_resend_waits_for_the_window_and_the_session_still_ends() {
     }
     assert_eq!(script.cloud.account().down.pending, 1);
     script.receive(1, keepalive());
-    script.at(5000).tick().expect(&["write 1 f"; 255]);
+    script.at(5000).tick().expect(&["write 1 f"; crate::limits::WRITE_WINDOW_MESSAGES - 1]);
     script.expect_deadline(Some((30_000, CloudTimer::Keepalive)));
     script.at(7000).flush(1, 1).expect(&["write 1 m"]).expect_deadline(Some((12_000, CloudTimer::Resend)));
 }
