@@ -171,7 +171,7 @@ impl Site {
 }
 
 fn site() -> Vec<u8> {
-    Site::new(100..400, Config { rate: None, ..Config::default() }).live(600)
+    Site::new(100..400, Config { rate: None, drain: None, ..Config::default() }).live(600)
 }
 
 #[test]
