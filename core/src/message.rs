@@ -212,6 +212,15 @@ impl Message {
         texts.and_then(|texts| texts.get(span.range())).unwrap_or_default()
     }
 
+    /// Calls `visit` with the text of each field but the content, in the order of [`Field`].
+    pub(crate) fn each_text(&self, mut visit: impl FnMut(&[u8])) {
+        let (frame, beside) = (self.frame.as_bytes(), self.beside.as_deref().unwrap_or_default().as_bytes());
+        for span in self.index.spans {
+            let texts = if span.is_beside() { beside } else { frame };
+            visit(texts.get(span.range()).unwrap_or_default());
+        }
+    }
+
     /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.
     pub(crate) fn place(&self, field: Field) -> Option<Range<usize>> {
         if field == Field::Content {

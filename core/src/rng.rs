@@ -47,6 +47,17 @@ impl Rng {
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 0xf]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// The value of each lower-case hexadecimal digit; 0xff for any other byte.
 const NIBBLES: [u8; 256] = {
     let mut nibbles = [0xff; 256];
@@ -68,11 +79,15 @@ impl Uuid {
 
     pub(crate) fn from_bits(bits: u128) -> Uuid {
         let mut text = [b'-'; 36];
-        for (place, byte) in Uuid::PLACES.into_iter().zip(bits.to_be_bytes()) {
-            text[place] = DIGITS[usize::from(byte >> 4)];
-            text[place + 1] = DIGITS[usize::from(byte & 0xf)];
-        }
+        Uuid::put_bits(bits, &mut text);
         Uuid(text)
+    }
+
+    /// Writes the digits of a UUID over those of another one.
+    pub(crate) fn put_bits(bits: u128, text: &mut [u8; 36]) {
+        for (place, byte) in Uuid::PLACES.into_iter().zip(bits.to_be_bytes()) {
+            [text[place], text[place + 1]] = PAIRS[usize::from(byte)];
+        }
     }
 
     /// The bits of a UUID in just this text form; `None` for any other text.

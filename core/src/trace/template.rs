@@ -259,8 +259,11 @@ mod tests {
                 msg_id: &ids[0], parent_msg_id: &ids[1], timestamp: UnixMillis(timestamp), sync,
                 resource: &resource, resource_version: &text, content: Content::Text(&text), ..Draft::default()
             };
-            let message = draft.encode().unwrap();
-            let messages = [message.clone(), message];
+            let swapped = Draft { msg_id: &ids[1], parent_msg_id: &ids[0], ..draft };
+            let later = Draft { timestamp: UnixMillis(timestamp ^ 1), ..draft };
+            // The first is read, the second makes use of its pattern, the third and later ones of its layout, too.
+            let drafts = [&draft, &draft, &draft, &later, &swapped, &draft, &later];
+            let messages = drafts.map(|draft| draft.encode().unwrap());
             prop_assert_eq!(&round_trip(&messages, ContentRule::Keep)[..], &messages);
             let redacted = messages.each_ref().map(|message| message.redacted());
             prop_assert_eq!(&round_trip(&messages, ContentRule::Hash(1))[..], &redacted);
