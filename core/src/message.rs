@@ -115,7 +115,7 @@ impl fmt::Display for Field {
 ///
 /// Messages are moved from queue to queue, so their index is small: 16 bits hold every position but a content's, since a
 /// field has at most [`FIELD_BYTES_MAX`] bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Span {
     start: u16,
     /// The length, and in the highest bit whether the text is beside the frame.
@@ -219,6 +219,16 @@ impl Message {
             let texts = if span.is_beside() { beside } else { frame };
             visit(texts.get(span.range()).unwrap_or_default());
         }
+    }
+
+    /// Whether every text of two messages is to be had from the same place of their frames; contents may end elsewhere.
+    pub(crate) fn is_laid_out_like(&self, other: &Message) -> bool {
+        let (one, two) = (&self.index, &other.index);
+        one.spans == two.spans
+            && one.content.0 == two.content.0
+            && one.sync == two.sync
+            && self.beside.is_none()
+            && other.beside.is_none()
     }
 
     /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.
