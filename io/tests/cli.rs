@@ -260,8 +260,22 @@ fn sigusr1_writes_what_the_recorder_holds() {
     let stats = edgehub(&["trace", "stats", file.to_str().unwrap(), "--json"]);
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["links"].as_array().unwrap().len(), 1, "{stats}");
+    let dump = |pid: u32| edgehub(&["trace", "dump", "--pid", &pid.to_string()]);
+    let asked = dump(node.id());
+    let told = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert_eq!(told.trim(), traces.join("requested-1.trace").to_str().unwrap(), "{asked:?}");
+    assert!(edgehub(&["replay", told.trim()]).status.success());
+    let refused = |pid: u32| {
+        let output = dump(pid);
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = refused(std::process::id());
+    assert!(told.contains("is not `edgehub run`"), "{told}");
     signal("-TERM");
     assert!(node.wait().unwrap().success());
+    let told = refused(node.id());
+    assert!(told.contains("there is no process"), "{told}");
 }
 
 #[test]

@@ -57,7 +57,8 @@ pub fn shrink(scenario: &Scenario, runs_max: u64) -> Option<Shrunk> {
     shrink_by(scenario, runs_max, &|scenario| run(scenario, LogKind::Nothing).0.err())
 }
 
-fn shrink_by(
+/// Makes a scenario smaller that fails by a judgement other than the checks'.
+pub(crate) fn shrink_by(
     scenario: &Scenario,
     runs_max: u64,
     outcome: &dyn Fn(&Scenario) -> Option<Failure>,
