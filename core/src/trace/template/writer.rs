@@ -6,21 +6,24 @@ use super::super::wire::{put, put_bytes, put_signed};
 use super::recent::Recent;
 use super::{ContentRule, Hole, Holes, between};
 use crate::message::{Message, redacted_text};
-use crate::rng::Rng;
 use crate::time::UnixMillis;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use xxhash_rust::const_xxh3::const_custom_default_secret;
 use xxhash_rust::xxh3::{xxh3_64_with_secret, xxh3_64_with_seed};
 
-/// Random bytes that XXH3 can make use of.
+/// Length of XXH3's secret in bytes.
 const SECRET_BYTES: usize = 192;
+
+/// The longest text that XXH3 hashes with a seed as it is; for a longer one it makes a secret of the seed first.
+const SEEDED_BYTES_MAX: usize = 240;
 
 /// Writes messages.
 #[derive(Debug)]
 pub(in crate::trace) struct MessageWriter {
     /// Makes the hashes of this trace its own.
     key: u64,
-    /// What follows from the key for contents, which are long: XXH3 would make it from a seed for each of them.
+    /// What XXH3 makes of the key for long contents, made once.
     secret: Box<[u8; SECRET_BYTES]>,
     templates: Codebook,
     recent: Recent,
@@ -32,10 +35,7 @@ pub(in crate::trace) struct MessageWriter {
 impl MessageWriter {
     pub(in crate::trace) fn new(key: u64) -> MessageWriter {
         let (templates, resources) = (Codebook::new(), Codebook::new());
-        let (mut secret, mut rng) = (Box::new([0; SECRET_BYTES]), Rng::new(key));
-        for bytes in secret.as_chunks_mut().0 {
-            *bytes = rng.next_u64().to_le_bytes();
-        }
+        let secret = Box::new(const_custom_default_secret(key));
         MessageWriter { key, secret, templates, recent: Recent::default(), resources, ids: Vec::new() }
     }
 
@@ -135,10 +135,28 @@ impl MessageWriter {
     fn put_content(&self, out: &mut Vec<u8>, text: &[u8], rule: ContentRule) {
         let hash = match rule {
             ContentRule::Keep => return put_bytes(out, text),
-            ContentRule::Hash => xxh3_64_with_secret(text, &*self.secret),
+            ContentRule::Hash if text.len() > SEEDED_BYTES_MAX => xxh3_64_with_secret(text, &*self.secret),
+            ContentRule::Hash => xxh3_64_with_seed(text, self.key),
             ContentRule::Known(hash) => hash,
         };
         put(out, text.len() as u64);
         out.extend_from_slice(&hash.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_content_has_the_hash_that_its_seed_gives() {
+        let (writer, text) = (MessageWriter::new(7), [b'x'; 300]);
+        for length in [0, SEEDED_BYTES_MAX, SEEDED_BYTES_MAX + 1, 300] {
+            let (mut out, mut expected) = (Vec::new(), Vec::new());
+            writer.put_content(&mut out, &text[..length], ContentRule::Hash);
+            put(&mut expected, length as u64);
+            expected.extend_from_slice(&xxh3_64_with_seed(&text[..length], 7).to_le_bytes());
+            assert_eq!(out, expected, "{length}");
+        }
     }
 }
