@@ -238,18 +238,21 @@ fn shows_what_is_asked_for(file: &str, id: &str) {
     let notes = lines(&["trace", "show", file, "--notes"]);
     assert_eq!(notes.iter().filter(|line| line.contains("LinkUp")).count(), 2, "{notes:?}");
     let about = lines(&["trace", "show", file, "--msg-id", id]);
-    assert!(about.len() < 20 && about.iter().filter(|line| line.contains(id)).count() >= 2, "{about:?}");
+    // What happened together with it stands beside it; what happened without it does not.
+    assert!((1..10).contains(&about.iter().filter(is_input).count()), "{about:?}");
+    assert!(about.iter().filter(|line| line.contains(id)).count() >= 2, "{about:?}");
     let messages = |question: &[&str]| {
         let found = lines(&[&["explain", file, "--limit", "9999"], question].concat());
         found.iter().filter(|line| line.starts_with("message ")).count()
     };
     // Nothing takes no time, and nothing an hour.
     assert!(messages(&["--late", "0s"]) >= 12);
-    for question in [["--late", "1h"], ["--why", "dropped"]] {
-        let none = edgehub(&["explain", file, question[0], question[1]]);
-        let told = String::from_utf8_lossy(&none.stderr).into_owned();
-        assert!(none.status.code() == Some(2) && told.contains("no such message"), "{question:?}: {told}");
-    }
+    let none = edgehub(&["explain", file, "--late", "1h"]);
+    let told = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.code() == Some(2) && told.contains("no such message"), "{told}");
+    // A request whose time was over when the link was cut is dropped in some runs.
+    let was_dropped = all.iter().any(|line| line.contains("note: Dropped"));
+    assert_eq!(edgehub(&["explain", file, "--why", "dropped"]).status.success(), was_dropped);
     let asked = all.iter().find(|line| line.contains("SyncEnded")).expect("the demo asks");
     let request = asked.split('"').nth(1).unwrap();
     let told = lines(&["explain", file, "--request", request]).join("\n");
