@@ -22,7 +22,7 @@ fn main() {
 
 fn messages(count: usize) -> Vec<Message> {
     let mut rng = Rng::new(1);
-    let text = "x".repeat(70);
+    let text = "x".repeat(256);
     let message = |_| {
         let id = rng.uuid();
         let draft = Draft {

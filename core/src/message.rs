@@ -115,7 +115,7 @@ impl fmt::Display for Field {
 ///
 /// Messages are moved from queue to queue, so their index is small: 16 bits hold every position but a content's, since a
 /// field has at most [`FIELD_BYTES_MAX`] bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Span {
     start: u16,
     /// The length, and in the highest bit whether the text is beside the frame.
@@ -210,6 +210,25 @@ impl Message {
         let span = self.index.spans[field as usize];
         let texts = if span.is_beside() { self.beside.as_deref() } else { Some(&*self.frame) };
         texts.and_then(|texts| texts.get(span.range())).unwrap_or_default()
+    }
+
+    /// Calls `visit` with the text of each field but the content, in the order of [`Field`].
+    pub(crate) fn each_text(&self, mut visit: impl FnMut(&[u8])) {
+        let (frame, beside) = (self.frame.as_bytes(), self.beside.as_deref().unwrap_or_default().as_bytes());
+        for span in self.index.spans {
+            let texts = if span.is_beside() { beside } else { frame };
+            visit(texts.get(span.range()).unwrap_or_default());
+        }
+    }
+
+    /// Whether every text of two messages is to be had from the same place of their frames; contents may end elsewhere.
+    pub(crate) fn is_laid_out_like(&self, other: &Message) -> bool {
+        let (one, two) = (&self.index, &other.index);
+        one.spans == two.spans
+            && one.content.0 == two.content.0
+            && one.sync == two.sync
+            && self.beside.is_none()
+            && other.beside.is_none()
     }
 
     /// Where a field's text stands in the frame; `None` when it is empty or stands there in another form.

@@ -47,7 +47,7 @@ impl Rng {
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Both digits of each byte.
+/// The two digits of each byte.
 const PAIRS: [[u8; 2]; 256] = {
     let mut pairs = [[0; 2]; 256];
     let mut byte = 0;
@@ -79,10 +79,15 @@ impl Uuid {
 
     pub(crate) fn from_bits(bits: u128) -> Uuid {
         let mut text = [b'-'; 36];
-        for (place, byte) in Uuid::PLACES.into_iter().zip(bits.to_be_bytes()) {
-            text[place..place + 2].copy_from_slice(&PAIRS[usize::from(byte)]);
-        }
+        Uuid::put_bits(bits, &mut text);
         Uuid(text)
+    }
+
+    /// Writes the digits of a UUID over those of another one.
+    pub(crate) fn put_bits(bits: u128, text: &mut [u8; 36]) {
+        for (place, byte) in Uuid::PLACES.into_iter().zip(bits.to_be_bytes()) {
+            [text[place], text[place + 1]] = PAIRS[usize::from(byte)];
+        }
     }
 
     /// The bits of a UUID in just this text form; `None` for any other text.

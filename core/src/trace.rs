@@ -27,7 +27,7 @@
 //! Blocks are of two kinds. *Records* begin with empty dictionaries, so that each can be read alone, and carry a Bloom
 //! filter of the message ids in them. A *checkpoint* is the whole state of the hub between two records: from there a
 //! replay can begin, after what a ring has dropped, after a damaged block, or near the moment that is asked for.
-//! Payloads are LZ4 blocks, or plain where that is no longer.
+//! Payloads are LZ4 blocks, or plain where that is not much longer.
 //!
 //! | file | its one job |
 //! |---|---|

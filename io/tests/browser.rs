@@ -1,7 +1,7 @@
 //! The report page in a real browser: it loads, zooms, is clicked, and explains the right message.
 //!
-//! Not part of the plain test run, because it needs Chromium: `cargo test -p edgehub --test browser`. Without a browser it
-//! says so and ends. Pictures of what it saw are in the folder that it names.
+//! Not part of the plain test run, because it needs Chromium; `.ci/run` tries it, as does `cargo test -p edgehub --test
+//! browser`. Without a browser it says so and ends. Pictures of what it saw are in the folder that it names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

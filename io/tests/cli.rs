@@ -200,6 +200,7 @@ fn a_recorded_demo_replays_and_explains_itself() {
     let unknown = what_if("hartbeat=5s");
     let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(unknown.status.code() == Some(2) && told.contains("heartbeat "), "{told}");
+    shows_what_is_asked_for(file, id);
     let part = dir.path().join("part.trace");
     let part = part.to_str().unwrap();
     assert!(
@@ -209,6 +210,53 @@ fn a_recorded_demo_replays_and_explains_itself() {
     assert!(edgehub(&["trace", "state", file, "--at", "100ms"]).status.success());
     assert_eq!(edgehub(&["trace", "diff", file, file]).status.code(), Some(0));
     assert_eq!(edgehub(&["trace", "diff", file, part]).status.code(), Some(1));
+}
+
+/// The filters of the listing, and the questions about many messages.
+fn shows_what_is_asked_for(file: &str, id: &str) {
+    let lines = |arguments: &[&str]| {
+        let output = edgehub(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // An input begins with its time; what it led to stands below it.
+    let is_input = |line: &&String| line.contains(" s  #");
+    let seconds = |line: &String| line.trim().split(' ').next().unwrap().parse::<f64>().unwrap();
+    let all = lines(&["trace", "show", file]);
+    let inputs = lines(&["trace", "show", file, "--inputs"]);
+    assert!(inputs.iter().all(|line| is_input(&line)) && all.iter().filter(is_input).eq(&inputs));
+    assert!(inputs.len() > 50 && all.len() > inputs.len());
+    let middle = seconds(&inputs[inputs.len() / 2]);
+    let (before, after) = (format!("{:.6}s", middle), format!("{:.6}s", middle + 0.000_001));
+    let before = lines(&["trace", "show", file, "--inputs", "--to", &before]);
+    let after = lines(&["trace", "show", file, "--inputs", "--from", &after]);
+    assert!(!after.is_empty() && before.iter().chain(&after).eq(&inputs), "every record is in one half");
+    assert_eq!(lines(&["trace", "show", file, "--inputs", "--limit", "3"]), &inputs[..3]);
+    let module = lines(&["trace", "show", file, "--inputs", "--module", "1"]);
+    assert!(module.len() > 12 && module.iter().all(|line| line.contains("module 1: ")), "{module:?}");
+    let notes = lines(&["trace", "show", file, "--notes"]);
+    assert_eq!(notes.iter().filter(|line| line.contains("LinkUp")).count(), 2, "{notes:?}");
+    let about = lines(&["trace", "show", file, "--msg-id", id]);
+    // What happened together with it stands beside it; what happened without it does not.
+    assert!((1..10).contains(&about.iter().filter(is_input).count()), "{about:?}");
+    assert!(about.iter().filter(|line| line.contains(id)).count() >= 2, "{about:?}");
+    let messages = |question: &[&str]| {
+        let found = lines(&[&["explain", file, "--limit", "9999"], question].concat());
+        found.iter().filter(|line| line.starts_with("message ")).count()
+    };
+    // Nothing takes no time, and nothing an hour.
+    assert!(messages(&["--late", "0s"]) >= 12);
+    let none = edgehub(&["explain", file, "--late", "1h"]);
+    let told = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.code() == Some(2) && told.contains("no such message"), "{told}");
+    // A request whose time was over when the link was cut is dropped in some runs.
+    let was_dropped = all.iter().any(|line| line.contains("note: Dropped"));
+    assert_eq!(edgehub(&["explain", file, "--why", "dropped"]).status.success(), was_dropped);
+    let asked = all.iter().find(|line| line.contains("SyncEnded")).expect("the demo asks");
+    let request = asked.split('"').nth(1).unwrap();
+    let told = lines(&["explain", file, "--request", request]).join("\n");
+    assert!(told.contains(request) && told.contains("response"), "{told}");
 }
 
 #[test]
@@ -260,8 +308,22 @@ fn sigusr1_writes_what_the_recorder_holds() {
     let stats = edgehub(&["trace", "stats", file.to_str().unwrap(), "--json"]);
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["links"].as_array().unwrap().len(), 1, "{stats}");
+    let dump = |pid: u32| edgehub(&["trace", "dump", "--pid", &pid.to_string()]);
+    let asked = dump(node.id());
+    let told = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert_eq!(told.trim(), traces.join("requested-1.trace").to_str().unwrap(), "{asked:?}");
+    assert!(edgehub(&["replay", told.trim()]).status.success());
+    let refused = |pid: u32| {
+        let output = dump(pid);
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = refused(std::process::id());
+    assert!(told.contains("is not `edgehub run`"), "{told}");
     signal("-TERM");
     assert!(node.wait().unwrap().success());
+    let told = refused(node.id());
+    assert!(told.contains("there is no process"), "{told}");
 }
 
 #[test]

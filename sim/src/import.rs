@@ -300,6 +300,8 @@ fn merged(mut actions: Vec<Action>) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Failure;
+    use crate::shrink::{Shrunk, shrink_by};
     use crate::{LogKind, run};
     use std::path::Path;
 
@@ -331,6 +333,29 @@ mod tests {
         assert_eq!(actions(&timeouts, "close"), 2, "the cloud ended both links:\n{timeouts}");
         assert!(actions(&timeouts, "send") >= 8, "{timeouts}");
         assert_eq!(actions(&imported("03-cert-rotation"), "close"), 2);
+    }
+
+    /// A condition that only two of the actions have to do with, in a scenario with the numbers and times of a real site.
+    #[test]
+    fn an_imported_scenario_shrinks_to_what_matters() {
+        let fails = |scenario: &Scenario| {
+            let close = scenario.actions.iter().find(|action| action.verb.name == "close")?;
+            let before = |action: &Action| action.verb.name == "command" && action.at < close.at;
+            let at = scenario.actions.iter().any(before).then_some(close.at)?;
+            // It must be a scenario that runs, not just one that looks alike.
+            let runs = run(scenario, LogKind::Nothing).0.is_ok();
+            let planted = || "planted".to_string();
+            runs.then(|| Failure { check: planted(), rule: planted(), what: String::new(), at })
+        };
+        let session = imported("01-session");
+        let shrunk = shrink_by(&session, 2_000, &fails).unwrap();
+        let Shrunk { scenario, .. } = &shrunk;
+        let verbs: Vec<_> = scenario.actions.iter().map(|action| action.verb.name).collect();
+        assert_eq!(verbs, ["command", "close"], "{scenario}");
+        assert!(scenario.duration < session.duration && scenario.edge == Config::default(), "{scenario}");
+        let written = scenario.to_string().parse::<Scenario>();
+        assert_eq!(written.as_ref(), Ok(scenario), "it can be kept as a regression test");
+        assert!(written.is_ok_and(|scenario| fails(&scenario).is_some()));
     }
 
     #[test]

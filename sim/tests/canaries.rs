@@ -2,9 +2,13 @@
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
 use edgehub_core::canary::{Canary, JournalCanary};
-use edgehub_sim::{LogKind, canary, generate, journal, run};
+use edgehub_core::trace::Trace;
+use edgehub_sim::import::import;
+use edgehub_sim::scenario::Scenario;
+use edgehub_sim::{LogKind, canary, generate, journal, run, shrink};
 use std::collections::BTreeSet;
 use std::panic;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -153,4 +157,28 @@ fn nothing_is_found_where_nothing_is_planted() {
     for seed in 0..SOUND_SEEDS {
         assert_eq!(wrong(seed), None, "seed {seed}");
     }
+}
+
+/// The way from a site to a regression test: a trace, the scenario made of it, the bug that it shows, the smallest scenario
+/// that shows it.
+#[test]
+fn what_a_trace_shows_shrinks_to_a_regression_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces");
+    let file = std::fs::read(folder.join("01-session.trace")).unwrap();
+    let imported = import(&Trace::open(&file).unwrap(), "01-session").unwrap().scenario;
+    let fails = |scenario: &Scenario| run(scenario, LogKind::Nothing).0.err();
+    assert_eq!(fails(&imported), None);
+    let mut shown = 0;
+    for bug in Canary::ALL {
+        let Some(found) = canary::with(bug, || fails(&imported)) else { continue };
+        let shrunk = canary::with(bug, || shrink(&imported, 300)).unwrap();
+        let small: Scenario = shrunk.scenario.to_string().parse().unwrap();
+        println!("{bug:?}: {} of {} actions: {found}", small.actions.len(), imported.actions.len());
+        assert!(small.actions.len() < imported.actions.len() / 2, "{bug:?}: {small}");
+        let again = canary::with(bug, || fails(&small));
+        assert!(again.is_some_and(|again| again.rule == found.rule), "{bug:?}: {small}");
+        assert_eq!(fails(&small), None, "without the bug it holds: {small}");
+        shown += 1;
+    }
+    assert!(shown > 5, "one trace shows only {shown} bugs");
 }

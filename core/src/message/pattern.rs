@@ -104,6 +104,13 @@ impl Pattern {
 }
 
 impl Message {
+    /// The message of another frame, in which everything stands where it stands in this one's.
+    pub(crate) fn with_frame_like(&self, frame: String, timestamp_ms: Option<i64>) -> Message {
+        let mut index = self.index.clone();
+        index.timestamp_ms = timestamp_ms.unwrap_or(index.timestamp_ms);
+        Message { frame: ByteString::from(frame), beside: None, index }
+    }
+
     /// Whether two messages have the same frame and the same index of it.
     #[cfg(test)]
     pub(crate) fn is_indexed_like(&self, other: &Message) -> bool {

@@ -7,6 +7,7 @@ use crate::time::{Instant, Now, UnixMillis};
 use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
+use lz4_flex::block::compress;
 use xxhash_rust::xxh3::Xxh3;
 
 /// What every block begins with; a reader that has lost its place looks for it.
@@ -20,6 +21,9 @@ const HASH_AT: usize = HEAD_BYTES - 8;
 
 /// LZ4 makes at most 255 bytes of one: what claims more is no block.
 const EXPANSION_MAX: usize = 255;
+
+/// Bytes of a block that are packed to see whether it is worth while.
+const SAMPLE_BYTES: usize = 8 * 1024;
 
 /// What is in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +60,9 @@ impl Block {
 
     /// The block as it stands in a file.
     pub fn pack(&self) -> Vec<u8> {
-        let packed = lz4_flex::block::compress(&self.raw);
-        let (packing, payload) = if packed.len() < self.raw.len() { (1, &packed) } else { (0, &self.raw) };
+        let packed = if is_worth_packing(&self.raw) { compress(&self.raw) } else { Vec::new() };
+        let is_shorter = !packed.is_empty() && packed.len() < self.raw.len();
+        let (packing, payload) = if is_shorter { (1, &packed) } else { (0, &self.raw) };
         let filter = filter_of(&self.ids);
         let mut out = Vec::with_capacity(HEAD_BYTES + filter.len() + payload.len());
         out.extend_from_slice(MAGIC);
@@ -77,6 +82,13 @@ impl Block {
         out.extend_from_slice(payload);
         out
     }
+}
+
+/// Whether packing makes at least the beginning shorter by an eighth. Ids and hashes of a busy hub are as good as random:
+/// to try all of them would cost more than all the rest of recording.
+fn is_worth_packing(raw: &[u8]) -> bool {
+    let sample = raw.get(..SAMPLE_BYTES).unwrap_or(raw);
+    sample.len() < SAMPLE_BYTES || compress(sample).len() < SAMPLE_BYTES - SAMPLE_BYTES / 8
 }
 
 fn hash(head: &[u8], filter: &[u8], payload: &[u8]) -> u64 {

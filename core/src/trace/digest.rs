@@ -107,19 +107,7 @@ impl Digest {
     fn message(&mut self, message: &Message) {
         let out = &mut self.gathered;
         put(out, message.bytes() as u64);
-        for text in [
-            message.msg_id(),
-            message.parent_msg_id(),
-            message.resource_version(),
-            message.message_type(),
-            message.source(),
-            message.destination(),
-            message.group(),
-            message.operation(),
-            message.resource(),
-        ] {
-            put_bytes(out, text.as_bytes());
-        }
+        message.each_text(|text| put_bytes(out, text));
         put(out, message.timestamp().0 as u64);
         out.push(u8::from(message.is_sync()));
         put(out, message.content().len() as u64);

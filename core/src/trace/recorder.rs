@@ -89,7 +89,7 @@ impl Recorder {
     pub fn input(&mut self, now: Now, input: &Input) {
         let rule = match self.header.contents {
             Contents::Kept => ContentRule::Keep,
-            Contents::Redacted => ContentRule::Hash(self.key),
+            Contents::Redacted => ContentRule::Hash,
         };
         self.put_input(now, input, rule);
     }

@@ -112,13 +112,18 @@ pub struct Replay<'t, 'a> {
     trace: &'t Trace<'a>,
     from: usize,
     compare: bool,
-    /// Whether anybody looks at the inputs: who does not need not share them.
+    /// Whether anybody looks at inputs and outputs: if not, none is kept for longer than it takes to compare it.
     watched: bool,
 }
 
 /// Replays a whole trace and compares every digest.
 pub fn replay(trace: &Trace<'_>) -> Result<Replayed, ReplayError> {
-    Replay { watched: false, ..Replay::new(trace) }.run(|_| ControlFlow::Continue(()))
+    let unwatched = Replay { watched: false, ..Replay::new(trace) };
+    match unwatched.run(|_| ControlFlow::Continue(())) {
+        // Once more, with the outputs that lead to it.
+        Err(ReplayError::Divergence(_)) => Replay::new(trace).run(|_| ControlFlow::Continue(())),
+        done => done,
+    }
 }
 
 impl<'t, 'a> Replay<'t, 'a> {
@@ -203,6 +208,13 @@ impl Run {
         visit: &mut impl FnMut(&Moment<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(hub) = &mut self.hub else { return ControlFlow::Continue(()) };
+        if !self.watched {
+            while let Some(output) = hub.poll_output() {
+                self.digest.add(&output);
+                self.result.outputs += 1;
+            }
+            return ControlFlow::Continue(());
+        }
         // What a divergence would show stays until the next digest; nobody else needs more than this moment's.
         if !self.compare || self.outputs.len() > SHOWN_MAX {
             self.outputs.clear();

@@ -4,9 +4,11 @@
 //! the recording says all that happens to both: the result is exact. From the first output that differs, or the first
 //! deadline that the recorded hub does not have, the world might have answered differently, and a model answers in its
 //! place. The model takes from the recording what it can: what modules and the cloud sent and when, when
-//! the cloud could be reached, how long it took to answer, to open a link, and to take what was written.
+//! the cloud could be reached, how long it took to answer, to open a link, and to take what was written, how healthy the
+//! journal was, and how long it took to store and to read back.
 
 mod environment;
+mod journal;
 mod model;
 mod outcome;
 

@@ -4,6 +4,7 @@ use super::problem::Broken;
 use alloc::vec::Vec;
 
 /// Appends a number: seven bits a byte, low ones first.
+#[inline]
 pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 pub(crate) struct Run {
     /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
     /// Record everything that the hub is told into this file; contents of messages by length and hash only
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod cut;
 mod diff;
+mod dump;
 mod export;
 mod report;
 mod show;
@@ -28,6 +29,8 @@ pub(crate) enum Trace {
     Cut(cut::Cut),
     /// Say where two traces part
     Diff(diff::Diff),
+    /// Have a running hub write what its flight recorder holds; prints the file's path
+    Dump(dump::Dump),
     /// Convert to JSON lines, or to the Chrome trace format that Perfetto reads
     Export(export::Export),
     /// Write a page that shows all of it on a timeline, for a browser
@@ -42,6 +45,7 @@ impl Trace {
             Trace::State(state) => state.run(),
             Trace::Cut(cut) => cut.run(),
             Trace::Diff(diff) => diff.run(),
+            Trace::Dump(dump) => dump.run(),
             Trace::Export(export) => export.run(),
             Trace::Report(report) => report.run(),
         }

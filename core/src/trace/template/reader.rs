@@ -22,7 +22,19 @@ struct Template {
     bytes: usize,
     /// Where the fields are, once a first message has been read.
     pattern: Option<Pattern>,
+    /// The last message that the pattern described.
+    mold: Option<Mold>,
 }
+
+/// A message, and where its holes are. The next one of its template often differs from it in texts of the same lengths
+/// only: then it is a copy with other texts in the holes, and its fields are where they were.
+#[derive(Debug)]
+struct Mold {
+    message: Message,
+    places: Places,
+}
+
+type Places = [Range<usize>; HOLES_MAX];
 
 impl Template {
     fn read(cursor: &mut Cursor<'_>) -> Result<Template, Broken> {
@@ -37,7 +49,7 @@ impl Template {
         }
         let rest: Box<str> = cursor.text()?.into();
         let bytes = rest.len() + pieces.iter().map(|(piece, _)| piece.len()).sum::<usize>();
-        Ok(Template { pieces, rest, bytes, pattern: None })
+        Ok(Template { pieces, rest, bytes, pattern: None, mold: None })
     }
 
     /// Whether each hole is what it claims to be: then other fillings of its kind make a frame of the same shape.
@@ -62,7 +74,7 @@ impl Template {
 /// What fills a hole.
 #[derive(Debug, Clone, Copy)]
 enum Filling<'a> {
-    Uuid(Uuid),
+    Uuid(u128),
     Text(&'a str),
     /// The place of a resource among those that are known.
     Resource(usize),
@@ -70,12 +82,19 @@ enum Filling<'a> {
     Filler(usize),
 }
 
+/// A resource, and whether JSON would escape nothing of it.
+#[derive(Debug)]
+struct Resource {
+    text: Box<str>,
+    plain: bool,
+}
+
 /// Reads messages of one block.
 #[derive(Debug)]
 pub(in crate::trace) struct MessageReader {
     kept: bool,
     templates: Defined<Template>,
-    resources: Defined<Box<str>>,
+    resources: Defined<Resource>,
 }
 
 impl MessageReader {
@@ -92,11 +111,12 @@ impl MessageReader {
         let template = self.templates.read(cursor, Template::read)?;
         let (mut hash, mut timestamp, mut plain) = (None, None, true);
         let mut fillings = [Filling::Filler(0); HOLES_MAX];
-        let mut bytes = template.bytes;
+        let (mut bytes, mut same_lengths) = (template.bytes, template.mold.is_some());
+        let mut mold = template.mold.as_ref().map(|mold| mold.places.iter()).into_iter().flatten();
         for (filling, (_, hole)) in fillings.iter_mut().zip(&template.pieces) {
             let (read, length) = match hole {
                 Hole::MsgIdUuid | Hole::ParentUuid => {
-                    (Filling::Uuid(Uuid::from_bits(u128::from_be_bytes(cursor.array()?))), 36)
+                    (Filling::Uuid(u128::from_be_bytes(cursor.array()?)), UUID_BYTES)
                 }
                 Hole::MsgId | Hole::Parent | Hole::ResourceVersion => {
                     let text = cursor.text()?;
@@ -104,14 +124,14 @@ impl MessageReader {
                     (Filling::Text(text), text.len())
                 }
                 Hole::Resource => {
-                    let (at, text) = self.resources.read_at(cursor, |cursor| cursor.text().map(Box::from))?;
-                    plain &= is_plain(text);
-                    (Filling::Resource(at), text.len())
+                    let (at, resource) = self.resources.read_at(cursor, Resource::read)?;
+                    plain &= resource.plain;
+                    (Filling::Resource(at), resource.text.len())
                 }
                 Hole::Timestamp => {
                     let number = wall.0.wrapping_add(cursor.signed()?);
                     timestamp = Some(number);
-                    (Filling::Number(number), itoa::Buffer::new().format(number).len())
+                    (Filling::Number(number), digits(number))
                 }
                 Hole::Content if self.kept => {
                     // Whatever it is, it has to be read to be believed.
@@ -130,8 +150,13 @@ impl MessageReader {
                     (Filling::Filler(bytes), bytes)
                 }
             };
+            same_lengths &= mold.next().is_some_and(|place| place.len() == length);
             *filling = read;
             bytes += length;
+        }
+        if let Some(mold) = template.mold.as_ref().filter(|_| same_lengths && plain) {
+            let message = mold.cast(&fillings, &self.resources, timestamp);
+            return message.map(|message| (message, hash)).ok_or(Broken("a message that is none"));
         }
         let mut frame = String::with_capacity(bytes);
         let mut places = [const { 0..0 }; HOLES_MAX];
@@ -139,28 +164,81 @@ impl MessageReader {
             frame.push_str(text);
             let start = frame.len();
             match filling {
-                Filling::Uuid(uuid) => frame.push_str(uuid.as_str()),
+                Filling::Uuid(bits) => frame.push_str(Uuid::from_bits(*bits).as_str()),
                 Filling::Text(text) => frame.push_str(text),
-                Filling::Resource(at) => frame.push_str(self.resources.at(*at).map_or("", |text| text)),
+                Filling::Resource(at) => frame.push_str(text_at(&self.resources, *at)),
                 Filling::Number(number) => frame.push_str(itoa::Buffer::new().format(*number)),
                 Filling::Filler(bytes) => push_filler(&mut frame, *bytes),
             }
             *place = start..frame.len();
         }
         frame.push_str(&template.rest);
-        let places = places.get(..template.pieces.len()).unwrap_or_default();
+        let holes = places.get(..template.pieces.len()).unwrap_or_default();
         if let Some(pattern) = template.pattern.as_ref().filter(|_| plain) {
-            match pattern.message(frame, places, timestamp) {
-                Ok(message) => return Ok((message, hash)),
+            match pattern.message(frame, holes, timestamp) {
+                Ok(message) => {
+                    template.mold = Some(Mold { message: message.clone(), places });
+                    return Ok((message, hash));
+                }
                 Err(unread) => frame = unread,
             }
         }
         let whole = frame.len();
         let message = Message::decode(frame).map_err(|_| Broken("a message that is none"))?;
-        if plain && template.pattern.is_none() && message.bytes() == whole && template.holds(&message, places)
+        if plain && template.pattern.is_none() && message.bytes() == whole && template.holds(&message, holes)
         {
-            template.pattern = Pattern::of(&message, places);
+            template.pattern = Pattern::of(&message, holes);
         }
         Ok((message, hash))
+    }
+}
+
+impl Resource {
+    fn read(cursor: &mut Cursor<'_>) -> Result<Resource, Broken> {
+        let text = cursor.text()?;
+        Ok(Resource { text: text.into(), plain: is_plain(text) })
+    }
+}
+
+impl Mold {
+    /// The message with these fillings, each as long as the one in its place. Filler is there already.
+    fn cast(
+        &self,
+        fillings: &[Filling<'_>],
+        resources: &Defined<Resource>,
+        timestamp: Option<i64>,
+    ) -> Option<Message> {
+        let mut frame = self.message.frame().as_bytes().to_vec();
+        for (filling, place) in fillings.iter().zip(&self.places) {
+            let hole = frame.get_mut(place.clone())?;
+            match filling {
+                Filling::Uuid(bits) => Uuid::put_bits(*bits, hole.try_into().ok()?),
+                Filling::Text(text) => fill(hole, text)?,
+                Filling::Resource(at) => fill(hole, text_at(resources, *at))?,
+                Filling::Number(number) => fill(hole, itoa::Buffer::new().format(*number))?,
+                Filling::Filler(_) => {}
+            }
+        }
+        Some(self.message.with_frame_like(String::from_utf8(frame).ok()?, timestamp))
+    }
+}
+
+fn fill(hole: &mut [u8], text: &str) -> Option<()> {
+    (hole.len() == text.len()).then(|| hole.copy_from_slice(text.as_bytes()))
+}
+
+/// Length of a UUID in its text form.
+const UUID_BYTES: usize = 36;
+
+fn text_at(resources: &Defined<Resource>, at: usize) -> &str {
+    resources.at(at).map_or("", |resource| &resource.text)
+}
+
+/// The length of a number, as it is written.
+fn digits(number: i64) -> usize {
+    match number {
+        // Any moment in milliseconds between 2001 and 2286.
+        1_000_000_000_000..=9_999_999_999_999 => 13,
+        _ => itoa::Buffer::new().format(number).len(),
     }
 }

@@ -3,36 +3,30 @@
 use super::super::codebook::{Codebook, put_known, put_new};
 use super::super::filter::id_hash;
 use super::super::wire::{put, put_bytes, put_signed};
+use super::recent::Recent;
 use super::{ContentRule, Hole, Holes, between};
 use crate::message::{Message, redacted_text};
 use crate::time::UnixMillis;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bytestring::ByteString;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::const_xxh3::const_custom_default_secret;
+use xxhash_rust::xxh3::{xxh3_64_with_secret, xxh3_64_with_seed};
 
-/// Templates of which a frame is kept: more than there are kinds of messages in most moments.
-const RECENT: usize = 4;
+/// Length of XXH3's secret in bytes.
+const SECRET_BYTES: usize = 192;
 
-/// The longest frame that is kept.
-const RECENT_BYTES_MAX: usize = 4096;
-
-/// A frame of a template.
-#[derive(Debug)]
-struct Recent {
-    frame: ByteString,
-    holes: Holes,
-    number: u32,
-}
+/// The longest text that XXH3 hashes with a seed as it is; for a longer one it makes a secret of the seed first.
+const SEEDED_BYTES_MAX: usize = 240;
 
 /// Writes messages.
 #[derive(Debug)]
 pub(in crate::trace) struct MessageWriter {
     /// Makes the hashes of this trace its own.
     key: u64,
+    /// What XXH3 makes of the key for long contents, made once.
+    secret: Box<[u8; SECRET_BYTES]>,
     templates: Codebook,
-    /// Frames of templates that were met lately, so that a frame like one of them need not be hashed.
-    recent: [Option<Recent>; RECENT],
-    next_recent: usize,
+    recent: Recent,
     resources: Codebook,
     /// Hashes of the ids that the present block holds.
     pub(in crate::trace) ids: Vec<u64>,
@@ -41,14 +35,14 @@ pub(in crate::trace) struct MessageWriter {
 impl MessageWriter {
     pub(in crate::trace) fn new(key: u64) -> MessageWriter {
         let (templates, resources) = (Codebook::new(), Codebook::new());
-        let (recent, next_recent) = (Default::default(), 0);
-        MessageWriter { key, templates, recent, next_recent, resources, ids: Vec::new() }
+        let secret = Box::new(const_custom_default_secret(key));
+        MessageWriter { key, secret, templates, recent: Recent::default(), resources, ids: Vec::new() }
     }
 
     /// Begins another block; returns the hashes of the ids in the last one.
     pub(in crate::trace) fn begin(&mut self) -> Vec<u64> {
         self.templates.clear();
-        self.recent = Default::default();
+        self.recent = Recent::default();
         self.resources.clear();
         let capacity = self.ids.len();
         core::mem::replace(&mut self.ids, Vec::with_capacity(capacity))
@@ -61,12 +55,21 @@ impl MessageWriter {
         wall: UnixMillis,
         rule: ContentRule,
     ) {
-        let (frame, holes) = (&**message.frame(), Holes::of(message));
-        match self.recent.iter().flatten().find(|recent| holes.are_alike(frame, &recent.holes, &recent.frame))
-        {
-            Some(recent) => put_known(out, recent.number),
-            None => self.put_template(out, message, &holes, rule),
-        }
+        let frame = &**message.frame();
+        let holes = match self.recent.find(message) {
+            Some((holes, number)) => {
+                put_known(out, number);
+                holes
+            }
+            None => {
+                let holes = Holes::of(message);
+                match self.recent.find_longer(message, &holes) {
+                    Some(number) => put_known(out, number),
+                    None => self.put_template(out, message, &holes, rule),
+                }
+                holes
+            }
+        };
         for &(hole, start, end) in holes.as_slice() {
             let text = between(frame, start, end);
             match hole {
@@ -75,7 +78,7 @@ impl MessageWriter {
                 Hole::MsgId | Hole::Parent | Hole::ResourceVersion => put_bytes(out, text),
                 Hole::Resource => self.put_resource(out, text),
                 Hole::Timestamp => put_signed(out, message.timestamp().0.wrapping_sub(wall.0)),
-                Hole::Content => put_content(out, text, rule),
+                Hole::Content => self.put_content(out, text, rule),
             }
         }
         self.ids.push(id_hash(message.msg_id()));
@@ -88,11 +91,8 @@ impl MessageWriter {
         let frame = &**message.frame();
         let hash = holes.hash(frame, self.key);
         self.put_hashed(out, frame, holes, hash, rule);
-        // A large frame is not to be kept from its end by a recorder.
-        if let Some(number) = self.templates.number(hash).filter(|_| frame.len() <= RECENT_BYTES_MAX) {
-            let recent = Recent { frame: message.frame().clone(), holes: holes.clone(), number };
-            self.recent[self.next_recent] = Some(recent);
-            self.next_recent = (self.next_recent + 1) % RECENT;
+        if let Some(number) = self.templates.number(hash) {
+            self.recent.keep(message, holes, number);
         }
     }
 
@@ -131,18 +131,32 @@ impl MessageWriter {
             }
         }
     }
+
+    fn put_content(&self, out: &mut Vec<u8>, text: &[u8], rule: ContentRule) {
+        let hash = match rule {
+            ContentRule::Keep => return put_bytes(out, text),
+            ContentRule::Hash if text.len() > SEEDED_BYTES_MAX => xxh3_64_with_secret(text, &*self.secret),
+            ContentRule::Hash => xxh3_64_with_seed(text, self.key),
+            ContentRule::Known(hash) => hash,
+        };
+        put(out, text.len() as u64);
+        out.extend_from_slice(&hash.to_le_bytes());
+    }
 }
 
-fn put_content(out: &mut Vec<u8>, text: &[u8], rule: ContentRule) {
-    match rule {
-        ContentRule::Keep => put_bytes(out, text),
-        ContentRule::Hash(key) => {
-            put(out, text.len() as u64);
-            out.extend_from_slice(&xxh3_64_with_seed(text, key).to_le_bytes());
-        }
-        ContentRule::Known(hash) => {
-            put(out, text.len() as u64);
-            out.extend_from_slice(&hash.to_le_bytes());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_content_has_the_hash_that_its_seed_gives() {
+        let (writer, text) = (MessageWriter::new(7), [b'x'; 300]);
+        for length in [0, SEEDED_BYTES_MAX, SEEDED_BYTES_MAX + 1, 300] {
+            let (mut out, mut expected) = (Vec::new(), Vec::new());
+            writer.put_content(&mut out, &text[..length], ContentRule::Hash);
+            put(&mut expected, length as u64);
+            expected.extend_from_slice(&xxh3_64_with_seed(&text[..length], 7).to_le_bytes());
+            assert_eq!(out, expected, "{length}");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::world::recording;
 use crate::config::Config;
-use crate::hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Output};
-use crate::message::{Content, Draft};
+use crate::hub::{Hub, Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Output};
+use crate::journal::EntryNumber;
+use crate::message::{Content, Draft, Message};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use crate::trace::cut::cut;
@@ -11,7 +12,7 @@ use crate::trace::what_if::{WhatIf, what_if};
 use crate::trace::{Contents, Header, Recorder, Trace};
 use core::ops::Range;
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::vec::Vec;
 
 fn asked(file: &[u8], change: impl Fn(&mut Config)) -> WhatIf {
@@ -69,7 +70,8 @@ struct Site {
     now: u64,
     away: Range<u64>,
     epoch: LinkEpoch,
-    owed: VecDeque<(u64, LinkEvent)>,
+    owed: VecDeque<(u64, Input)>,
+    journal: BTreeMap<EntryNumber, Message>,
 }
 
 impl Site {
@@ -85,7 +87,27 @@ impl Site {
             away,
             epoch: LinkEpoch(0),
             owed: VecDeque::new(),
+            journal: BTreeMap::new(),
         }
+    }
+
+    /// Stores in 5 ms, reads back in 3 ms.
+    fn journal(&mut self, output: &Output) {
+        let (after, event) = match output {
+            Output::Store { number, message, .. } => {
+                self.journal.insert(*number, message.clone());
+                (5_000, JournalEvent::Stored { up_to: *number })
+            }
+            Output::Forget { first, last } => {
+                return self.journal.retain(|number, _| !(first..=last).contains(&number));
+            }
+            Output::Fetch { number } => {
+                let message = self.journal[number].clone();
+                (3_000, JournalEvent::Fetched { number: *number, message })
+            }
+            _ => return,
+        };
+        self.owed.push_back((self.now + after, Input::Journal(event)));
     }
 
     fn is_away(&self) -> bool {
@@ -106,16 +128,19 @@ impl Site {
             let (after, event) = match &output {
                 Output::Open { epoch } => {
                     self.epoch = *epoch;
-                    self.owed.clear();
+                    self.owed.retain(|(_, owed)| matches!(owed, Input::Journal(_)));
                     (10_000, if away { LinkEvent::OpenFailed } else { LinkEvent::Opened })
                 }
                 Output::Write { message, .. } => {
                     (100, LinkEvent::Flushed { messages: 1, bytes: message.bytes() })
                 }
                 Output::Ping { number, .. } => (2_000, LinkEvent::Pong(*number)),
-                _ => continue,
+                other => {
+                    self.journal(other);
+                    continue;
+                }
             };
-            self.owed.push_back((self.now + after, event));
+            self.owed.push_back((self.now + after, Input::Link { epoch: self.epoch, event }));
         }
         self.recorder.drained(&self.hub);
         while let Some(block) = self.recorder.next_block() {
@@ -131,8 +156,8 @@ impl Site {
             self.now = self.now.max(next);
             match self.owed.iter().position(|&(due, _)| due <= self.now) {
                 Some(due) => {
-                    let (_, event) = self.owed.remove(due).unwrap();
-                    self.handle(Input::Link { epoch: self.epoch, event });
+                    let (_, input) = self.owed.remove(due).unwrap();
+                    self.handle(input);
                 }
                 None => self.handle(Input::Tick),
             }
@@ -140,8 +165,16 @@ impl Site {
         self.now = at;
     }
 
-    fn live(mut self, seconds: u64) -> Vec<u8> {
+    fn live(self, seconds: u64) -> Vec<u8> {
+        self.live_with(seconds, "x", false)
+    }
+
+    fn live_with(mut self, seconds: u64, text: &str, stores: bool) -> Vec<u8> {
         self.drain();
+        if stores {
+            let opened = JournalEvent::Opened { unused: EntryNumber(1), frame_bytes_max: 1 << 20 };
+            self.handle(Input::Journal(opened));
+        }
         let module = ModuleId(0);
         let joined = ModuleEvent::Joined { name: "twin".into(), groups: Vec::new(), credit: 9 };
         self.handle(Input::Module { module, event: joined });
@@ -150,14 +183,14 @@ impl Site {
             let was_away = self.is_away();
             self.until(tenth * 100_000);
             if !was_away && self.is_away() {
-                self.owed.clear();
+                self.owed.retain(|(_, owed)| matches!(owed, Input::Journal(_)));
                 self.handle(Input::Link { epoch: self.epoch, event: LinkEvent::Closed });
             }
             let id = rng.uuid();
             let draft = Draft {
                 msg_id: id.as_str(),
                 group: "resource",
-                content: Content::Text("x"),
+                content: Content::Text(text),
                 ..Draft::default()
             };
             let message = draft.encode().unwrap();
@@ -206,4 +239,19 @@ fn a_shorter_heartbeat_sends_more() {
         "{other:?}"
     );
     assert_eq!((other.links, other.confirmed), (recorded.links, recorded.confirmed));
+}
+
+/// Ten megabytes pile up in the outage, and all but the newest of it only in the journal.
+#[test]
+fn what_is_stored_comes_back_in_the_model_too() {
+    let mut config = Config { rate: None, spool_above: 64 * 1024, ..Config::default() };
+    config.classes.classes.iter_mut().for_each(|class| class.persistent = true);
+    let file = Site::new(100..400, config).live_with(600, &"x".repeat(3000), true);
+    let WhatIf { parting, recorded, other } =
+        asked(&file, |config| config.backoff_max = Duration::from_secs(200));
+    assert!((Instant(100_000_000)..Instant(400_000_000)).contains(&parting.unwrap().at));
+    assert!(recorded.drops.is_empty() && recorded.stored == 5998, "{recorded:?}");
+    // What is not stored would be refused after 4 MiB; what is not read back would never leave.
+    assert!(other.drops.is_empty() && other.stored >= 5997, "{other:?}");
+    assert!(recorded.confirmed > 5990 && other.confirmed > 5990, "{other:?}");
 }

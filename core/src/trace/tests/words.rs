@@ -1,6 +1,5 @@
 //! What is read by people: each input, output, event and problem has words of its own, and its own digest.
 
-use crate::config::Config;
 use crate::hub::{
     Direction, DropReason, Input, JournalEvent, LinkEnd, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note,
     Output, ReceiptId, Stage, Standing, SyncOutcome,
@@ -46,7 +45,7 @@ fn inputs() -> Vec<Input> {
     vec![
         Input::Tick,
         Input::Shutdown,
-        Input::Reconfigure(Box::new(Config::default())),
+        Input::Reconfigure(Box::default()),
         Input::Journal(JournalEvent::Opened { unused: entry(1), frame_bytes_max: 9 }),
         Input::Journal(JournalEvent::Restored { number: entry(2), message: message() }),
         Input::Journal(JournalEvent::Stored { up_to: entry(3) }),

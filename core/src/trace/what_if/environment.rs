@@ -1,6 +1,7 @@
 //! What a recording says about the world: when the cloud could be reached, and how long everything took.
 
-use crate::hub::{Input, LinkEnd, LinkEvent, ModuleEvent, Note, Output};
+use crate::hub::{Input, JournalEvent, LinkEnd, LinkEvent, ModuleEvent, Note, Output};
+use crate::journal::EntryNumber;
 use crate::message::Message;
 use crate::time::Instant;
 use crate::trace::Moment;
@@ -25,12 +26,18 @@ pub(super) struct Environment {
     opening: Vec<Duration>,
     failing: Vec<Duration>,
     flushing: Vec<Duration>,
+    storing: Vec<Duration>,
+    fetching: Vec<Duration>,
+    /// What the journal was asked for and gave.
+    entries: BTreeMap<EntryNumber, Message>,
     /// Answers to requests, and how long after the request was written they came.
     answers: BTreeMap<Box<str>, (Duration, Message)>,
 
     /// Requests that are not written yet, and those that are.
     requests: BTreeSet<Box<str>>,
     asked: BTreeMap<Box<str>, Instant>,
+    stores: BTreeMap<EntryNumber, Instant>,
+    fetches: BTreeMap<EntryNumber, Instant>,
     dialled: Option<Instant>,
     lost: Option<Instant>,
     failed: Option<Instant>,
@@ -46,6 +53,7 @@ impl Environment {
         }
         match moment.input {
             Some(Input::Link { event, .. }) => self.take_event(now, event),
+            Some(Input::Journal(event)) => self.take_journal(now, event),
             Some(Input::Module { event: ModuleEvent::Sent { message, .. }, .. }) if message.is_sync() => {
                 self.requests.insert(message.msg_id().into());
             }
@@ -60,6 +68,8 @@ impl Environment {
                         self.asked.insert(id, now);
                     }
                 }
+                Output::Store { number, .. } => drop(self.stores.insert(*number, now)),
+                Output::Fetch { number } => drop(self.fetches.insert(*number, now)),
                 Output::Note(Note::RoundTrip { rtt }) => self.round_trips.push((now, *rtt)),
                 Output::Note(Note::LinkDown { end, .. }) => self.take_end(now, *end),
                 _ => {}
@@ -90,6 +100,31 @@ impl Environment {
         }
     }
 
+    fn take_journal(&mut self, now: Instant, event: &JournalEvent) {
+        match event {
+            JournalEvent::Stored { up_to } => {
+                while let Some(first) = self.stores.first_entry()
+                    && first.key() <= up_to
+                {
+                    self.storing.push(now.since(first.remove()));
+                }
+            }
+            JournalEvent::Fetched { number, message } => {
+                self.fetching.extend(self.fetches.remove(number).map(|since| now.since(since)));
+                self.entries.insert(*number, message.clone());
+            }
+            JournalEvent::Refused { number } => drop(self.stores.remove(number)),
+            JournalEvent::Lost { number } => drop(self.fetches.remove(number)),
+            JournalEvent::Opened { .. }
+            | JournalEvent::Restored { .. }
+            | JournalEvent::Health(_)
+            | JournalEvent::LettersOpened
+            | JournalEvent::LetterStored { .. }
+            | JournalEvent::LetterLost { .. }
+            | JournalEvent::LettersDiscarded { .. } => {}
+        }
+    }
+
     fn take_end(&mut self, now: Instant, end: LinkEnd) {
         match end {
             LinkEnd::OpenFailed | LinkEnd::OpenTimeout => {
@@ -114,7 +149,8 @@ impl Environment {
             self.failed = Some(Instant(u64::MAX));
         }
         self.reachable_again();
-        for lengths in [&mut self.opening, &mut self.failing, &mut self.flushing] {
+        let links = [&mut self.opening, &mut self.failing, &mut self.flushing];
+        for lengths in links.into_iter().chain([&mut self.storing, &mut self.fetching]) {
             lengths.sort_unstable();
         }
     }
@@ -134,6 +170,21 @@ impl Environment {
 
     pub(super) fn flushing(&self) -> Duration {
         median(&self.flushing).unwrap_or_default()
+    }
+
+    /// How long it takes until an entry is durable.
+    pub(super) fn storing(&self) -> Duration {
+        median(&self.storing).unwrap_or(UNKNOWN)
+    }
+
+    /// How long it takes to read an entry back.
+    pub(super) fn fetching(&self) -> Duration {
+        median(&self.fetching).unwrap_or(UNKNOWN)
+    }
+
+    /// An entry that the journal once gave.
+    pub(super) fn entry(&self, number: EntryNumber) -> Option<&Message> {
+        self.entries.get(&number)
     }
 
     /// The round trip of about this time.

@@ -1,9 +1,10 @@
 //! Answers in place of the world, from the moment at which the other hub does something of its own.
 //!
-//! It keeps what the world owes: the outcome of a dial, a flush, pongs, answers. While the recording still holds, recorded
+//! It keeps what the world owes: the outcome of a dial, a flush, pongs, answers, what the journal was asked for. While the recording still holds, recorded
 //! inputs pay these debts; afterwards the model does.
 
 use super::environment::Environment;
+use super::journal::Journal;
 use crate::hub::{Hub, Input, LinkEpoch, LinkEvent, Output};
 use crate::message::Message;
 use crate::time::Instant;
@@ -30,13 +31,15 @@ pub(super) struct Model<'e> {
     asked: BTreeMap<Box<str>, Instant>,
     /// What came from the cloud while there was no link.
     held: VecDeque<Message>,
+    journal: Journal,
 }
 
 impl<'e> Model<'e> {
     /// For a hub as it is now.
     pub(super) fn new(environment: &'e Environment, hub: &Hub) -> Model<'e> {
         let link = Link { epoch: hub.epoch(), open: hub.link_state().is_open(), ..Link::default() };
-        Model { environment, link, asked: BTreeMap::new(), held: VecDeque::new() }
+        let (asked, held, journal) = Default::default();
+        Model { environment, link, asked, held, journal }
     }
 
     /// The hub wants this.
@@ -54,12 +57,15 @@ impl<'e> Model<'e> {
                 }
             }
             Output::Ping { number, .. } => self.link.pings.push_back((*number, now)),
-            _ => {}
+            other => self.journal.wanted(now, other),
         }
     }
 
     /// The hub is told this: what it pays is no longer owed.
     pub(super) fn told(&mut self, input: &Input) {
+        if let Input::Journal(event) = input {
+            self.journal.told(event);
+        }
         let Input::Link { epoch, event } = input else { return };
         if *epoch != self.link.epoch {
             return;
@@ -77,8 +83,11 @@ impl<'e> Model<'e> {
 
     /// What becomes of a recorded input: modules and operators do what they did; the cloud, what it can.
     pub(super) fn recorded(&mut self, now: Instant, input: Input) -> Option<Input> {
-        let Input::Link { event, .. } = input else {
-            return Some(input).filter(|input| *input != Input::Tick);
+        let event = match input {
+            Input::Link { event, .. } => event,
+            Input::Tick => return None,
+            Input::Journal(event) => return Journal::recorded(&event).then_some(Input::Journal(event)),
+            input => return Some(input),
         };
         let epoch = self.link.epoch;
         let event = match event {
@@ -106,6 +115,10 @@ impl<'e> Model<'e> {
 
     /// When the next debt is due.
     pub(super) fn next(&self) -> Option<Instant> {
+        [self.journal.next(self.environment), self.next_of_link()].into_iter().flatten().min()
+    }
+
+    fn next_of_link(&self) -> Option<Instant> {
         let Link { dialled, open, unflushed, pings, .. } = &self.link;
         let dialled = dialled.and_then(|dialled| self.outcome(dialled)).map(|(at, _)| at);
         if !open {
@@ -137,6 +150,9 @@ impl<'e> Model<'e> {
 
     /// Pays the debt that is due at this moment.
     pub(super) fn take(&mut self, due: Instant) -> Option<Input> {
+        if self.journal.next(self.environment).is_some_and(|at| at <= due) {
+            return self.journal.take(due, self.environment).map(Input::Journal);
+        }
         let epoch = self.link.epoch;
         let link = |event| Some(Input::Link { epoch, event });
         if let Some((_, opens)) = self.link.dialled.and_then(|dialled| self.outcome(dialled)) {

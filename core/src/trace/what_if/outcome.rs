@@ -3,7 +3,7 @@
 use crate::hub::{Direction, Note, Output};
 use crate::time::Instant;
 use crate::trace::Moment;
-use crate::trace::explain::{Biographer, Fate, Story};
+use crate::trace::explain::{Biographer, Fate, Story, What};
 use crate::trace::stats::Spread;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -24,6 +24,8 @@ pub struct Outcome {
     pub uptime: Duration,
     /// Messages of modules that the cloud has.
     pub confirmed: u64,
+    /// Messages of modules that the journal has said to be durable.
+    pub stored: u64,
     /// Messages of the cloud that their modules have.
     pub delivered: u64,
     /// Messages that are on their way at the end.
@@ -49,6 +51,7 @@ struct Told {
     confirmed: Vec<Duration>,
     delivered: Vec<Duration>,
     pending: u64,
+    stored: u64,
 }
 
 impl Told {
@@ -56,6 +59,8 @@ impl Told {
         if !story.is_from_outside() {
             return;
         }
+        let is_stored = story.events.iter().any(|event| matches!(event.what, What::Stored));
+        self.stored += u64::from(is_stored);
         self.pending += u64::from(story.fate() == Fate::Pending);
         let Some(took) = story.took().filter(|_| story.fate() == Fate::Arrived) else { return };
         match story.direction {
@@ -131,6 +136,7 @@ impl Tally {
             confirmed: told.confirmed.len() as u64,
             delivered: told.delivered.len() as u64,
             pending: told.pending,
+            stored: told.stored,
             confirmed_after: Spread::of(told.confirmed),
             delivered_after: Spread::of(told.delivered),
             ..self.outcome

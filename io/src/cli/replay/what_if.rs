@@ -47,6 +47,7 @@ fn compare(out: &mut impl Write, recorded: &Outcome, other: &Outcome) -> std::io
     row("time with a link", &length(recorded.uptime), &length(other.uptime))?;
     row("confirmed by the cloud", &recorded.confirmed, &other.confirmed)?;
     latency(&mut row, &recorded.confirmed_after, &other.confirmed_after)?;
+    row("stored in the journal", &recorded.stored, &other.stored)?;
     row("delivered to modules", &recorded.delivered, &other.delivered)?;
     latency(&mut row, &recorded.delivered_after, &other.delivered_after)?;
     row("pending at the end", &recorded.pending, &other.pending)?;
