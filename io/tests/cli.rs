@@ -253,7 +253,7 @@ fn shows_what_is_asked_for(file: &str, id: &str) {
     // A request whose time was over when the link was cut is dropped in some runs.
     let was_dropped = all.iter().any(|line| line.contains("note: Dropped"));
     assert_eq!(edgehub(&["explain", file, "--why", "dropped"]).status.success(), was_dropped);
-    let asked = all.iter().find(|line| line.contains("SyncEnded")).expect("the demo asks");
+    let asked = all.iter().find(|line| line.contains("SyncEnded")).unwrap();
     let request = asked.split('"').nth(1).unwrap();
     let told = lines(&["explain", file, "--request", request]).join("\n");
     assert!(told.contains(request) && told.contains("response"), "{told}");

@@ -244,7 +244,7 @@ fn a_shorter_heartbeat_sends_more() {
 /// Ten megabytes pile up in the outage, and all but the newest of it only in the journal.
 #[test]
 fn what_is_stored_comes_back_in_the_model_too() {
-    let mut config = Config { rate: None, spool_above: 64 * 1024, ..Config::default() };
+    let mut config = Config { rate: None, drain: None, spool_above: 64 * 1024, ..Config::default() };
     config.classes.classes.iter_mut().for_each(|class| class.persistent = true);
     let file = Site::new(100..400, config).live_with(600, &"x".repeat(3000), true);
     let WhatIf { parting, recorded, other } =
