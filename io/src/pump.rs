@@ -1,6 +1,6 @@
-//! Moves frames between a WebSocket and two channels, in batches, for both ends of a link.
+//! Moves frames between a WebSocket and its owner, in batches, for both ends of a link.
 //!
-//! Reading stops by itself when nobody takes the batches; writing flushes once per drain of its channel.
+//! Reading stops by itself while the owner takes no batch; writing flushes once per drain of its channel.
 
 use async_channel::Receiver;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
