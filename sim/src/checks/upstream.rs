@@ -10,7 +10,7 @@ use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::class::{Class, Classes, Delivery, Overflow};
-use edgehub_core::hub::{Direction, DropReason, JournalEvent};
+use edgehub_core::hub::{Direction, DropReason, JournalEvent, LinkState};
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -245,7 +245,9 @@ impl Upstream {
     /// What holds between two steps.
     fn holds(&self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
-        for class in &self.classes.classes {
+        // What a stop leaves to the journal begins another life after the next start.
+        let stopped = step.hub.link_state() == LinkState::Stopped;
+        for class in self.classes.classes.iter().filter(|_| !stopped) {
             let Some(length) = class.time_to_live else { continue };
             let late =
                 self.waiting.iter().filter_map(|(.., number)| self.messages.get(self.numbers.get(number)?));
