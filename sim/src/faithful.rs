@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The journal of messages and that of dead letters.
 #[derive(Debug, Default)]
-pub(crate) struct Faithful {
+pub struct Faithful {
     live: BTreeMap<u64, Message>,
     answers: VecDeque<JournalEvent>,
 }
 
 impl Faithful {
-    /// What a hub is told of them first.
-    pub(crate) fn opened() -> [Input; 2] {
-        let opened = JournalEvent::Opened { unused: EntryNumber(1), frame_bytes_max: 100_000 };
+    /// What a hub is told of them first: numbers from here on are new.
+    pub fn opened(unused: EntryNumber) -> [Input; 2] {
+        let opened = JournalEvent::Opened { unused, frame_bytes_max: 100_000 };
         [Input::Journal(JournalEvent::LettersOpened), Input::Journal(opened)]
     }
 
-    pub(crate) fn observe(&mut self, output: &Output) {
+    /// Does what a hub asks of a journal.
+    pub fn observe(&mut self, output: &Output) {
         match output {
             Output::Store { number, message, .. } => {
                 self.live.insert(number.0, message.clone());
@@ -41,7 +42,7 @@ impl Faithful {
     }
 
     /// What they say next.
-    pub(crate) fn next(&mut self) -> Option<Input> {
+    pub fn answer(&mut self) -> Option<Input> {
         self.answers.pop_front().map(Input::Journal)
     }
 }

@@ -44,7 +44,7 @@ mod classes;
 mod dice;
 mod disk;
 pub mod exhaustive;
-mod faithful;
+pub mod faithful;
 mod faults;
 mod flight;
 pub mod fuzz;

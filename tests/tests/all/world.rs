@@ -21,8 +21,8 @@ pub(crate) use config::config;
 pub(crate) use plan::{Plan, plan};
 pub(crate) use run::{Moment, Run, drain, replay, start};
 
-use disk::Disk;
 use edgehub_core::{Config, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleId, Now, Output, UnixMillis};
+use edgehub_sim::faithful::Faithful;
 use plan::{Step, When};
 use run::WALL;
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ pub(crate) struct World {
     modules: Vec<ModuleId>,
     joined: Vec<ModuleId>,
     requests: Vec<Message>,
-    disk: Disk,
+    disk: Faithful,
     made: u64,
     drops_notes: bool,
     moments: Vec<Moment>,
@@ -62,7 +62,7 @@ impl World {
             modules: Vec::new(),
             joined: Vec::new(),
             requests: Vec::new(),
-            disk: Disk::default(),
+            disk: Faithful::default(),
             made: 0,
             drops_notes: false,
             moments: Vec::new(),
@@ -76,7 +76,7 @@ impl World {
     /// Runs a plan; `watch` sees every moment with the hub that it led to.
     pub(crate) fn run(plan: &Plan, mut watch: impl FnMut(&Hub, &Moment)) -> Run {
         let mut world = World::new(config(plan.config), plan.seed);
-        for input in Disk::opened() {
+        for input in disk::opened() {
             world.feed(input);
             if let Some(moment) = world.moments.last() {
                 watch(&world.hub, moment);

@@ -10,6 +10,7 @@ use edgehub_core::class::Classes;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudOutput, ConnectionId};
 use edgehub_core::config::Rate;
 use edgehub_core::hub::LinkState;
+use edgehub_core::journal::EntryNumber;
 use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, LinkEvent, Message, Now, Output, Profile};
 use link::Link;
 use people::People;
@@ -96,7 +97,7 @@ impl Pair {
         };
         let began = pair.checks.begin(&mut pair.hub, Now::default());
         pair.carry_out(began);
-        Faithful::opened().into_iter().for_each(|input| pair.tell(input));
+        Faithful::opened(EntryNumber(1)).into_iter().for_each(|input| pair.tell(input));
         for module in 0..people::MODULES.len() as u8 {
             pair.module_comes_or_goes(module);
         }
@@ -221,7 +222,7 @@ impl Pair {
     /// The disk has done what it was told by now.
     fn disk_answers(&mut self) -> usize {
         let mut answers = 0;
-        while let Some(input) = self.disk.next() {
+        while let Some(input) = self.disk.answer() {
             answers += 1;
             self.tell(input);
         }

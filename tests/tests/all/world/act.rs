@@ -69,10 +69,7 @@ impl World {
                 .collect(),
             Act::Ready { module, credit } => self.module(*module, ModuleEvent::Ready { credit: *credit }),
             Act::Shutdown => vec![Input::Shutdown],
-            Act::Disk(events) => {
-                let events = self.disk.answers.len().min(*events);
-                self.disk.answers.drain(..events).map(Input::Journal).collect()
-            }
+            Act::Disk(events) => (0..*events).map_while(|_| self.disk.answer()).collect(),
             Act::DiskSays(event, number) => vec![Input::Journal(disk::nonsense(*event, *number))],
             Act::Reconfigure(which) => vec![Input::Reconfigure(Box::new(config(*which)))],
         }
@@ -88,7 +85,7 @@ impl World {
             self.pings.clear();
             inputs.extend(self.link(LinkEvent::Pong(number)));
         }
-        inputs.extend(self.disk.answers.drain(..).map(Input::Journal));
+        inputs.extend(std::iter::from_fn(|| self.disk.answer()));
         inputs
     }
 
