@@ -6,7 +6,7 @@
 //!
 //! - `scan` walks JSON without building anything;
 //! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
-//! - `encode` writes new messages from a [`Draft`], `stencil` many of one route;
+//! - `encode` writes new messages from a [`Draft`], `stencil` many of one route, `sheet` keeps their frames together;
 //! - `text` holds JSON's string escapes;
 //! - `pattern` makes indexes of frames that differ in known places only.
 //!
@@ -17,6 +17,7 @@ mod encode;
 mod pattern;
 mod redact;
 mod scan;
+mod sheet;
 mod stencil;
 mod text;
 
@@ -303,6 +304,12 @@ impl Message {
             None | Some("") => "null",
             Some(content) => content,
         }
+    }
+
+    /// The same message in memory of its own: what waits for long must not keep the frames that were written beside it.
+    pub(crate) fn detached(self) -> Message {
+        let frame = ByteString::from(&*self.frame);
+        Message { frame, ..self }
     }
 
     /// Whether the message answers another one.

@@ -3,7 +3,11 @@
 //! A driver has many channels. Waiting on each of them costs every turn as many registrations, and every message a look at
 //! them. With one bell a driver waits once, and looks into its channels when it rings.
 
-use async_channel::{Receiver, SendError, TrySendError};
+mod channel;
+
+pub(crate) use channel::{Receiver, Sender};
+
+use concurrent_queue::ConcurrentQueue;
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -16,19 +20,12 @@ pub(crate) struct Bell(Arc<AtomicWaker>);
 impl Bell {
     /// Both ends of a bounded channel whose senders ring.
     pub(crate) fn bounded<T>(&self, capacity: usize) -> (Sender<T>, Receiver<T>) {
-        self.hang_on(async_channel::bounded(capacity))
+        channel::channel(ConcurrentQueue::bounded(capacity), Rope(self.0.clone()))
     }
 
     /// Both ends of an unbounded channel whose senders ring.
     pub(crate) fn unbounded<T>(&self) -> (Sender<T>, Receiver<T>) {
-        self.hang_on(async_channel::unbounded())
-    }
-
-    fn hang_on<T>(
-        &self,
-        (channel, receiver): (async_channel::Sender<T>, Receiver<T>),
-    ) -> (Sender<T>, Receiver<T>) {
-        (Sender { channel, rope: Rope(self.0.clone()) }, receiver)
+        channel::channel(ConcurrentQueue::unbounded(), Rope(self.0.clone()))
     }
 
     /// Waits until this is so; looks again whenever it rings. Only one task may wait.
@@ -45,49 +42,13 @@ impl Bell {
     }
 }
 
-/// A sender that rings when it has sent, and when it is gone.
+/// What rings the bell.
 #[derive(Debug)]
-pub(crate) struct Sender<T> {
-    // Dropped before the rope: whoever is woken finds the channel closed.
-    channel: async_channel::Sender<T>,
-    rope: Rope,
-}
-
-impl<T> Clone for Sender<T> {
-    fn clone(&self) -> Sender<T> {
-        Sender { channel: self.channel.clone(), rope: self.rope.clone() }
-    }
-}
-
-impl<T> Sender<T> {
-    /// Sends if there is room and a receiver.
-    pub(crate) fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        self.channel.try_send(item)?;
-        self.rope.pull();
-        Ok(())
-    }
-
-    /// Sends once there is room.
-    pub(crate) async fn send(&self, item: T) -> Result<(), SendError<T>> {
-        self.channel.send(item).await?;
-        self.rope.pull();
-        Ok(())
-    }
-}
-
-/// What rings the bell; letting go of it does so, too.
-#[derive(Debug, Clone)]
 struct Rope(Arc<AtomicWaker>);
 
 impl Rope {
     fn pull(&self) {
         self.0.wake();
-    }
-}
-
-impl Drop for Rope {
-    fn drop(&mut self) {
-        self.pull();
     }
 }
 
@@ -106,8 +67,8 @@ mod tests {
             loop {
                 bell.until(|| !receiver.is_empty() || receiver.is_closed()).await;
                 match receiver.try_recv() {
-                    Ok(item) => heard.push(item),
-                    Err(_) => return heard,
+                    Some(item) => heard.push(item),
+                    None => return heard,
                 }
             }
         };
@@ -131,7 +92,7 @@ mod tests {
         let mut next = 0;
         while next < 10_000 {
             block_on(bell.until(|| !receiver.is_empty()));
-            while let Ok(item) = receiver.try_recv() {
+            while let Some(item) = receiver.try_recv() {
                 assert_eq!(item, next);
                 next += 1;
             }

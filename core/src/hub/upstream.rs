@@ -80,7 +80,9 @@ impl Hub {
             self.duplicates.acknowledged(message.parent_msg_id());
         }
         let keep = if persistent { Keep::Store } else { Keep::No };
-        let entry = Entry { message: message.into_link_form(), module: Some(module), receipt, wait };
+        let message = message.into_link_form();
+        let message = if self.leaves_soon() { message } else { message.detached() };
+        let entry = Entry { message, module: Some(module), receipt, wait };
         self.enqueue(class, entry, keep);
     }
 
@@ -201,6 +203,11 @@ impl Hub {
             self.intake_open = open;
             self.outputs.push_back(Output::Intake { open });
         }
+    }
+
+    /// Whether what is queued now waits for nothing but the link to take it.
+    fn leaves_soon(&self) -> bool {
+        self.state.is_open() && self.config.rate.is_none() && !self.is_draining_backlog()
     }
 
     /// Whether the link has so much before it. What waits for the rate limit or its pace is not the link's fault, and has the whole

@@ -4,11 +4,11 @@
 //! their frames are equal.
 
 use super::encode::write_content;
+use super::sheet::Sheet;
 use super::{Content, Field, INDEXED, Index, Message, Span, text};
 use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
 use crate::time::UnixMillis;
 use alloc::string::String;
-use bytestring::ByteString;
 
 const BEFORE_ID: &str = "{\"header\":{\"msg_id\":\"";
 const BEFORE_TIME: &str = "\",\"timestamp\":";
@@ -34,6 +34,9 @@ pub struct Stencil {
     spans: [Span; INDEXED],
     /// Whether it can be used: no field of the route needs an escape, none is too long.
     fits: bool,
+    /// Where the next frame is written.
+    draft: String,
+    sheet: Sheet,
 }
 
 impl Stencil {
@@ -73,7 +76,8 @@ impl Stencil {
         let mut time = itoa::Buffer::new();
         let time = time.format(timestamp.0);
         let ahead = BEFORE_ID.len() + msg_id.len() + BEFORE_TIME.len() + time.len();
-        let mut frame = String::with_capacity(ahead + self.text.len() + content.bytes() + 1);
+        let frame = &mut self.draft;
+        frame.clear();
         for part in [BEFORE_ID, msg_id, BEFORE_TIME, time, &self.text] {
             frame.push_str(part);
         }
@@ -84,10 +88,13 @@ impl Stencil {
             // An empty field is not there, and has no place.
             span.start = if span.len == 0 { 0 } else { span.start + u16::try_from(ahead).ok()? };
         }
-        write_content(content, &mut frame, &mut index);
+        write_content(content, frame, &mut index);
         frame.push('}');
-        let fits = frame.len() <= FRAME_BYTES_MAX;
-        fits.then(|| Message { frame: ByteString::from(frame), beside: None, index })
+        if frame.len() > FRAME_BYTES_MAX {
+            return None;
+        }
+        let frame = self.sheet.take(frame);
+        Some(Message { frame, beside: None, index })
     }
 
     fn is_for(&self, route: Route<'_>) -> bool {

@@ -16,7 +16,7 @@ use crate::again::again;
 use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
 use crate::pump::{Read, Write};
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
 use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
 use smol::future::{self, or};
@@ -29,7 +29,7 @@ use tracing::debug;
 const BATCH: usize = 256;
 
 /// Both ends of a channel.
-type Channel<T> = (bell::Sender<T>, Receiver<T>);
+type Channel<T> = (bell::Sender<T>, bell::Receiver<T>);
 
 struct Inbox {
     deliveries: Sender<Delivery>,
@@ -44,9 +44,9 @@ pub struct Driver {
     options: Options,
     /// Whatever comes in rings it, but for the journal.
     bell: Bell,
-    control: Receiver<Control>,
-    answers: Receiver<Command>,
-    commands: Receiver<Command>,
+    control: bell::Receiver<Control>,
+    answers: bell::Receiver<Command>,
+    commands: bell::Receiver<Command>,
     link: Option<Link>,
     closing: Option<Task<()>>,
     link_events: Channel<(LinkEpoch, LinkEvent)>,
@@ -218,7 +218,7 @@ impl Driver {
     /// Takes a bounded part of what is there, so that one drain and one flush serve many messages. Control comes before
     /// data, and what the hub does not want is not taken.
     fn take_what_is_there(&mut self) {
-        while let Ok(control) = self.control.try_recv() {
+        while let Some(control) = self.control.try_recv() {
             self.take_control(control);
         }
         if self.is_abandoned() {
@@ -226,12 +226,12 @@ impl Driver {
             self.take_all_messages();
             self.handle(Input::Shutdown);
         }
-        while let Ok((epoch, event)) = self.link_events.1.try_recv() {
+        while let Some((epoch, event)) = self.link_events.1.try_recv() {
             self.handle(Input::Link { epoch, event });
         }
         if self.reading
             && let Some((epoch, batch)) =
-                self.link.as_ref().and_then(|link| Some((link.epoch, link.reads.try_recv().ok()?)))
+                self.link.as_ref().and_then(|link| Some((link.epoch, link.reads.try_recv()?)))
         {
             self.take_reads(epoch, batch);
         }
@@ -241,18 +241,18 @@ impl Driver {
         while let Some(event) = self.letters.as_ref().and_then(NodeLetters::try_next) {
             self.handle(Input::Journal(event));
         }
-        self.take_messages(BATCH, |driver| driver.answers.try_recv().ok());
+        self.take_messages(BATCH, |driver| driver.answers.try_recv());
         // What the hub does not want any more is not taken, also before it has said so.
         self.take_messages(BATCH, |driver| {
             let wanted = driver.intake_open && driver.hub.takes_messages();
-            wanted.then(|| driver.commands.try_recv().ok()).flatten()
+            wanted.then(|| driver.commands.try_recv()).flatten()
         });
     }
 
     /// Takes all that modules have sent, before an end that must not overtake it.
     fn take_all_messages(&mut self) {
-        self.take_messages(COMMANDS, |driver| driver.answers.try_recv().ok());
-        self.take_messages(COMMANDS, |driver| driver.commands.try_recv().ok());
+        self.take_messages(COMMANDS, |driver| driver.answers.try_recv());
+        self.take_messages(COMMANDS, |driver| driver.commands.try_recv());
     }
 
     fn take_messages(&mut self, limit: usize, next: impl Fn(&Driver) -> Option<Command>) {

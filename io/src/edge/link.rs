@@ -18,7 +18,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Link {
     pub(super) epoch: LinkEpoch,
     pub(super) writes: Sender<Vec<Write>>,
-    pub(super) reads: Receiver<Vec<Read>>,
+    pub(super) reads: bell::Receiver<Vec<Read>>,
     /// Once it is open.
     progress: Arc<Mutex<Option<Progress>>>,
     task: Task<()>,

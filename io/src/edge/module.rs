@@ -5,7 +5,8 @@ use super::command::{Command, Control, Request, Senders, Wish};
 use super::receipt::Receipt;
 use crate::bell;
 use crate::clock;
-use async_channel::{Receiver, TrySendError};
+use async_channel::Receiver;
+use concurrent_queue::PushError;
 use edgehub_core::message::{Stencil, operation};
 use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, Violation};
@@ -200,8 +201,8 @@ impl Module {
         // Most often there is room, and waiting for it need not be prepared.
         match way.try_send(command) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(command)) => way.send(command).await.map_err(|_| Stopped),
-            Err(TrySendError::Closed(_)) => Err(Stopped),
+            Err(PushError::Full(command)) => way.send(command).await.map_err(|_| Stopped),
+            Err(PushError::Closed(_)) => Err(Stopped),
         }
     }
 
