@@ -268,10 +268,10 @@ impl Outbox {
     fn held(&self, slot: &Slot, standing: Standing) -> Option<Held<'_>> {
         let message = match slot.spot {
             Spot::Here(place) => Some(&self.entries.get(place)?.message),
-            Spot::Away(_) | Spot::Gone => None,
+            Spot::Away(_) | Spot::Asked(_) | Spot::Gone => None,
         };
         let msg_id = match slot.spot {
-            Spot::Away(place) => self.spooled.get(place)?.msg_id(),
+            Spot::Away(place) | Spot::Asked(place) => self.spooled.get(place)?.msg_id(),
             _ => Cow::Borrowed(message?.msg_id()),
         };
         Some(Held { standing, msg_id, bytes: slot.bytes as usize, message })
@@ -314,7 +314,7 @@ impl Outbox {
         // Two keys may have one hash.
         let same = match old.spot {
             Spot::Here(place) => same(&self.entries.get(place)?.message),
-            Spot::Away(place) => self.spooled.get(place)?.is_about(&entry.message),
+            Spot::Away(place) | Spot::Asked(place) => self.spooled.get(place)?.is_about(&entry.message),
             Spot::Gone => return None,
         };
         (same || self.planted.is(Canary::CoalescedAcrossKeys))
@@ -499,7 +499,7 @@ impl Outbox {
                 self.resident -= slot.bytes as usize;
                 self.entries.remove(place).map(Body::Here)
             }
-            Spot::Away(place) => self.spooled.remove(place).map(Body::Away),
+            Spot::Away(place) | Spot::Asked(place) => self.spooled.remove(place).map(Body::Away),
             Spot::Gone => None,
         };
         let kept = slot.kept.then_some(EntryNumber(slot.number));

@@ -11,6 +11,7 @@ mod tally;
 use super::histogram::Histogram;
 use super::{Failure, process};
 use clap::{Args, ValueEnum};
+use edgehub::core::class::Delivery;
 use edgehub::core::{Config, Note};
 use edgehub::edge::RecorderOptions;
 use edgehub::loopback::PROJECT;
@@ -42,6 +43,9 @@ pub(crate) struct Bench {
     /// Record into this file meanwhile, as `run --record` does
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Send each message once and forget it, without pings behind them: what confirmation costs is the difference
+    #[arg(long)]
+    at_most_once: bool,
     /// A CloudHub that runs already (modes up and sync), instead of our own in a second process
     #[arg(long, value_name = "URL", requires_all = ["ca", "cert", "key"])]
     server: Option<String>,
@@ -135,7 +139,7 @@ impl Bench {
         }
         let mut peer = if self.server.is_none() { Some(Peer::start().await?) } else { None };
         let mut options = match &peer {
-            Some(peer) => peer.ticket.options(config())?,
+            Some(peer) => peer.ticket.options(self.config())?,
             None => self.foreign_options()?,
         };
         options.recorder = self.record.as_ref().map(|file| RecorderOptions::new(&self.node).into_file(file));
@@ -183,6 +187,16 @@ impl Bench {
         report.print()
     }
 
+    /// The hub's defaults, without the rate limit and the pace.
+    fn config(&self) -> Config {
+        let mut config = Config { rate: None, drain: None, ..Config::default() };
+        if self.at_most_once {
+            config.barrier_messages = u32::MAX;
+            config.classes.classes.iter_mut().for_each(|class| class.delivery = Delivery::AtMostOnce);
+        }
+        config
+    }
+
     fn foreign_options(&self) -> Result<Options, Failure> {
         let (Some(url), Some(ca), Some(certificate), Some(key)) =
             (self.server.as_ref(), self.ca.clone(), self.cert.clone(), self.key.clone())
@@ -193,7 +207,7 @@ impl Bench {
             return Err("--mode down needs our own CloudHub: leave --server out".into());
         }
         let tls = tls::client_config(&ClientFiles { ca, certificate, key })?;
-        Ok(Options::new(config(), vec![Target::new(url, &self.project, &self.node)], tls))
+        Ok(Options::new(self.config(), vec![Target::new(url, &self.project, &self.node)], tls))
     }
 
     async fn measure(&self, hub: &EdgeHub, mut peer: Option<&mut Peer>) -> Result<(Measured, i64), Failure> {
@@ -227,6 +241,11 @@ impl Bench {
                 .send(module.compose_text("resource", "update", "default/podstatus/bench", &content)?)
                 .await?;
         }
+        if self.at_most_once {
+            // The cloud answers in order, so it has everything that went before.
+            let last = module.compose_text("resource", "query", "default/configmap/bench", "")?;
+            module.request(&last, None).await.map_err(|error| error.to_string())?;
+        }
         hub.settled().await?;
         Ok(Seen::default())
     }
@@ -258,11 +277,6 @@ impl Bench {
         }
         Ok(Seen { received, latency_us: latency(&times), ..Seen::default() })
     }
-}
-
-/// The hub's defaults, without the rate limit.
-fn config() -> Config {
-    Config { rate: None, drain: None, ..Config::default() }
 }
 
 fn latency(histogram: &Histogram) -> Latency {

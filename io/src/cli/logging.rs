@@ -2,7 +2,9 @@
 
 use clap::Args;
 use std::io::{IsTerminal, stderr};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{fmt, registry};
 
 #[derive(Debug, Args)]
 pub(crate) struct Logging {
@@ -17,17 +19,15 @@ pub(crate) struct Logging {
 /// Starts logging; a filter that does not parse falls back to `default`, and says so.
 pub(crate) fn start(logging: &Logging, default: &str) {
     let wanted = logging.log.as_deref().unwrap_or(default);
-    let filter = EnvFilter::try_new(wanted);
-    let problem = filter.as_ref().err().map(ToString::to_string);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(default)))
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false);
+    let (filter, problem) = match wanted.parse::<Targets>() {
+        Ok(filter) => (filter, None),
+        Err(problem) => (default.parse().unwrap_or_default(), Some(problem)),
+    };
+    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false);
     if logging.log_json {
-        builder.json().init();
+        registry().with(lines.json()).with(filter).init();
     } else {
-        builder.compact().init();
+        registry().with(lines.compact()).with(filter).init();
     }
     if let Some(problem) = problem {
         tracing::warn!("log filter {wanted:?} is not understood ({problem}); using {default:?}");

@@ -29,7 +29,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let mut options = options(&self.config)?;
+        let mut options = recorded(&self.config)?;
         if let Some(path) = self.record {
             let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
             recorder.file = Some(Capture { path, rotate_at: self.record_rotate.map(|mib| mib << 20) });
@@ -61,8 +61,13 @@ impl Run {
     }
 }
 
-/// A hub's options from a configuration file, with its warnings logged.
+/// A hub's options from a configuration file, with its warnings logged; without the flight recorder, which is for hubs that
+/// stay.
 pub(super) fn options(file: &Path) -> Result<Options, Failure> {
+    Ok(Options { recorder: None, ..recorded(file)? })
+}
+
+fn recorded(file: &Path) -> Result<Options, Failure> {
     let (config, warnings) = NodeConfig::load(file)?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());

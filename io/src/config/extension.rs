@@ -48,7 +48,7 @@ pub struct HubConfig {
     /// The classes of messages and their rules (`classes`, `rules`, `otherwise`); the core's own by default, with those of
     /// `journal.classes` being persistent.
     pub classes: Classes,
-    /// The flight recorder (`recorder`); off unless `recorder.path` is set.
+    /// The flight recorder (`recorder`); always on, unless `recorder.enabled` is false.
     pub recorder: Option<RecorderConfig>,
 }
 
@@ -80,12 +80,18 @@ pub struct LettersConfig {
 /// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderConfig {
-    /// The folder for its files (`recorder.path`).
+    /// The folder for its files (`recorder.path`); `/var/lib/edgehub/recordings` by default.
     pub path: PathBuf,
     /// Bytes that it holds in memory (`recorder.memory`); 4 MiB by default.
     pub memory: usize,
     /// Whether contents of messages are recorded, too (`recorder.contents`); no by default.
     pub contents: bool,
+}
+
+impl Default for RecorderConfig {
+    fn default() -> Self {
+        Self { path: "/var/lib/edgehub/recordings".into(), memory: 4 << 20, contents: false }
+    }
 }
 
 /// The smallest journal, in bytes: six segments of the smallest size.
@@ -114,7 +120,7 @@ impl Default for HubConfig {
             journal: None,
             letters: None,
             classes: Classes::default(),
-            recorder: None,
+            recorder: Some(RecorderConfig::default()),
             acknowledged_by_hub: Vec::new(),
             duplicate_messages: 1024,
             duplicate_time: Duration::from_secs(60),
@@ -231,11 +237,13 @@ fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
 }
 
 fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {
-    let memory = count(section, "memory", 4 << 20, 1 << 32);
-    let contents = section.flag("contents", false);
-    let path = section.text("path");
+    let default = RecorderConfig::default();
+    let enabled = section.flag("enabled", true);
+    let memory = count(section, "memory", default.memory, 1 << 32);
+    let contents = section.flag("contents", default.contents);
+    let path = section.text("path").map_or(default.path, Into::into);
     section.warn_of_unknown();
-    path.map(|path| RecorderConfig { path: path.into(), memory, contents })
+    enabled.then_some(RecorderConfig { path, memory, contents })
 }
 
 fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {

@@ -151,7 +151,7 @@ edgehub:
   backoff: {base: 2, max: 3}
   outbox: {messages: 5, bytes: 6}
   syncTimeout: 7
-  recorder: {path: /var/lib/edgehub, memory: 8, contents: true}
+  recorder: {path: /srv/edgehub, memory: 8, contents: true}
   acknowledge: {resource: hub, twin: module}
   duplicateWindow: {messages: 0, time: 8}
   journal: {dir: /var/lib/x, bytes: 50000000, classes: [telemetry], memory: 4096}
@@ -167,7 +167,7 @@ edgehub:
         outbox_messages: 5,
         outbox_bytes: 6,
         sync_timeout: seconds(7),
-        recorder: Some(RecorderConfig { path: "/var/lib/edgehub".into(), memory: 8, contents: true }),
+        recorder: Some(RecorderConfig { path: "/srv/edgehub".into(), memory: 8, contents: true }),
         acknowledged_by_hub: vec!["resource"],
         journal: Some(JournalConfig {
             dir: "/var/lib/x".into(),

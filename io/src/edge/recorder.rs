@@ -26,6 +26,9 @@ const WAITING_MAX: usize = 256;
 /// Files for each reason; the oldest is written over.
 const FILES_MAX: u32 = 8;
 
+/// Least time between two files for lost links: a link that is lost all the time must not wear out the node's flash.
+const LOSSES_APART: Duration = Duration::from_secs(60);
+
 /// What is recorded, and where it goes.
 #[derive(Debug, Clone)]
 pub struct RecorderOptions {
@@ -96,6 +99,8 @@ pub(super) struct Flight {
     /// Blocks that wait for the thread.
     waiting: Arc<AtomicUsize>,
     finished: Instant,
+    /// When a lost link was last written of.
+    lost: Option<Instant>,
     /// Why a dump is to follow the present drain.
     wanted: Option<&'static str>,
 }
@@ -110,7 +115,15 @@ impl Flight {
         let keeper = Keeper::new(options, header, &recorder, waiting.clone());
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || keeper.run(to_do));
         let thread = thread.inspect_err(|error| warn!(%error, "no flight recorder: no thread")).ok();
-        Flight { recorder, jobs: thread.is_some().then_some(jobs), thread, waiting, finished, wanted: None }
+        Flight {
+            recorder,
+            jobs: thread.is_some().then_some(jobs),
+            thread,
+            waiting,
+            finished,
+            lost: None,
+            wanted: None,
+        }
     }
 
     pub(super) fn input(&mut self, now: Now, input: &Input) {
@@ -142,7 +155,10 @@ impl Flight {
             self.recorder.finish_block();
         }
         self.hand_on();
-        if let Some(reason) = self.wanted.take() {
+        if let Some(reason) = self.wanted.take()
+            && self.lost.is_none_or(|lost| now.mono.since(lost) >= LOSSES_APART)
+        {
+            self.lost = Some(now.mono);
             self.dump(reason);
         }
     }
@@ -291,7 +307,9 @@ impl Keeper {
         self.dumps += 1;
         match write_whole(folder, &file, &ring.dump()) {
             Ok(()) => info!(file = %file.display(), reason, "flight recorder written"),
-            Err(error) => warn!(%error, file = %file.display(), "cannot write the flight recorder"),
+            Err(error) => {
+                warn!(%error, file = %file.display(), "cannot write the flight recorder; set edgehub.recorder.path")
+            }
         }
     }
 }

@@ -54,6 +54,8 @@ pub(in crate::hub) enum Spot {
     Away(Place),
     /// It has left, from the middle of a queue.
     Gone,
+    /// In the journal, which was asked for it.
+    Asked(Place),
 }
 
 impl Slot {
@@ -61,8 +63,13 @@ impl Slot {
     pub(super) fn here(&self) -> Option<Place> {
         match self.spot {
             Spot::Here(place) => Some(place),
-            Spot::Away(_) | Spot::Gone => None,
+            Spot::Away(_) | Spot::Asked(_) | Spot::Gone => None,
         }
+    }
+
+    /// Whether the journal has it, and what must be known of it is here.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.spot, Spot::Away(_) | Spot::Asked(_))
     }
 }
 
@@ -96,6 +103,11 @@ impl ClassQueue {
     /// What waits, in order; some slots may have left.
     pub(super) fn slots(&self) -> impl DoubleEndedIterator<Item = &Slot> {
         self.slots.iter()
+    }
+
+    /// The same, to be changed where they are.
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut()
     }
 
     pub(super) fn front(&self) -> Option<&Slot> {

@@ -38,10 +38,6 @@ impl<T> Slab<T> {
         self.entries.len() - self.free.len()
     }
 
-    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut T> {
-        self.entries.get_mut(place.0 as usize)?.as_mut()
-    }
-
     pub(super) fn get(&self, place: Place) -> Option<&T> {
         self.entries.get(place.0 as usize)?.as_ref()
     }

@@ -20,12 +20,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::hub) struct Spooled {
     msg_id: Id,
+    /// Few messages have more.
+    more: Option<Box<More>>,
+}
+
+/// What else there may be to know.
+#[derive(Debug, Serialize, Deserialize)]
+struct More {
     /// Source, group and resource, if another message may supersede it.
-    about: Option<Box<[Box<str>; 3]>>,
-    /// Who asked to be told of its end. Most do not.
-    asker: Option<Box<(ModuleId, ReceiptId)>>,
-    /// It was asked for.
-    asked: bool,
+    about: Option<[Box<str>; 3]>,
+    /// Who asked to be told of its end.
+    asker: Option<(ModuleId, ReceiptId)>,
 }
 
 /// A message's id, small where it is what nearly all of them are.
@@ -57,13 +62,13 @@ impl Spooled {
     }
 
     pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
-        self.asker.as_deref().copied()
+        self.more.as_ref()?.asker
     }
 
     /// Whether a message is about the same thing.
     pub(super) fn is_about(&self, message: &Message) -> bool {
-        self.about.as_ref().is_some_and(|about| {
-            let [source, group, resource] = &**about;
+        let about = self.more.as_ref().and_then(|more| more.about.as_ref());
+        about.is_some_and(|[source, group, resource]| {
             (&**source, &**group, &**resource) == (message.source(), message.group(), message.resource())
         })
     }
@@ -85,13 +90,11 @@ impl Outbox {
         let Some(entry) = slot.here().and_then(|place| entries.remove(place)) else { return };
         *resident -= slot.bytes as usize;
         let Entry { message, module, receipt, .. } = entry;
-        let about = [message.source(), message.group(), message.resource()].map(Box::from);
-        slot.spot = Spot::Away(spooled.insert(Spooled {
-            msg_id: Id::new(message.msg_id()),
-            about: slot.yields.then(|| Box::new(about)),
-            asker: module.zip(receipt).map(Box::new),
-            asked: false,
-        }));
+        let about =
+            slot.yields.then(|| [message.source(), message.group(), message.resource()].map(Box::from));
+        let asker = module.zip(receipt);
+        let more = (about.is_some() || asker.is_some()).then(|| Box::new(More { about, asker }));
+        slot.spot = Spot::Away(spooled.insert(Spooled { msg_id: Id::new(message.msg_id()), more }));
     }
 
     /// Leaves to the journal what is stored and in memory beyond the mark, the last of each class first.
@@ -115,7 +118,7 @@ impl Outbox {
     /// Whether the message of this class that goes next is away.
     pub(in crate::hub) fn is_next_away(&self, class: usize) -> bool {
         let front = self.queues.get(class).and_then(ClassQueue::front);
-        front.is_some_and(|slot| matches!(slot.spot, Spot::Away(_)))
+        front.is_some_and(Slot::is_away)
     }
 
     /// The numbers of messages that are away, will have their turn soon, and were not asked for.
@@ -125,17 +128,15 @@ impl Outbox {
             return asked;
         }
         for &class in &self.order {
-            let Some(queue) = self.queues.get(usize::from(class)) else { continue };
+            let Some(queue) = self.queues.get_mut(usize::from(class)) else { continue };
             let mut bytes = 0;
-            for slot in queue.slots().take(SPOOL_AHEAD_MESSAGES) {
+            for slot in queue.slots_mut().take(SPOOL_AHEAD_MESSAGES) {
                 if bytes > 0 && bytes + slot.bytes as usize > SPOOL_AHEAD_BYTES {
                     break;
                 }
                 bytes += slot.bytes as usize;
-                if let Spot::Away(place) = slot.spot
-                    && let Some(spooled) = self.spooled.get_mut(place)
-                    && !core::mem::replace(&mut spooled.asked, true)
-                {
+                if let Spot::Away(place) = slot.spot {
+                    slot.spot = Spot::Asked(place);
                     asked.push(EntryNumber(slot.number));
                 }
             }
@@ -147,8 +148,8 @@ impl Outbox {
     pub(in crate::hub) fn fetched(&mut self, number: EntryNumber, message: Message) -> Option<Taken> {
         let Outbox { queues, entries, spooled, resident, .. } = self;
         let slot = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0))?;
-        let Spot::Away(place) = slot.spot else { return None };
-        let known = spooled.get(place).filter(|known| known.asked)?;
+        let Spot::Asked(place) = slot.spot else { return None };
+        let known = spooled.get(place)?;
         if known.msg_id() != message.msg_id() || message.bytes() != slot.bytes as usize {
             return self.lost(number);
         }
@@ -162,8 +163,8 @@ impl Outbox {
 
     /// A message cannot be had any more: takes it for good, if it was away.
     pub(in crate::hub) fn lost(&mut self, number: EntryNumber) -> Option<Taken> {
-        let away = |slot: &mut Slot| matches!(slot.spot, Spot::Away(_));
-        let class = self.queues.iter_mut().position(|queue| queue.slot_mut(number.0).is_some_and(away))?;
+        let is_here = |queue: &mut ClassQueue| queue.slot_mut(number.0).is_some_and(|slot| slot.is_away());
+        let class = self.queues.iter_mut().position(is_here)?;
         self.remove(class, number.0)
     }
 }

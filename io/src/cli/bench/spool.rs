@@ -75,7 +75,7 @@ impl Bench {
             outbox_bytes: bytes,
             // Nothing gives up waiting for the silent one.
             open_timeout: Duration::from_secs(86_400),
-            ..super::config()
+            ..self.config()
         }
     }
 
