@@ -8,12 +8,12 @@ mod driver;
 
 pub use driver::ServerDriver;
 
+use crate::lane::Listener;
 use async_channel::{Receiver, Sender};
 use driver::{Command, Order};
 use edgehub_core::Message;
 use edgehub_core::cloud::{CloudAccount, CloudConfig, CloudNote, Delivery};
 use rustls::ServerConfig;
-use smol::net::TcpListener;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -88,8 +88,8 @@ impl CloudServer {
         address: SocketAddr,
         options: ServerOptions,
     ) -> std::io::Result<(CloudServer, ServerDriver)> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let listener = Listener::bind(address).await?;
+        let address = listener.address()?;
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (command_sender, commands) = async_channel::unbounded();
         let (upstream_sender, upstream) = async_channel::bounded(UPSTREAM);

@@ -15,7 +15,7 @@ use super::{EdgeHub, Options};
 use crate::again::again;
 use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
-use crate::pump::{Read, Write};
+use crate::lane::{Form, Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
@@ -51,6 +51,8 @@ pub struct Driver {
     closing: Option<Task<()>>,
     link_events: Channel<(LinkEpoch, LinkEvent)>,
     writes: Vec<Write>,
+    /// How the present link wants its messages.
+    form: Form,
     intake_open: bool,
     reading: bool,
     modules: BTreeMap<ModuleId, Inbox>,
@@ -105,6 +107,7 @@ impl Driver {
             link_events: bell.unbounded(),
             bell,
             writes: Vec::new(),
+            form: Form::Frames,
             intake_open: true,
             reading: true,
             modules: BTreeMap::new(),
