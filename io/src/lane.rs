@@ -1,18 +1,20 @@
 //! What carries a link, behind one interface: the drivers on both ends know messages, pings and batches, and no transport.
 //!
-//! The node's end begins with [`open`], the cloud's with a [`Listener`]; both end in [`Opened::run`], which moves batches until
+//! The node's end begins with a [`Dialer`], the cloud's with a [`Listener`]; both end in [`Opened::run`], which moves batches until
 //! either side ends the link. Which lane it is follows from the target's URL, or from who listens.
 
 mod listener;
+mod quic;
 
-pub(crate) use listener::{Cut, Incoming, Listener};
+pub(crate) use listener::{Cut, Datagrams, Incoming, Listener};
 
 use crate::pump::pump;
 use crate::websocket::{self, ConnectError, Target};
 use async_channel::Receiver;
 use bytestring::ByteString;
-use edgehub_core::{Message, Violation};
+use edgehub_core::{Config, Message, Violation};
 use rustls::ClientConfig;
+use std::fmt;
 use std::sync::Arc;
 
 /// Batches that may wait for the reader's owner.
@@ -23,6 +25,8 @@ pub(crate) const BATCHES: usize = 2;
 pub(crate) enum Write {
     /// A message, of which only the frame is left to be written.
     Frame(ByteString),
+    /// A message that goes out in another form.
+    Message(Box<Message>),
     Ping(u64),
     /// The last thing: an end with this code and text.
     Close(u16, &'static str),
@@ -52,6 +56,8 @@ pub(crate) trait Owner: Sync {
 pub(crate) enum Form {
     /// Frames are all that it needs.
     Frames,
+    /// It looks at the messages itself.
+    Messages,
 }
 
 impl Form {
@@ -59,13 +65,60 @@ impl Form {
     pub(crate) fn write(self, message: Message) -> Write {
         match self {
             Form::Frames => Write::Frame(message.into_frame()),
+            Form::Messages => Write::Message(Box::new(message)),
         }
     }
 }
 
-/// The form for links to a target.
-pub(crate) fn form(_: &Target) -> Form {
-    Form::Frames
+/// The scheme of a target's URL on the QUIC lane.
+pub(crate) const QUIC_SCHEME: &str = "quic://";
+
+/// Dials, on the lane that a target names.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    quic: quic::Client,
+}
+
+impl Dialer {
+    /// A dialer for hubs of this configuration.
+    pub(crate) fn new(config: &Config) -> Dialer {
+        Dialer { quic: quic::Client::new(config) }
+    }
+
+    /// The form for links to a target.
+    pub(crate) fn form(target: &Target) -> Form {
+        if target.url.trim().starts_with(QUIC_SCHEME) { Form::Messages } else { Form::Frames }
+    }
+
+    /// Opens a link to a cloud hub.
+    pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Opened, OpenError> {
+        match Dialer::form(target) {
+            Form::Frames => {
+                let stream = websocket::connect(target, tls).await.map_err(OpenError::WebSocket)?;
+                Ok(Opened::ToCloud(Box::new(stream)))
+            }
+            Form::Messages => {
+                let session = self.quic.open(target, tls).await.map_err(OpenError::Quic)?;
+                Ok(Opened::Quic(Box::new(session)))
+            }
+        }
+    }
+}
+
+/// Why a link could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    WebSocket(ConnectError),
+    Quic(quic::QuicError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::WebSocket(error) => error.fmt(f),
+            OpenError::Quic(error) => error.fmt(f),
+        }
+    }
 }
 
 /// A link that is open and not yet run.
@@ -73,11 +126,7 @@ pub(crate) fn form(_: &Target) -> Form {
 pub(crate) enum Opened {
     ToCloud(Box<websocket::Stream>),
     ToNode(Box<websocket::ServerStream>),
-}
-
-/// Opens a link to a cloud hub.
-pub(crate) async fn open(target: &Target, tls: Arc<ClientConfig>) -> Result<Opened, ConnectError> {
-    websocket::connect(target, tls).await.map(|stream| Opened::ToCloud(Box::new(stream)))
+    Quic(Box<quic::Session>),
 }
 
 impl Opened {
@@ -86,6 +135,7 @@ impl Opened {
         let tcp = match self {
             Opened::ToCloud(stream) => stream.get_ref().get_ref().0,
             Opened::ToNode(stream) => stream.get_ref().get_ref().0,
+            Opened::Quic(session) => return Progress::Quic(session.progress()),
         };
         Progress::Tcp(websocket::Progress::of(tcp))
     }
@@ -95,6 +145,7 @@ impl Opened {
         match self {
             Opened::ToCloud(stream) => pump(*stream, writes, owner).await,
             Opened::ToNode(stream) => pump(*stream, writes, owner).await,
+            Opened::Quic(session) => session.run(writes, owner).await,
         }
     }
 }
@@ -103,6 +154,7 @@ impl Opened {
 #[derive(Debug)]
 pub(crate) enum Progress {
     Tcp(websocket::Progress),
+    Quic(quic::Progress),
 }
 
 impl Progress {
@@ -110,6 +162,7 @@ impl Progress {
     pub(crate) fn is_made(&mut self) -> bool {
         match self {
             Progress::Tcp(progress) => progress.is_made(),
+            Progress::Quic(progress) => progress.is_made(),
         }
     }
 }

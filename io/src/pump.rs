@@ -61,6 +61,8 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
                         bytes += frame.len();
                         sink.feed(text_frame(frame)).await?;
                     }
+                    // Of another lane's form: the driver asks each link for its own.
+                    Write::Message(_) => {}
                     Write::Ping(number) => {
                         sink.feed(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
                     }

@@ -8,7 +8,7 @@ mod driver;
 
 pub use driver::ServerDriver;
 
-use crate::lane::Listener;
+use crate::lane::{Datagrams, Listener};
 use async_channel::{Receiver, Sender};
 use driver::{Command, Order};
 use edgehub_core::Message;
@@ -34,6 +34,8 @@ pub struct ServerOptions {
     pub config: CloudConfig,
     /// Certificates; clients must present one of this authority.
     pub tls: Arc<ServerConfig>,
+    /// Whether nodes may come over QUIC, too: on the UDP port of the same number.
+    pub quic: bool,
     /// How long TLS and the upgrade may take together.
     pub handshake_timeout: Duration,
     /// Decides message ids.
@@ -48,6 +50,7 @@ impl ServerOptions {
         ServerOptions {
             config: CloudConfig::default(),
             tls,
+            quic: false,
             handshake_timeout: Duration::from_secs(30),
             seed: fastrand::u64(..),
             observer: None,
@@ -88,7 +91,9 @@ impl CloudServer {
         address: SocketAddr,
         options: ServerOptions,
     ) -> std::io::Result<(CloudServer, ServerDriver)> {
-        let listener = Listener::bind(address).await?;
+        let silence = options.config.keepalive_timeout;
+        let datagrams = options.quic.then_some(Datagrams { tls: &options.tls, silence });
+        let listener = Listener::bind(address, datagrams).await?;
         let address = listener.address()?;
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (command_sender, commands) = async_channel::unbounded();

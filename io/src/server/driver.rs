@@ -141,6 +141,7 @@ impl ServerDriver {
 
     async fn turns(&mut self, executor: &Executor<'_>) {
         let mut alarm = self.clock.alarm();
+        let _lanes = executor.spawn(self.listener.work());
         while self.running {
             let wake = self.wait(&mut alarm).await;
             self.now = self.clock.now();
@@ -165,6 +166,7 @@ impl ServerDriver {
             smol::Timer::after(CLOSE_TIMEOUT).await;
         };
         or(goodbyes, or(discard, give_up)).await;
+        self.listener.settle().await;
     }
 
     async fn wait(&self, alarm: &mut Alarm) -> Wake {
