@@ -8,6 +8,7 @@
 //! when so many were handed on from each of them; so its pong confirms all that came before it, as the pong of a WebSocket does.
 
 use super::control::Ping;
+use crate::canary::{LaneCanary, PlantedInLane};
 use crate::limits::{MESSAGE_STREAMS_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use crate::violation::Violation;
@@ -58,9 +59,15 @@ impl Written {
 pub struct Arrived {
     messages: Vec<u64>,
     pings: VecDeque<Ping>,
+    planted: PlantedInLane,
 }
 
 impl Arrived {
+    #[cfg(feature = "canaries")]
+    pub(crate) fn plant(&mut self, planted: PlantedInLane) {
+        self.planted = planted;
+    }
+
     /// So many messages of a stream, by the order in which the streams were opened, were handed on. A refused one counts, too.
     pub fn read(&mut self, stream: usize, messages: u64) {
         if stream < MESSAGE_STREAMS_MAX {
@@ -84,7 +91,14 @@ impl Arrived {
     pub fn next_pong(&mut self) -> Option<u64> {
         let ping = self.pings.front()?;
         let arrived = |stream: usize| self.messages.get(stream).copied().unwrap_or(0);
-        let complete = ping.written.iter().enumerate().all(|(stream, &written)| arrived(stream) >= written);
+        let more = u64::from(self.planted.is(LaneCanary::PongWithheld));
+        let ignored = match () {
+            () if self.planted.is(LaneCanary::PongForOneStream) => 1,
+            () if self.planted.is(LaneCanary::PongUnawaited) => 0,
+            () => usize::MAX,
+        };
+        let mut streams = ping.written.iter().enumerate().take(ignored);
+        let complete = streams.all(|(stream, &written)| arrived(stream) >= written.saturating_add(more));
         if complete { self.pings.pop_front().map(|ping| ping.number) } else { None }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{CUT, QuicError, REFUSED, code};
 use super::runtime::LaneRuntime;
-use super::session::Session;
+use super::session::{Session, after};
 use super::transport::transport;
 use super::{ALPN, reading, writing};
 use crate::tls::node_name;
@@ -141,7 +141,7 @@ async fn welcome(connection: &Connection) -> Result<(Session, Hello), QuicError>
     if !welcome {
         // The answer has to arrive before the connection ends.
         let _ = send.finish();
-        let _ = send.stopped().await;
+        or(async { drop(send.stopped().await) }, after(CLOSE_TIMEOUT)).await;
         return Err(QuicError::Refused);
     }
     Ok((Session::accepted(connection.clone(), (send, receive, decoder)).await?, hello))

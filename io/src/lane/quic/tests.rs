@@ -12,12 +12,12 @@ use async_channel::{Receiver, Sender};
 use edgehub_core::package::{Header, Hello, Kind, Ping};
 use edgehub_core::{Config, Content, Draft, Message, Violation};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, SendStream};
+use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream};
 use rustls::ClientConfig;
 use smol::future::{or, zip};
 use smol::{Executor, Task};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const NODE: &str = "edge-1";
@@ -110,12 +110,14 @@ impl Bench {
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(transport(SILENCE, None));
         let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
-        Raw { connection, _endpoint: endpoint, _packets }
+        Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets }
     }
 }
 
 struct Raw {
     connection: Connection,
+    /// Dropped, they would tell the server to say nothing.
+    answers: Mutex<Vec<RecvStream>>,
     _endpoint: Endpoint,
     _packets: Task<()>,
 }
@@ -123,7 +125,8 @@ struct Raw {
 impl Raw {
     /// Opens a stream and writes to it.
     async fn stream(&self, bytes: &[u8]) -> SendStream {
-        let (mut send, _) = self.connection.open_bi().await.unwrap();
+        let (mut send, answers) = self.connection.open_bi().await.unwrap();
+        self.answers.lock().unwrap().push(answers);
         send.write_all(bytes).await.unwrap();
         send
     }
