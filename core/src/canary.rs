@@ -264,3 +264,51 @@ impl crate::journal::Writer {
         self
     }
 }
+
+/// One planted bug of a lane of several streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LaneCanary {
+    /// A pong waits for the first stream only: it is taken to confirm what the other one may still lose.
+    PongForOneStream,
+    /// A pong waits for nothing.
+    PongUnawaited,
+    /// A ping waits for one message more than was written before it.
+    PongWithheld,
+}
+
+impl LaneCanary {
+    /// All of them.
+    pub const ALL: [LaneCanary; 3] =
+        [LaneCanary::PongForOneStream, LaneCanary::PongUnawaited, LaneCanary::PongWithheld];
+}
+
+/// The bug that a lane was given, if any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlantedInLane {
+    #[cfg(feature = "canaries")]
+    canary: Option<LaneCanary>,
+}
+
+impl PlantedInLane {
+    /// Whether this bug is there.
+    #[cfg(not(feature = "canaries"))]
+    #[inline(always)]
+    pub(crate) const fn is(self, _: LaneCanary) -> bool {
+        false
+    }
+
+    /// Whether this bug is there.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn is(self, canary: LaneCanary) -> bool {
+        self.canary == Some(canary)
+    }
+}
+
+#[cfg(feature = "canaries")]
+impl crate::package::Arrived {
+    /// The same with a bug.
+    pub fn with_canary(mut self, canary: LaneCanary) -> crate::package::Arrived {
+        self.plant(PlantedInLane { canary: Some(canary) });
+        self
+    }
+}

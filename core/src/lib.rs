@@ -16,6 +16,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`message`] | one message of the protocol: a frame and an index of it |
+//! | [`package`] | the same message on the QUIC lane: framing and protobuf |
 //! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
 //! | [`class`] | what is kept, for how long, and what gives way |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
@@ -40,6 +41,7 @@ pub mod hub;
 pub mod journal;
 pub mod limits;
 pub mod message;
+pub mod package;
 pub mod rng;
 pub mod time;
 pub mod trace;

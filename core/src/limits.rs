@@ -5,6 +5,16 @@ use core::time::Duration;
 /// Largest frame, in bytes. KubeEdge's viaduct refuses anything larger on its framed lane.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Largest payload of a package on a message stream of the QUIC lane, in bytes: a message has room in it exactly when its
+/// frame is within [`FRAME_BYTES_MAX`].
+pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+/// Largest payload on the control lane, in bytes. Headers are a node's name and a project's id.
+pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
+pub const MESSAGE_STREAMS_MAX: usize = 8;
+
 /// Deepest nesting of objects and arrays in a frame. The depth of Kubernetes objects stays below 30; a parser that
 /// recurses further can be made to run out of stack.
 pub const NESTING_DEPTH_MAX: u32 = 128;

@@ -8,10 +8,12 @@
 //! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
 //! - `encode` writes new messages from a [`Draft`], `stencil` many of one route, `sheet` keeps their frames together;
 //! - `text` holds JSON's string escapes;
+//! - `canonical` tells whether a frame is as `encode` would write it;
 //! - `pattern` makes indexes of frames that differ in known places only.
 //!
 //! Shape and field names: `beehive/pkg/core/model/message.go` of KubeEdge, and the recorded conversations.
 
+mod canonical;
 mod decode;
 mod encode;
 mod pattern;
@@ -24,9 +26,10 @@ mod text;
 pub use encode::{Content, Draft};
 pub use stencil::{Route, Stencil};
 
+pub(crate) use decode::{Unknown, check_content};
 pub(crate) use pattern::Pattern;
 pub(crate) use redact::{push_filler, redacted_text};
-pub(crate) use text::is_plain;
+pub(crate) use text::{escape, is_plain, unescape};
 
 use crate::limits::FIELD_BYTES_MAX;
 use crate::time::UnixMillis;
@@ -310,6 +313,11 @@ impl Message {
     pub(crate) fn detached(self) -> Message {
         let frame = ByteString::from(&*self.frame);
         Message { frame, ..self }
+    }
+
+    /// The members of the frame that no field of this version claims.
+    pub(crate) fn unknown_members(&self) -> Unknown {
+        if canonical::is_canonical(self) { Unknown::default() } else { decode::unknown_members(&self.frame) }
     }
 
     /// Whether the message answers another one.

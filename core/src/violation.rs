@@ -44,12 +44,64 @@ pub enum Violation {
     },
     /// The lane's own framing is broken (for a WebSocket: RFC 6455); the link cannot go on.
     Framing,
+    /// A package of another version than [`VERSION`](crate::package::VERSION).
+    PackageVersion {
+        /// The version that it claims.
+        version: u32,
+    },
+    /// A package of a type that does not exist, or that does not belong on its stream.
+    PackageType {
+        /// The octet that names the type.
+        code: u8,
+    },
+    /// A package with flags that were not agreed on: compression, or one that nobody knows.
+    PackageFlags {
+        /// The octet of flags.
+        flags: u8,
+    },
+    /// A package longer than its stream allows.
+    PackageTooLarge {
+        /// The length that it claims.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A stream that ends inside a package, or before it has said what it is for.
+    PackageTruncated,
+    /// A payload that is not the protobuf of a message.
+    NotProtobuf,
+    /// A stream for a use that does not exist, or that has not said its use in time.
+    StreamUse,
+    /// What came on the control lane does not belong there, or not now.
+    ControlLane,
+    /// The control lane was closed, and the connection was not.
+    ControlLaneClosed,
 }
 
 impl Violation {
     /// Whether the frame after this one can still be read.
     pub fn link_survives(&self) -> bool {
-        !matches!(self, Violation::Framing | Violation::FrameTooLarge { .. })
+        match self {
+            Violation::Empty
+            | Violation::NotUtf8
+            | Violation::Truncated
+            | Violation::NotJson { .. }
+            | Violation::NotAnObject
+            | Violation::NestingTooDeep { .. }
+            | Violation::WrongType { .. }
+            | Violation::FieldTooLong { .. }
+            | Violation::NotProtobuf => true,
+            Violation::FrameTooLarge { .. }
+            | Violation::Framing
+            | Violation::PackageVersion { .. }
+            | Violation::PackageType { .. }
+            | Violation::PackageFlags { .. }
+            | Violation::PackageTooLarge { .. }
+            | Violation::PackageTruncated
+            | Violation::StreamUse
+            | Violation::ControlLane
+            | Violation::ControlLaneClosed => false,
+        }
     }
 
     /// A short, stable name for logs and metrics.
@@ -65,6 +117,15 @@ impl Violation {
             Violation::WrongType { .. } => "wrong_type",
             Violation::FieldTooLong { .. } => "field_too_long",
             Violation::Framing => "framing",
+            Violation::PackageVersion { .. } => "package_version",
+            Violation::PackageType { .. } => "package_type",
+            Violation::PackageFlags { .. } => "package_flags",
+            Violation::PackageTooLarge { .. } => "package_too_large",
+            Violation::PackageTruncated => "package_truncated",
+            Violation::NotProtobuf => "not_protobuf",
+            Violation::StreamUse => "stream_use",
+            Violation::ControlLane => "control_lane",
+            Violation::ControlLaneClosed => "control_lane_closed",
         }
     }
 }
@@ -89,6 +150,23 @@ impl fmt::Display for Violation {
                 write!(f, "{field} has {bytes} bytes; the limit is {FIELD_BYTES_MAX}")
             }
             Violation::Framing => f.write_str("the lane's framing is broken"),
+            Violation::PackageVersion { version } => {
+                write!(f, "package of version {version:#010x}; ours is {:#010x}", crate::package::VERSION)
+            }
+            Violation::PackageType { code } => {
+                write!(f, "package of type {code}, which does not belong here")
+            }
+            Violation::PackageFlags { flags } => {
+                write!(f, "package with flags {flags:#04x}, which were not agreed on")
+            }
+            Violation::PackageTooLarge { bytes, limit } => {
+                write!(f, "package of {bytes} bytes; the limit is {limit}")
+            }
+            Violation::PackageTruncated => f.write_str("the stream ends inside a package"),
+            Violation::NotProtobuf => f.write_str("the payload is not the protobuf of a message"),
+            Violation::StreamUse => f.write_str("a stream has not said what it is for"),
+            Violation::ControlLane => f.write_str("that does not belong on the control lane"),
+            Violation::ControlLaneClosed => f.write_str("the control lane was closed"),
         }
     }
 }
@@ -121,6 +199,24 @@ mod tests {
         let long = Violation::FieldTooLong { field: Field::MsgId, bytes: 4097 };
         check(long, "field_too_long", "header.msg_id has 4097 bytes; the limit is 4096", true);
         check(Violation::Framing, "framing", "the lane's framing is broken", false);
+    }
+
+    #[test]
+    fn those_of_packages_are_pinned() {
+        let version = Violation::PackageVersion { version: 0x0101_0200 };
+        check(version, "package_version", "package of version 0x01010200; ours is 0x01010100", false);
+        let code = Violation::PackageType { code: 3 };
+        check(code, "package_type", "package of type 3, which does not belong here", false);
+        let flags = Violation::PackageFlags { flags: 0x80 };
+        check(flags, "package_flags", "package with flags 0x80, which were not agreed on", false);
+        let large = Violation::PackageTooLarge { bytes: 9, limit: 8 };
+        check(large, "package_too_large", "package of 9 bytes; the limit is 8", false);
+        check(Violation::PackageTruncated, "package_truncated", "the stream ends inside a package", false);
+        let protobuf = "the payload is not the protobuf of a message";
+        check(Violation::NotProtobuf, "not_protobuf", protobuf, true);
+        check(Violation::StreamUse, "stream_use", "a stream has not said what it is for", false);
+        check(Violation::ControlLane, "control_lane", "that does not belong on the control lane", false);
+        check(Violation::ControlLaneClosed, "control_lane_closed", "the control lane was closed", false);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod histogram;
+mod lane;
 pub(crate) mod logging;
 mod process;
 mod replay;
@@ -15,6 +16,7 @@ mod trace;
 mod watch;
 
 use clap::{Parser, Subcommand};
+use lane::LaneChoice;
 use std::process::ExitCode;
 
 /// What went wrong, in words for a person; the process ends with code 2.

@@ -23,6 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod classes;
@@ -38,6 +39,7 @@ pub use extension::{HubConfig, JournalConfig, LettersConfig, RecorderConfig};
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};
 
+use crate::lane::QUIC_SCHEME;
 use crate::tls::ClientFiles;
 use crate::websocket::Target;
 use reader::{Report, Section};
@@ -88,9 +90,11 @@ pub enum Profile {
 }
 
 /// A transport to the cloud hub.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// WebSocket over TLS.
+    #[default]
     WebSocket,
     /// QUIC.
     Quic,
@@ -180,11 +184,23 @@ impl NodeConfig {
 
     /// What to connect to over WebSocket, in order of preference.
     pub fn websocket_targets(&self) -> Vec<Target> {
-        let target = |url: &String| Target {
-            handshake_timeout: self.websocket.handshake_timeout,
-            ..Target::new(url, &self.project_id, &self.node_name)
+        self.targets_of(&self.websocket, "")
+    }
+
+    /// The targets of the lane in use.
+    pub fn targets(&self) -> Vec<Target> {
+        match self.lane {
+            Lane::WebSocket => self.websocket_targets(),
+            Lane::Quic => self.targets_of(&self.quic, QUIC_SCHEME),
+        }
+    }
+
+    fn targets_of(&self, lane: &LaneConfig, scheme: &str) -> Vec<Target> {
+        let target = |address: &String| Target {
+            handshake_timeout: lane.handshake_timeout,
+            ..Target::new(format!("{scheme}{address}"), &self.project_id, &self.node_name)
         };
-        self.websocket.addresses.iter().map(target).collect()
+        lane.addresses.iter().map(target).collect()
     }
 }
 

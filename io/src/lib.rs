@@ -32,6 +32,7 @@ pub mod clock;
 pub mod config;
 pub mod edge;
 pub mod journal;
+mod lane;
 pub mod loopback;
 pub mod pki;
 mod pump;

@@ -1,5 +1,6 @@
 //! A CloudHub on loopback with throwaway certificates, and what a node needs to reach it: for demos and tests.
 
+use crate::config::Lane;
 use crate::edge::Options;
 use crate::pki::{Authority, Identity, PkiError};
 use crate::server::{CloudServer, ServerDriver, ServerOptions};
@@ -53,6 +54,9 @@ impl From<TlsError> for LoopbackError {
 pub struct Ticket {
     /// Where the CloudHub listens.
     pub address: SocketAddr,
+    /// The lane to take.
+    #[serde(default)]
+    pub lane: Lane,
     /// The node's name.
     pub node: String,
     /// PEM: the authority, the node's certificate, its key.
@@ -64,6 +68,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// The same for another lane.
+    pub fn over(self, lane: Lane) -> Ticket {
+        Ticket { lane, ..self }
+    }
+
     /// Options for a hub that goes there.
     pub fn options(&self, config: Config) -> Result<Options, TlsError> {
         let tls = tls::client_config_from_pem(Pems {
@@ -71,7 +80,10 @@ impl Ticket {
             certificate: &self.certificate,
             key: &self.key,
         })?;
-        let url = format!("wss://{}", self.address);
+        let url = match self.lane {
+            Lane::WebSocket => format!("wss://{}", self.address),
+            Lane::Quic => format!("quic://{}", self.address),
+        };
         Ok(Options::new(config, vec![Target::new(&url, PROJECT, &self.node)], tls))
     }
 }
@@ -115,6 +127,7 @@ impl Loopback {
         let identity = self.authority.node(node)?;
         Ok(Ticket {
             address,
+            lane: Lane::WebSocket,
             node: node.into(),
             ca: self.authority.certificate_pem().into(),
             certificate: identity.certificate_pem,

@@ -2,6 +2,7 @@
 //!
 //! Reading stops by itself while the owner takes no batch; writing flushes once per drain of its channel.
 
+use crate::lane::{Owner, Read, Write};
 use async_channel::Receiver;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
@@ -21,40 +22,8 @@ use std::time::Duration;
 const BATCH_FRAMES: usize = 128;
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Batches that may wait for the reader's owner.
-pub(crate) const BATCHES: usize = 2;
-
 /// How long a link may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// One thing to write.
-#[derive(Debug)]
-pub(crate) enum Write {
-    /// A message, of which only the frame is left to be written.
-    Frame(ByteString),
-    Ping(u64),
-    /// The last thing: a close frame with this code and text.
-    Close(u16, &'static str),
-}
-
-/// One thing that was read.
-#[derive(Debug)]
-pub(crate) enum Read {
-    Message(Message),
-    Malformed(Violation),
-    Pong(u64),
-    /// The end, in words; nothing follows.
-    Ended(String),
-}
-
-/// Whoever a link is run for.
-pub(crate) trait Owner: Sync {
-    /// Takes what was read, when there is room for it; `false` when nobody wants more.
-    fn read(&self, batch: Vec<Read>) -> impl Future<Output = bool> + Send;
-
-    /// So many messages, and their bytes, are handed to the operating system.
-    fn flushed(&self, messages: usize, bytes: usize);
-}
 
 /// Runs a link until either side ends it. Ends when `writes` is closed, after saying goodbye.
 pub(crate) async fn pump<S: AsyncRead + AsyncWrite + Unpin>(
@@ -92,6 +61,8 @@ async fn write_all<S: AsyncRead + AsyncWrite + Unpin>(
                         bytes += frame.len();
                         sink.feed(text_frame(frame)).await?;
                     }
+                    // Of another lane's form: the driver asks each link for its own.
+                    Write::Message(_) => {}
                     Write::Ping(number) => {
                         sink.feed(Frame::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
                     }

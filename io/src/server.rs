@@ -8,12 +8,12 @@ mod driver;
 
 pub use driver::ServerDriver;
 
+use crate::lane::{Datagrams, Listener};
 use async_channel::{Receiver, Sender};
 use driver::{Command, Order};
 use edgehub_core::Message;
 use edgehub_core::cloud::{CloudAccount, CloudConfig, CloudNote, Delivery};
 use rustls::ServerConfig;
-use smol::net::TcpListener;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct ServerOptions {
     pub config: CloudConfig,
     /// Certificates; clients must present one of this authority.
     pub tls: Arc<ServerConfig>,
+    /// Whether nodes may come over QUIC, too: on the UDP port of the same number.
+    pub quic: bool,
     /// How long TLS and the upgrade may take together.
     pub handshake_timeout: Duration,
     /// Decides message ids.
@@ -48,6 +50,7 @@ impl ServerOptions {
         ServerOptions {
             config: CloudConfig::default(),
             tls,
+            quic: false,
             handshake_timeout: Duration::from_secs(30),
             seed: fastrand::u64(..),
             observer: None,
@@ -88,8 +91,10 @@ impl CloudServer {
         address: SocketAddr,
         options: ServerOptions,
     ) -> std::io::Result<(CloudServer, ServerDriver)> {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
+        let silence = options.config.keepalive_timeout;
+        let datagrams = options.quic.then_some(Datagrams { tls: &options.tls, silence });
+        let listener = Listener::bind(address, datagrams).await?;
+        let address = listener.address()?;
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (command_sender, commands) = async_channel::unbounded();
         let (upstream_sender, upstream) = async_channel::bounded(UPSTREAM);

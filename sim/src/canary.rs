@@ -5,6 +5,7 @@
 //! it about.
 
 use edgehub_core::journal::{Recovery, Settings, Writer};
+use edgehub_core::package::Arrived;
 use edgehub_core::{Config, Hub, Now};
 
 /// A hub; see [`Hub::new`].
@@ -39,17 +40,33 @@ pub(crate) fn writer(settings: Settings, recovery: Recovery) -> Writer {
     }
 }
 
+/// What has arrived on a lane of several streams.
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn arrived() -> Arrived {
+    Arrived::default()
+}
+
+/// What has arrived on a lane of several streams, with the planted bug if there is one.
 #[cfg(feature = "canaries")]
-pub use planted::{with, with_journal};
+pub(crate) fn arrived() -> Arrived {
+    match planted::IN_LANE.get() {
+        Some(canary) => Arrived::default().with_canary(canary),
+        None => Arrived::default(),
+    }
+}
+
+#[cfg(feature = "canaries")]
+pub use planted::{with, with_journal, with_lane};
 
 #[cfg(feature = "canaries")]
 mod planted {
-    use edgehub_core::canary::{Canary, JournalCanary};
+    use edgehub_core::canary::{Canary, JournalCanary, LaneCanary};
     use std::cell::Cell;
 
     thread_local! {
         pub(super) static PLANTED: Cell<Option<Canary>> = const { Cell::new(None) };
         pub(super) static IN_JOURNAL: Cell<Option<JournalCanary>> = const { Cell::new(None) };
+        pub(super) static IN_LANE: Cell<Option<LaneCanary>> = const { Cell::new(None) };
     }
 
     /// Every hub that `body` makes on this thread has the bug.
@@ -62,6 +79,14 @@ mod planted {
     pub fn with_journal<T>(canary: JournalCanary, body: impl FnOnce() -> T) -> T {
         let _uproot = Uproot(PLANTED.get(), IN_JOURNAL.replace(Some(canary)));
         body()
+    }
+
+    /// Every lane of several streams that `body` makes on this thread has the bug.
+    pub fn with_lane<T>(canary: LaneCanary, body: impl FnOnce() -> T) -> T {
+        let before = IN_LANE.replace(Some(canary));
+        let result = body();
+        IN_LANE.set(before);
+        result
     }
 
     /// Puts back what was planted before, also when the body panics.

@@ -20,6 +20,7 @@ pub(crate) enum For {
     Clock,
     Driver,
     Disk,
+    Streams,
 }
 
 /// The salt of a scenario.

@@ -28,6 +28,8 @@ const VERSION_LINE: &str = "edgehub-scenario 1";
 
 const LATENCY_KEY: &str = "latency";
 
+const STREAMS_KEY: &str = "streams-apart";
+
 /// Nodes of one scenario.
 pub const NODES_MAX: usize = 16;
 
@@ -49,6 +51,8 @@ pub struct Scenario {
     pub ends_unhealed: bool,
     /// The longest time that a frame takes to the other side, when nothing is wrong.
     pub latency: Duration,
+    /// How far one stream of a link may be behind the other, if links have several; zero for links of one.
+    pub streams_apart: Duration,
     /// Settings of every hub.
     pub edge: Config,
     /// Settings of CloudHub.
@@ -67,6 +71,7 @@ impl Scenario {
             duration,
             ends_unhealed: false,
             latency: settings::LATENCY,
+            streams_apart: Duration::ZERO,
             edge: Config::default(),
             cloud: CloudConfig::default(),
             actions: Vec::new(),

@@ -13,6 +13,7 @@ mod flow;
 mod harm;
 mod heal;
 mod idle;
+mod lane;
 mod module;
 mod network;
 mod order;
@@ -61,6 +62,8 @@ pub(crate) struct World {
     pub(crate) edge_config: Config,
     pub(crate) cloud_config: CloudConfig,
     pub(crate) latency: Duration,
+    /// See [`Scenario::streams_apart`].
+    pub(crate) streams_apart: Duration,
     pub(crate) now: Instant,
     pub(crate) queue: Queue<Event>,
     pub(crate) network: Network,
@@ -92,6 +95,7 @@ impl World {
             edge_config: scenario.edge.clone(),
             cloud_config: scenario.cloud.clone(),
             latency: scenario.latency,
+            streams_apart: scenario.streams_apart,
             now: Instant(0),
             queue: Queue::new(),
             network: Network::default(),

@@ -1,7 +1,7 @@
 //! Bugs on purpose in the core: the simulator must find each of them. Run it with
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
-use edgehub_core::canary::{Canary, JournalCanary};
+use edgehub_core::canary::{Canary, JournalCanary, LaneCanary};
 use edgehub_core::trace::Trace;
 use edgehub_sim::import::import;
 use edgehub_sim::scenario::Scenario;
@@ -149,6 +149,27 @@ fn canaries_of_the_journal_are_found() {
         }
     }
     assert!(missed.is_empty(), "{JOURNAL_SEEDS} seeds do not find {missed:?}");
+}
+
+/// The same scenario on links of several streams, which may be so far apart.
+fn wrong_apart(seed: u64) -> Option<String> {
+    let mut scenario = generate(seed, Duration::from_secs(60 * MINUTES));
+    scenario.streams_apart = Duration::from_millis(300);
+    run(&scenario, LogKind::Nothing).0.err().map(|failure| failure.to_string())
+}
+
+/// Bugs of a lane of several streams show where streams are apart, within so many seeds.
+#[test]
+fn canaries_of_the_lane_are_found() {
+    const LANE_SEEDS: u64 = 100;
+    for bug in LaneCanary::ALL {
+        let found = (0..LANE_SEEDS).find(|&seed| canary::with_lane(bug, || wrong_apart(seed)).is_some());
+        println!("{bug:?}: seed {found:?} of {LANE_SEEDS}");
+        assert!(found.is_some(), "{LANE_SEEDS} seeds do not find {bug:?}");
+    }
+    for seed in 0..LANE_SEEDS {
+        assert_eq!(wrong_apart(seed), None, "seed {seed}");
+    }
 }
 
 /// The feature alone changes nothing: without a bug the same seeds hold.

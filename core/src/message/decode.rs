@@ -32,11 +32,11 @@ pub(super) fn decode(mut frame: ByteString) -> Result<Message, Violation> {
 }
 
 /// Members that no field of this version claims, each as `,"key":value`, by the object they stand in.
-#[derive(Debug, Default)]
-pub(super) struct Unknown {
-    pub(super) top: String,
-    pub(super) header: String,
-    pub(super) route: String,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    pub(crate) top: String,
+    pub(crate) header: String,
+    pub(crate) route: String,
 }
 
 /// The unknown members of a frame that is known to be well formed.
@@ -46,6 +46,16 @@ pub(super) fn unknown_members(frame: &str) -> Unknown {
     // Decoded before, so it cannot fail now; if it did, nothing more would be found.
     let _ = walk.document();
     unknown
+}
+
+/// Checks that a text is one JSON document, no deeper than a content may be.
+pub(crate) fn check_content(text: &str) -> Result<(), Violation> {
+    let mut scanner = Scanner::new(text);
+    scanner.skip_value(depth_in(Object::Top))?;
+    match scanner.peek() {
+        Ok(_) => Err(Violation::NotJson { at: scanner.at() }),
+        Err(_) => Ok(()),
+    }
 }
 
 /// The values of a well-formed frame that only its receiver understands: contents and unknown members.

@@ -116,6 +116,11 @@ impl<'a> Draft<'a> {
         self.write(&Unknown::default())
     }
 
+    /// Writes the frame with further members, which may come from a peer: it is read again as a whole.
+    pub(crate) fn encode_with(&self, unknown: &Unknown) -> Result<Message, Violation> {
+        Message::decode(self.write(unknown)?.frame)
+    }
+
     /// The frame's length, if nothing needs an escape.
     fn estimated_bytes(&self, unknown: &Unknown) -> usize {
         /// Every name, brace, quote and comma, and the longest timestamp.

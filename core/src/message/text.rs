@@ -5,7 +5,7 @@ use core::fmt::Write;
 
 /// The text of a string literal whose characters are `escaped`, quotes removed and its escapes known to be well
 /// formed. Half a surrogate pair becomes U+FFFD, as in Go.
-pub(super) fn unescape(escaped: &str, out: &mut String) {
+pub(crate) fn unescape(escaped: &str, out: &mut String) {
     let mut rest = escaped;
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
@@ -120,7 +120,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
 }
 
 /// Appends a text as the inside of a string literal.
-pub(super) fn escape(text: &str, out: &mut String) {
+pub(crate) fn escape(text: &str, out: &mut String) {
     if is_plain(text) {
         return out.push_str(text);
     }

@@ -9,7 +9,7 @@ mod spool;
 mod tally;
 
 use super::histogram::Histogram;
-use super::{Failure, process};
+use super::{Failure, LaneChoice, process};
 use clap::{Args, ValueEnum};
 use edgehub::core::class::Delivery;
 use edgehub::core::{Config, Note};
@@ -31,6 +31,9 @@ pub(crate) struct Bench {
     /// What to measure
     #[arg(long, value_enum, default_value_t = Mode::Up)]
     mode: Mode,
+    /// The lane between edge and cloud
+    #[arg(long, value_enum, default_value_t = LaneChoice::Websocket)]
+    lane: LaneChoice,
     /// How many messages
     #[arg(long, default_value_t = 100_000)]
     messages: u64,
@@ -99,7 +102,7 @@ struct Seen {
 #[derive(Debug, Serialize)]
 struct Report {
     mode: Mode,
-    lane: &'static str,
+    lane: LaneChoice,
     messages: u64,
     size: usize,
     elapsed_s: f64,
@@ -135,11 +138,14 @@ impl Report {
 impl Bench {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         if self.mode == Mode::Spool {
+            if self.lane != LaneChoice::Websocket {
+                return Err("mode spool is measured over a WebSocket: leave --lane out".into());
+            }
             return self.spool().await;
         }
         let mut peer = if self.server.is_none() { Some(Peer::start().await?) } else { None };
         let mut options = match &peer {
-            Some(peer) => peer.ticket.options(self.config())?,
+            Some(peer) => peer.ticket.clone().over(self.lane.into()).options(self.config())?,
             None => self.foreign_options()?,
         };
         options.recorder = self.record.as_ref().map(|file| RecorderOptions::new(&self.node).into_file(file));
@@ -169,7 +175,7 @@ impl Bench {
         }
         let report = Report {
             mode: self.mode,
-            lane: "websocket",
+            lane: self.lane,
             messages: self.messages,
             size: self.size,
             elapsed_s: measured.elapsed_s,

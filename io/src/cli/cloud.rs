@@ -30,6 +30,9 @@ pub(crate) struct Cloud {
     /// Where to listen; KubeEdge's port is 10000
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10000")]
     listen: SocketAddr,
+    /// Serve nodes over QUIC as well, on the UDP port of the same number; for nodes of this project, not KubeEdge's
+    #[arg(long)]
+    quic: bool,
     /// A host name or IP address under which nodes reach it; may be given several times
     #[arg(long = "name", value_name = "NAME", default_values = ["localhost", "127.0.0.1"])]
     names: Vec<String>,
@@ -67,6 +70,7 @@ impl Cloud {
             key: &identity.key_pem,
         };
         let mut options = ServerOptions::new(tls::server_config_from_pem(pems)?);
+        options.quic = self.quic;
         options.config = CloudConfig {
             node_limit: self.node_limit,
             ca_content: authority.certificate_pem().into(),

@@ -4,7 +4,7 @@ mod cloud;
 mod node;
 mod show;
 
-use super::Failure;
+use super::{Failure, LaneChoice};
 use clap::Args;
 use edgehub::core::cloud::CloudNote;
 use edgehub::core::config::Rate;
@@ -30,6 +30,9 @@ pub(crate) struct Demo {
     /// Milliseconds between two messages of a kind; 0 for as fast as it goes
     #[arg(long, default_value_t = 25)]
     pace: u64,
+    /// The lane between edge and cloud
+    #[arg(long, value_enum, default_value_t = LaneChoice::Websocket)]
+    lane: LaneChoice,
     /// Record everything that the hub is told into this file, contents included
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -41,13 +44,13 @@ impl Demo {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let show = Arc::new(Show::start());
         let loopback = Loopback::new()?;
-        let (server, server_driver) =
-            loopback.serve(counting_sessions(loopback.server_options()?, show.clone())).await?;
+        let server_options = ServerOptions { quic: true, ..loopback.server_options()? };
+        let (server, server_driver) = loopback.serve(counting_sessions(server_options, show.clone())).await?;
         show.line(
             "cloud",
             format_args!("CloudHub listens on {} with an authority made just now", server.address()),
         );
-        let ticket = loopback.ticket(server.address(), NODE)?;
+        let ticket = loopback.ticket(server.address(), NODE)?.over(self.lane.into());
         let mut options = with_observer(ticket.options(config())?, show.clone());
         if let Some(file) = &self.record {
             options.recorder = Some(RecorderOptions {

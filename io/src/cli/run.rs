@@ -2,7 +2,7 @@
 
 use super::{Failure, process};
 use clap::Args;
-use edgehub::config::{Lane, NodeConfig};
+use edgehub::config::NodeConfig;
 use edgehub::core::trace::Contents;
 use edgehub::edge::{Capture, RecorderOptions};
 use edgehub::{EdgeHub, Options};
@@ -71,9 +71,6 @@ fn recorded(file: &Path) -> Result<Options, Failure> {
     let (config, warnings) = NodeConfig::load(file)?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());
-    }
-    if config.lane == Lane::Quic {
-        return Err("the QUIC lane is not built yet: enable modules.edgeHub.websocket instead".into());
     }
     Ok(Options::from_config(&config)?)
 }

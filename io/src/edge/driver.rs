@@ -15,7 +15,7 @@ use super::{EdgeHub, Options};
 use crate::again::again;
 use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
-use crate::pump::{Read, Write};
+use crate::lane::{Dialer, Form, Read, Write};
 use async_channel::Sender;
 use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
@@ -23,6 +23,7 @@ use smol::future::{self, or};
 use smol::{Executor, Task};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use tracing::debug;
 
 /// Messages of modules that one turn takes.
@@ -47,10 +48,13 @@ pub struct Driver {
     control: bell::Receiver<Control>,
     answers: bell::Receiver<Command>,
     commands: bell::Receiver<Command>,
+    dialer: Arc<Dialer>,
     link: Option<Link>,
     closing: Option<Task<()>>,
     link_events: Channel<(LinkEpoch, LinkEvent)>,
     writes: Vec<Write>,
+    /// How the present link wants its messages.
+    form: Form,
     intake_open: bool,
     reading: bool,
     modules: BTreeMap<ModuleId, Inbox>,
@@ -91,6 +95,7 @@ impl Driver {
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();
         let letters = options.letters.take();
+        let dialer = Arc::new(Dialer::new(&options.config));
         let mut driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, now),
             clock,
@@ -100,11 +105,13 @@ impl Driver {
             control,
             answers,
             commands,
+            dialer,
             link: None,
             closing: None,
             link_events: bell.unbounded(),
             bell,
             writes: Vec::new(),
+            form: Form::Frames,
             intake_open: true,
             reading: true,
             modules: BTreeMap::new(),

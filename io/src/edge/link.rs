@@ -1,8 +1,8 @@
 //! One link of the edge hub, from dialling to its end: a task and its channels.
 
 use crate::bell::{self, Bell};
-use crate::pump::{BATCHES, Owner, Read, Write, pump};
-use crate::websocket::{Progress, Target, connect};
+use crate::lane::{BATCHES, Dialer, Owner, Progress, Read, Write};
+use crate::websocket::Target;
 use async_channel::{Receiver, Sender};
 use edgehub_core::{LinkEpoch, LinkEvent};
 use rustls::ClientConfig;
@@ -30,14 +30,14 @@ impl Link {
         executor: &Executor<'_>,
         bell: &Bell,
         epoch: LinkEpoch,
-        target: Target,
-        tls: Arc<ClientConfig>,
+        dialer: Arc<Dialer>,
+        (target, tls): (Target, Arc<ClientConfig>),
         events: bell::Sender<(LinkEpoch, LinkEvent)>,
     ) -> Link {
         let (writes, to_write) = async_channel::unbounded();
         let (read, reads) = bell.bounded(BATCHES);
         let progress = Arc::new(Mutex::new(None));
-        let work = run(epoch, target, tls, events, to_write, read, progress.clone());
+        let work = run(epoch, dialer, (target, tls), events, to_write, read, progress.clone());
         Link { epoch, writes, reads, progress, task: executor.spawn(work) }
     }
 
@@ -60,8 +60,8 @@ impl Link {
 
 async fn run(
     epoch: LinkEpoch,
-    target: Target,
-    tls: Arc<ClientConfig>,
+    dialer: Arc<Dialer>,
+    (target, tls): (Target, Arc<ClientConfig>),
     events: bell::Sender<(LinkEpoch, LinkEvent)>,
     writes: Receiver<Vec<Write>>,
     reads: bell::Sender<Vec<Read>>,
@@ -70,7 +70,7 @@ async fn run(
     debug!(epoch = epoch.0, url = %target.url, "dialling");
     // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
     let tell = |event| drop(events.try_send((epoch, event)));
-    match connect(&target, tls).await {
+    match dialer.open(&target, tls).await {
         Err(error) => {
             // The first failure is news; the same one again and again is not.
             if epoch.0 == 1 {
@@ -80,12 +80,11 @@ async fn run(
             }
             tell(LinkEvent::OpenFailed);
         }
-        Ok(socket) => {
+        Ok(link) => {
             info!(url = %target.url, epoch = epoch.0, "connected");
-            *progress.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(Progress::of(socket.get_ref().get_ref().0));
+            *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.progress());
             tell(LinkEvent::Opened);
-            pump(socket, writes, Ends { epoch, events, reads }).await;
+            link.run(writes, Ends { epoch, events, reads }).await;
         }
     }
 }

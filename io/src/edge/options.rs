@@ -67,7 +67,7 @@ impl Options {
             memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),
             ..RecorderOptions::new(&node.node_name)
         });
-        let options = Options::new(core_config(node), node.websocket_targets(), tls);
+        let options = Options::new(core_config(node), node.targets(), tls);
         let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
         let letters = node.hub.letters.as_ref().map(|letters| open_letters(node, letters)).transpose()?;
         Ok(Options { recorder, journal, letters, ..options })

@@ -1,11 +1,9 @@
 //! One accepted connection, from the handshake to its end: a task and its channels.
 
-use crate::pump::{Owner, Read, Write, pump};
-use crate::websocket::{MESSAGE_BYTES_MAX, accept};
+use crate::lane::{Cut, Form, Incoming, Owner, Read, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::cloud::ConnectionId;
 use rustls::ServerConfig;
-use smol::net::{Shutdown, TcpStream};
 use smol::{Executor, Task};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -40,17 +38,18 @@ pub(super) struct Arrived {
 /// A connection as its driver holds it. Dropping it cuts the connection.
 pub(super) struct Connection {
     pub(super) writes: Sender<Vec<Write>>,
+    /// How it wants its messages.
+    pub(super) form: Form,
     pub(super) task: Task<()>,
     /// Set it, and the task does nothing any more while its socket stays open, as in a frozen process.
     pub(super) frozen: Arc<AtomicBool>,
-    socket: TcpStream,
+    cut: Cut,
 }
 
 impl Connection {
     /// Ends the connection as a network failure does: nothing is said, and what was read before still counts.
     pub(super) fn cut(&self) {
-        // One that is gone already needs no cut.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.cut.cut();
     }
 }
 
@@ -70,25 +69,25 @@ pub(super) struct Shared {
 pub(super) fn serve(
     executor: &Executor<'_>,
     handshake: Handshake,
-    stream: TcpStream,
+    incoming: Incoming,
     shared: Shared,
 ) -> Connection {
     let (writes, to_write) = async_channel::unbounded();
     let frozen = Arc::new(AtomicBool::new(false));
-    let socket = stream.clone();
-    let mut work = Box::pin(run(handshake, stream, shared, to_write));
+    let (cut, form) = (incoming.cut(), incoming.form());
+    let mut work = Box::pin(run(handshake, incoming, shared, to_write));
     let is_frozen = frozen.clone();
     let task = executor.spawn(poll_fn(move |cx| {
         if is_frozen.load(Ordering::Relaxed) { Poll::Pending } else { work.as_mut().poll(cx) }
     }));
-    Connection { writes, task, frozen, socket }
+    Connection { writes, form, task, frozen, cut }
 }
 
-async fn run(handshake: Handshake, stream: TcpStream, shared: Shared, to_write: Receiver<Vec<Write>>) {
+async fn run(handshake: Handshake, incoming: Incoming, shared: Shared, to_write: Receiver<Vec<Write>>) {
     let Shared { tls, handshake_timeout, events, reads, arrived } = shared;
     // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
     let tell = |event| drop(events.try_send(event));
-    let accepted = match accept(stream, tls, handshake_timeout, MESSAGE_BYTES_MAX).await {
+    let accepted = match incoming.accept(tls, handshake_timeout).await {
         Ok(accepted) => accepted,
         Err(error) => {
             warn!(%error, "connection refused");
@@ -99,7 +98,7 @@ async fn run(handshake: Handshake, stream: TcpStream, shared: Shared, to_write: 
     let id = ConnectionId(arrived.fetch_add(1, Ordering::Relaxed) + 1);
     let (node, project) = (accepted.node, accepted.project);
     tell(Event::Arrived(Arrived { handshake, id, node, project }));
-    pump(accepted.stream, to_write, Ends { id, events: &events, reads: &reads }).await;
+    accepted.link.run(to_write, Ends { id, events: &events, reads: &reads }).await;
     // A connection that we closed ourselves has read no end.
     let _ = reads.send((id, vec![Read::Ended("closed".into())])).await;
 }

@@ -4,7 +4,7 @@ use super::ServerOptions;
 use super::connection::{Connection, Event, Handshake, Shared, serve};
 use crate::again::again;
 use crate::clock::{Alarm, Clock};
-use crate::pump::{BATCHES, Read, Write};
+use crate::lane::{BATCHES, Form, Incoming, Listener, Read, Write};
 use async_channel::{Receiver, Sender, TrySendError};
 use edgehub_core::cloud::{
     CloseReason, CloudAccount, CloudDropReason, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId,
@@ -12,7 +12,6 @@ use edgehub_core::cloud::{
 };
 use edgehub_core::{Message, Now};
 use smol::future::{self, or};
-use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Task};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -58,7 +57,7 @@ pub struct ServerDriver {
     clock: Clock,
     now: Now,
     options: ServerOptions,
-    listener: TcpListener,
+    listener: Listener,
     orders: Receiver<Order>,
     commands: Receiver<Command>,
     upstream: Sender<(String, Message)>,
@@ -84,7 +83,7 @@ impl std::fmt::Debug for ServerDriver {
 }
 
 enum Wake {
-    Accepted(std::io::Result<(TcpStream, std::net::SocketAddr)>),
+    Accepted(std::io::Result<(Incoming, std::net::SocketAddr)>),
     Event(Event),
     Read(ConnectionId, Vec<Read>),
     Dispatched,
@@ -96,7 +95,7 @@ enum Wake {
 
 impl ServerDriver {
     pub(super) fn new(
-        listener: TcpListener,
+        listener: Listener,
         options: ServerOptions,
         (orders, commands): (Receiver<Order>, Receiver<Command>),
         upstream: Sender<(String, Message)>,
@@ -142,6 +141,7 @@ impl ServerDriver {
 
     async fn turns(&mut self, executor: &Executor<'_>) {
         let mut alarm = self.clock.alarm();
+        let _lanes = executor.spawn(self.listener.work());
         while self.running {
             let wake = self.wait(&mut alarm).await;
             self.now = self.clock.now();
@@ -166,6 +166,7 @@ impl ServerDriver {
             smol::Timer::after(CLOSE_TIMEOUT).await;
         };
         or(goodbyes, or(discard, give_up)).await;
+        self.listener.settle().await;
     }
 
     async fn wait(&self, alarm: &mut Alarm) -> Wake {
@@ -221,11 +222,11 @@ impl ServerDriver {
 
     fn take(&mut self, executor: &Executor<'_>, wake: Wake) {
         match wake {
-            Wake::Accepted(Ok((stream, peer))) => {
+            Wake::Accepted(Ok((incoming, peer))) => {
                 debug!(%peer, "accepted");
                 self.next_handshake += 1;
                 let handshake = Handshake(self.next_handshake);
-                let connection = serve(executor, handshake, stream, self.shared.clone());
+                let connection = serve(executor, handshake, incoming, self.shared.clone());
                 self.handshakes.insert(handshake, connection);
             }
             Wake::Accepted(Err(error)) => warn!(%error, "cannot accept a connection"),
@@ -333,7 +334,8 @@ impl ServerDriver {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 CloudOutput::Write { connection, message } => {
-                    self.writes.entry(connection).or_default().push(Write::Frame(message.into_frame()));
+                    let form = self.connections.get(&connection).map_or(Form::Frames, |link| link.form);
+                    self.writes.entry(connection).or_default().push(form.write(message));
                 }
                 CloudOutput::Close { connection, reason } => self.close(executor, connection, reason),
                 CloudOutput::Upstream { node, message } => {

@@ -3,7 +3,7 @@
 use super::settings::{self, Setting, allows};
 use super::text::Value;
 use super::verb::{Action, Kind, Parameter, Subject};
-use super::{DURATION_MAX, LATENCY_KEY, NODES_MAX, Scenario, VERSION_LINE};
+use super::{DURATION_MAX, LATENCY_KEY, NODES_MAX, STREAMS_KEY, Scenario, VERSION_LINE};
 use crate::catalogue;
 use edgehub_core::Instant;
 use std::fmt;
@@ -88,11 +88,14 @@ fn head(line: &str, scenario: &mut Scenario) -> Result<(), String> {
         LATENCY_KEY => {
             scenario.latency = Duration::from_micros(number(&settings::LATENCY_RANGE, value)?);
         }
+        STREAMS_KEY => {
+            scenario.streams_apart = Duration::from_micros(number(&settings::STREAMS_RANGE, value)?);
+        }
         "edge" => set(&settings::EDGE, &mut scenario.edge, value)?,
         "cloud" => set(&settings::CLOUD, &mut scenario.cloud, value)?,
         _ => {
             return Err(format!(
-                "{key:?} is unknown; a head has name, salt, nodes, duration, end, latency, edge and cloud"
+                "{key:?} is unknown; a head has name, salt, nodes, duration, end, latency, streams-apart, edge and cloud"
             ));
         }
     }

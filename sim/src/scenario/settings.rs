@@ -179,6 +179,9 @@ pub(crate) const CLOUD: [Setting<CloudConfig>; 6] = [
 /// The longest latency of a head.
 pub(crate) const LATENCY_RANGE: Parameter = time("latency", 1, 500);
 
+/// The farthest that the streams of a link may be apart.
+pub(crate) const STREAMS_RANGE: Parameter = time("streams-apart", 0, 1_000);
+
 /// Whether a number is in a parameter's range.
 pub(crate) fn allows(parameter: &Parameter, value: u64) -> bool {
     match parameter.kind {

@@ -13,7 +13,7 @@
 
 use super::settings::{self, Setting};
 use super::verb::{Action, Kind, Parameter, Subject};
-use super::{LATENCY_KEY, Scenario, VERSION_LINE};
+use super::{LATENCY_KEY, STREAMS_KEY, Scenario, VERSION_LINE};
 use std::fmt::{self, Display, Formatter};
 
 /// Microseconds as seconds.
@@ -80,6 +80,9 @@ impl Display for Scenario {
         }
         if self.latency != settings::LATENCY {
             writeln!(f, "{LATENCY_KEY} {}", Seconds(self.latency.as_micros() as u64))?;
+        }
+        if !self.streams_apart.is_zero() {
+            writeln!(f, "{STREAMS_KEY} {}", Seconds(self.streams_apart.as_micros() as u64))?;
         }
         changed(f, "edge", &settings::EDGE, &self.edge)?;
         changed(f, "cloud", &settings::CLOUD, &self.cloud)?;

@@ -23,8 +23,10 @@ fn head(search: &mut Search<'_>) -> bool {
     let best = search.best.scenario.clone();
     let latency = search.propose(Scenario { latency: plain.latency, ..best });
     let best = search.best.scenario.clone();
+    let streams = search.propose(Scenario { streams_apart: Duration::ZERO, ..best });
+    let best = search.best.scenario.clone();
     let end = search.propose(Scenario { ends_unhealed: false, ..best });
-    salt || latency || end
+    salt || latency || streams || end
 }
 
 fn defaults<C: Default>(

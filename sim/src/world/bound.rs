@@ -48,7 +48,7 @@ impl World {
             let tight = edge.config.outbox_messages < 256 || edge.config.outbox_bytes < 256 * 1024;
             let again = if tight { self.cloud_config.resend_interval } else { Duration::ZERO };
             let commands = self.cloud.checks.waiting(&edge.name) as u32;
-            let delivered = (self.latency * 2 + TAKEN_WITHIN + again) * commands;
+            let delivered = (self.latency * 2 + self.streams_apart + TAKEN_WITHIN + again) * commands;
             // What a module took and never spoke of is known for a while, and not delivered again before.
             let forgotten = if commands > 0 { edge.config.duplicate_window.time } else { Duration::ZERO };
             longest = longest.max((noticed + *backoff_max) * 2 + drained + delivered + forgotten);

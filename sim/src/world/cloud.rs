@@ -149,15 +149,11 @@ impl World {
         let message = match frame {
             // Answered by the reader, after everything before it was handed on.
             Frame::Ping(number) => {
-                if link.pongs_left_out > 0 {
-                    link.pongs_left_out -= 1;
-                    return Ok(());
-                }
-                link.down.write(Frame::Pong(number));
-                self.send(id, Way::Down);
+                self.answer_ping(id, number);
                 return Ok(());
             }
-            Frame::Pong(_) => return Ok(()),
+            // Answered when what it counts is there.
+            Frame::CountedPing(_) | Frame::Pong(_) => return Ok(()),
             Frame::Close => {
                 link.cloud = Side::Closed;
                 return match connection {
@@ -183,6 +179,20 @@ impl World {
             (Ok(_), None) => Ok(()),
             (Err(_), None) => self.evict(id),
         }
+    }
+
+    /// The reader answers a ping, unless it leaves it out.
+    pub(super) fn answer_ping(&mut self, id: LinkId, number: u64) {
+        let link = self.network.link_mut(id);
+        if link.cloud != Side::Open {
+            return;
+        }
+        if link.pongs_left_out > 0 {
+            link.pongs_left_out -= 1;
+            return;
+        }
+        link.down.write(Frame::Pong(number));
+        self.send(id, Way::Down);
     }
 
     /// The process is gone, with everything that it held.

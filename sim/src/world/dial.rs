@@ -1,5 +1,6 @@
 //! How a link begins: refused, never answered, too late, or open after a round trip.
 
+use super::lane::Lane;
 use super::network::{LinkId, Side};
 use super::{Event, World};
 use crate::chance::For;
@@ -48,6 +49,9 @@ impl World {
             return self.plan_in(after, failed);
         }
         let link = self.network.begin(node, incarnation, epoch);
+        if !self.streams_apart.is_zero() {
+            self.network.link_mut(link).up.lane = Some(Lane::default());
+        }
         self.edges[node].link = Some(link);
         if outcome == Some("hang") || unreachable {
             return;

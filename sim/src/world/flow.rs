@@ -12,7 +12,7 @@ use std::time::Duration;
 impl World {
     /// Sends what there is room for, and plans what comes of it.
     pub(crate) fn send(&mut self, id: LinkId, way: Way) {
-        let World { network, edges, salt, now, cloud, .. } = self;
+        let World { network, edges, salt, now, cloud, streams_apart, .. } = self;
         let link = network.link_mut(id);
         if link.cut {
             return link.stream(way).lose();
@@ -26,8 +26,11 @@ impl World {
         let (low, high) = conduct.latency;
         let latency =
             |frame: u64| slow + salt.between(low, high, For::Latency, [ids[0] << 1 | ids[2], ids[1], frame]);
+        let behind = |frame: u64| {
+            salt.between(Duration::ZERO, *streams_apart, For::Streams, [ids[0] << 1 | ids[2], ids[1], frame])
+        };
         let arrivals = &mut cloud.arrivals;
-        let sent = stream.send(*now, conduct, latency, |frame, damage| {
+        let sent = stream.send(*now, conduct, (latency, behind), |frame, damage| {
             if way == Way::Up
                 && let Frame::Message(message) = frame
             {
@@ -69,10 +72,13 @@ impl World {
         let now = self.now;
         let link = self.network.link_mut(id);
         let frame = link.stream(way).receive(now);
-        if let Some(frame) = frame {
+        if let Some((frame, pongs)) = frame {
             link.crossed = now;
             match way {
-                Way::Up => self.arrives_at_cloud(id, frame)?,
+                Way::Up => {
+                    self.arrives_at_cloud(id, frame)?;
+                    pongs.into_iter().for_each(|number| self.answer_ping(id, number));
+                }
                 Way::Down => self.arrives_at_edge(id, frame)?,
             }
         }
@@ -91,7 +97,7 @@ impl World {
                 LinkEvent::Pong(number)
             }
             // The driver's library answers pings.
-            Frame::Ping(_) => return Ok(()),
+            Frame::Ping(_) | Frame::CountedPing(_) => return Ok(()),
             Frame::Close => {
                 link.edge = Side::Closed;
                 LinkEvent::Closed

@@ -3,8 +3,10 @@
 //! What is written arrives in order, later, or the whole link ends. What the driver writes is `unsent` until there is
 //! room; then it is under way, and counts as flushed.
 
+use super::lane::Lane;
 use crate::key;
 use bytes::Bytes;
+use edgehub_core::package::{Class, Ping};
 use edgehub_core::{Instant, Message};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub(crate) enum Frame {
     /// No frame at all.
     Garbage,
     Ping(u64),
+    /// A ping that says how many messages were written before it, by stream.
+    CountedPing(Ping),
     Pong(u64),
     /// The end, told in order.
     Close,
@@ -72,8 +76,10 @@ pub(crate) struct Sent {
 /// One direction.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    unsent: VecDeque<Frame>,
-    under_way: VecDeque<(Instant, Frame)>,
+    /// It has several streams.
+    pub(crate) lane: Option<Lane>,
+    unsent: VecDeque<(Frame, Option<Class>)>,
+    under_way: VecDeque<(Instant, Frame, Option<Class>)>,
     bytes: usize,
     /// Frames so far.
     frames: u64,
@@ -86,7 +92,7 @@ pub(crate) struct Stream {
     /// The receiver does not read.
     pub(crate) held: bool,
     /// An arrival is planned.
-    planned: bool,
+    planned: Option<Instant>,
     /// Frames that have arrived since the sender's operating system was asked last.
     arrived: u64,
     /// Until then the sender's operating system takes nothing more than so many frames.
@@ -101,21 +107,26 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(super) fn write(&mut self, frame: Frame) {
-        self.unsent.push_back(frame);
+        let written = match &mut self.lane {
+            Some(lane) => lane.write(frame),
+            None => (frame, None),
+        };
+        self.unsent.push_back(written);
     }
 
-    /// Sends what there is room for. `latency` draws the latency of a frame from its number.
+    /// Sends what there is room for. `latency` draws the latency of a frame from its number, and `behind` by how much its stream is
+    /// behind, if there are several.
     pub(super) fn send(
         &mut self,
         now: Instant,
         conduct: &Conduct,
-        latency: impl Fn(u64) -> Duration,
+        (latency, behind): (impl Fn(u64) -> Duration, impl Fn(u64) -> Duration),
         mut harm: impl FnMut(&mut Frame, Damage),
     ) -> Sent {
         let mut sent = Sent::default();
         while self.bytes < conduct.room
             && (self.stuck_until <= now || self.takes > 0)
-            && let Some(mut frame) = self.unsent.pop_front()
+            && let Some((mut frame, class)) = self.unsent.pop_front()
         {
             self.takes = self.takes.saturating_sub(1);
             let bytes = frame.bytes();
@@ -161,39 +172,54 @@ impl Stream {
                 arrival = Instant(arrival.0.div_ceil(every).saturating_mul(every));
             }
             self.not_before = self.not_before.max(exact.unwrap_or(arrival));
-            self.under_way.push_back((self.not_before, frame));
+            let mut at = self.not_before;
+            if let (Some(lane), Some(class)) = (&mut self.lane, class) {
+                at = lane.arrival(class, at + behind(self.frames));
+            }
+            // The end comes last, on whatever stream.
+            let last = self.under_way.back().map_or(at, |(at, ..)| *at);
+            if matches!(frame, Frame::Close) {
+                at = at.max(last);
+            }
+            let place = self.under_way.partition_point(|(other, ..)| *other <= at);
+            self.under_way.insert(place, (at, frame, class));
         }
         sent
     }
 
     /// When to look for an arrival, if that is not planned yet.
     pub(super) fn plan(&mut self) -> Option<Instant> {
-        if self.planned || self.silent || self.held {
+        if self.silent || self.held {
             return None;
         }
         let at = self.under_way.front()?.0;
-        self.planned = true;
+        // What overtakes on another stream arrives before what is planned.
+        if self.planned.is_some_and(|planned| planned <= at) {
+            return None;
+        }
+        self.planned = Some(at);
         Some(at)
     }
 
     /// When the last of what is under way arrives, if anything arrives at all.
     pub(super) fn empty_at(&self) -> Instant {
-        self.under_way.back().filter(|_| !self.silent).map_or(Instant(0), |(at, _)| *at)
+        self.under_way.back().filter(|_| !self.silent).map_or(Instant(0), |(at, ..)| *at)
     }
 
-    /// The planned arrival, if its time has really come.
-    pub(super) fn receive(&mut self, now: Instant) -> Option<Frame> {
-        self.planned = false;
+    /// The planned arrival, if its time has really come, and the numbers of the pings that can be answered when it is handed on.
+    pub(super) fn receive(&mut self, now: Instant) -> Option<(Frame, Vec<u64>)> {
+        self.planned = None;
         if self.silent || self.held || self.under_way.front()?.0 > now {
             return None;
         }
-        let (_, frame) = self.under_way.pop_front()?;
+        let (_, frame, class) = self.under_way.pop_front()?;
         self.arrived += 1;
         if matches!(frame, Frame::Message(_) | Frame::Pong(_)) {
             self.heard = now;
         }
         self.bytes -= frame.bytes().min(self.bytes);
-        Some(frame)
+        let pongs = self.lane.as_mut().map_or_else(Vec::new, |lane| lane.handed_on(&frame, class));
+        Some((frame, pongs))
     }
 
     /// Whether something has arrived since this was asked last, and more is under way.
@@ -204,7 +230,7 @@ impl Stream {
     /// Nothing arrives before then, not even what is under way.
     pub(crate) fn clog(&mut self, until: Instant) {
         self.not_before = self.not_before.max(until);
-        for (at, _) in &mut self.under_way {
+        for (at, ..) in &mut self.under_way {
             *at = (*at).max(until);
         }
     }
@@ -228,8 +254,9 @@ mod tests {
         let conduct = Conduct { latency, rate: None, room: 1_000, pieces, gap, every: None };
         let mut stream = Stream::default();
         (0..3).for_each(|number| stream.write(Frame::Ping(number)));
-        stream.send(Instant(0), &conduct, |_| Duration::from_millis(10), |_, _| {});
-        stream.under_way.iter().map(|(at, _)| at.0 / 1_000).collect()
+        let latency = (|_| Duration::from_millis(10), |_| Duration::ZERO);
+        stream.send(Instant(0), &conduct, latency, |_, _| {});
+        stream.under_way.iter().map(|(at, ..)| at.0 / 1_000).collect()
     }
 
     /// A frame in pieces is not just a late one: the next one waits for its last piece.

@@ -1,7 +1,7 @@
 //! Hub and CloudHub over real sockets, on loopback, with certificates made for each test.
 //!
 //! Nothing here measures time and nothing sleeps: every wait is for an event. A test that hangs is ended by the
-//! runner's limit.
+//! runner's limit. What holds for every lane (`traffic`, `trouble`) is compiled and run once for each.
 
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
@@ -9,11 +9,13 @@ mod bench_of;
 mod letters;
 #[path = "end_to_end/misbehaving.rs"]
 mod misbehaving;
+#[path = "end_to_end/over_quic.rs"]
+mod over_quic;
+#[path = "end_to_end/over_websocket.rs"]
+mod over_websocket;
 #[path = "end_to_end/recorded.rs"]
 mod recorded;
 #[path = "end_to_end/refused.rs"]
 mod refused;
-#[path = "end_to_end/traffic.rs"]
-mod traffic;
-#[path = "end_to_end/trouble.rs"]
-mod trouble;
+#[path = "end_to_end/unreachable.rs"]
+mod unreachable;

@@ -7,7 +7,7 @@ use edgehub::core::message::operation;
 use edgehub::core::rng::Rng;
 use edgehub::core::{Content, Draft, Message, UnixMillis};
 use edgehub::loopback::Loopback;
-use edgehub::server::CloudServer;
+use edgehub::server::{CloudServer, ServerOptions};
 use serde::{Deserialize, Serialize};
 use smol::future::{or, zip};
 use smol::io::AsyncBufReadExt;
@@ -26,7 +26,7 @@ pub(super) enum Order {
 /// Serves until standard input ends.
 pub(crate) async fn run() -> Result<ExitCode, Failure> {
     let loopback = Loopback::new()?;
-    let (server, driver) = loopback.serve(loopback.server_options()?).await?;
+    let (server, driver) = loopback.serve(ServerOptions { quic: true, ..loopback.server_options()? }).await?;
     println!("{}", serde_json::to_string(&loopback.ticket(server.address(), NODE)?)?);
     let tally = Mutex::new(Tally::new());
     let work = async {

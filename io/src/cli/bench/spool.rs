@@ -98,7 +98,7 @@ impl Bench {
         let seen = peer.report().await?;
         Ok(Report {
             mode: Mode::Spool,
-            lane: "websocket",
+            lane: self.lane,
             messages: self.messages,
             size: self.size,
             elapsed_s,

@@ -5,7 +5,7 @@ use super::super::letters::NodeLetters;
 use super::super::link::Link;
 use super::super::module::Delivery;
 use super::Driver;
-use crate::pump::Write;
+use crate::lane::{Dialer, Write};
 use edgehub_core::hub::{DropReason, LetterNumber, LinkEnd, ReceiptId, Stage};
 use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
@@ -32,7 +32,7 @@ impl Driver {
         while let Some(output) = self.next_output() {
             match output {
                 Output::Open { epoch } => self.open(executor, epoch),
-                Output::Write { message, .. } => self.writes.push(Write::Frame(message.into_frame())),
+                Output::Write { message, .. } => self.writes.push(self.form.write(message)),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
                 Output::Resume { .. } => self.reading = true,
@@ -95,9 +95,10 @@ impl Driver {
             usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
         match target {
             Some(target) => {
-                let (target, tls) = (target.clone(), self.options.tls.clone());
-                self.link =
-                    Some(Link::open(executor, &self.bell, epoch, target, tls, self.link_events.0.clone()));
+                self.form = Dialer::form(target);
+                let to = (target.clone(), self.options.tls.clone());
+                let (dialer, events) = (self.dialer.clone(), self.link_events.0.clone());
+                self.link = Some(Link::open(executor, &self.bell, epoch, dialer, to, events));
             }
             None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
         }

@@ -1,6 +1,7 @@
 //! The test bench: a hub whose notes can be waited for, and a CloudHub.
 
 use async_channel::Receiver;
+use edgehub::config::Lane;
 use edgehub::loopback::{Loopback, Ticket};
 use edgehub::server::{CloudServer, ServerOptions};
 use edgehub::{EdgeHub, Options};
@@ -79,11 +80,21 @@ pub(super) async fn serve(loopback: &Loopback, address: SocketAddr, options: Ser
     server
 }
 
-/// A CloudHub on any port, and a hub that goes there.
+/// Options for a CloudHub with every lane.
+pub(super) fn server_options(loopback: &Loopback) -> ServerOptions {
+    ServerOptions { quic: true, ..loopback.server_options().unwrap() }
+}
+
+/// A CloudHub on any port, and a hub that goes there over a WebSocket.
 pub(super) async fn pair(config: Config) -> (Loopback, CloudServer, Edge) {
+    pair_over(Lane::WebSocket, config).await
+}
+
+/// A CloudHub on any port, and a hub that goes there.
+pub(super) async fn pair_over(lane: Lane, config: Config) -> (Loopback, CloudServer, Edge) {
     let loopback = Loopback::new().unwrap();
-    let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
-    let edge = Edge::start(&loopback.ticket(server.address(), NODE).unwrap(), config);
+    let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+    let edge = Edge::start(&loopback.ticket(server.address(), NODE).unwrap().over(lane), config);
     (loopback, server, edge)
 }
 

@@ -1,6 +1,7 @@
 //! Messages both ways.
 
-use super::bench_of::{NODE, any_port, config, from_cloud, pair, serve};
+use super::LANE;
+use super::bench_of::{NODE, any_port, config, from_cloud, pair_over, serve, server_options};
 use edgehub::EdgeHub;
 use edgehub::loopback::Loopback;
 use edgehub_core::cloud::Delivery;
@@ -11,7 +12,7 @@ use std::time::Duration;
 #[test]
 fn a_module_sends_and_everything_is_confirmed() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("edged", &["meta"]).await.unwrap();
         for number in 0..500 {
             module
@@ -36,7 +37,7 @@ fn a_module_sends_and_everything_is_confirmed() {
 #[test]
 fn an_acknowledged_message_is_sent_until_the_module_acknowledges_it() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("metamanager", &["meta"]).await.unwrap();
         assert_eq!(module.receive().await.unwrap().content(), "\"cloud_connected\"");
         let messages: Vec<_> =
@@ -59,7 +60,7 @@ fn an_acknowledged_message_is_sent_until_the_module_acknowledges_it() {
 #[test]
 fn a_request_is_answered_to_its_module_alone() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("metamanager", &["meta"]).await.unwrap();
         let answering = async {
             let (node, request) = server.receive().await.unwrap();
@@ -77,7 +78,7 @@ fn a_request_is_answered_to_its_module_alone() {
 #[test]
 fn a_request_without_an_answer_ends_once_with_an_error() {
     smol::block_on(async {
-        let (_loopback, _server, edge) = pair(config()).await;
+        let (_loopback, _server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("metamanager", &[]).await.unwrap();
         let request = module.compose("resource", "query", "default/configmap/a", &()).unwrap();
         let error = module.request(&request, Some(Duration::from_millis(50))).await.unwrap_err();
@@ -88,7 +89,7 @@ fn a_request_without_an_answer_ends_once_with_an_error() {
 #[test]
 fn cloudhub_answers_the_query_for_its_authority() {
     smol::block_on(async {
-        let (_loopback, _server, edge) = pair(config()).await;
+        let (_loopback, _server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("metamanager", &[]).await.unwrap();
         let request = module.compose("resource", "query", "k8s/ca.crt", &()).unwrap();
         let answer = module.request(&request, None).await.unwrap();
@@ -99,7 +100,7 @@ fn cloudhub_answers_the_query_for_its_authority() {
 #[test]
 fn an_unknown_group_is_dropped_with_its_reason() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         edge.link_up().await;
         let module = edge.hub.join("metamanager", &["meta"]).await.unwrap();
         // Until the session stands, an unacknowledged message has nowhere to go.
@@ -117,7 +118,7 @@ fn an_unknown_group_is_dropped_with_its_reason() {
 #[test]
 fn a_slow_module_stops_the_reading_and_loses_nothing() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("eventbus", &["bus"]).await.unwrap();
         assert_eq!(module.receive().await.unwrap().operation(), "connect");
         module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
@@ -144,7 +145,7 @@ fn a_slow_module_stops_the_reading_and_loses_nothing() {
 #[test]
 fn a_shutdown_sends_what_is_queued_first() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("edged", &[]).await.unwrap();
         edge.link_up().await;
         for number in 0..300 {
@@ -163,7 +164,7 @@ fn a_shutdown_sends_what_is_queued_first() {
 #[test]
 fn a_tracked_message_is_told_as_confirmed() {
     smol::block_on(async {
-        let (_loopback, _server, edge) = pair(config()).await;
+        let (_loopback, _server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("edged", &[]).await.unwrap();
         edge.link_up().await;
         let message = module.compose("resource", "update", "x", &1).unwrap();
@@ -179,9 +180,10 @@ fn a_tracked_message_is_told_as_confirmed() {
 fn a_hub_without_handles_ends_by_itself() {
     smol::block_on(async {
         let loopback = Loopback::new().unwrap();
-        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
-        let (hub, driver) =
-            EdgeHub::new(loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap());
+        let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+        let (hub, driver) = EdgeHub::new(
+            loopback.ticket(server.address(), NODE).unwrap().over(LANE).options(config()).unwrap(),
+        );
         let running = smol::spawn(driver.run());
         let module = hub.join("edged", &[]).await.unwrap();
         module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();

@@ -1,15 +1,14 @@
 //! The link breaks in every way it can, and comes back.
 
-use super::bench_of::{Edge, NODE, any_port, config, pair, serve};
-use edgehub::loopback::Loopback;
+use super::LANE;
+use super::bench_of::{config, pair_over, serve, server_options};
 use edgehub_core::hub::LinkEnd;
-use smol::net::TcpListener;
 use std::collections::BTreeSet;
 
 #[test]
 fn a_restarted_server_gets_everything() {
     smol::block_on(async {
-        let (loopback, server, edge) = pair(config()).await;
+        let (loopback, server, edge) = pair_over(LANE, config()).await;
         let address = server.address();
         let module = edge.hub.join("edged", &[]).await.unwrap();
         edge.link_up().await;
@@ -28,7 +27,7 @@ fn a_restarted_server_gets_everything() {
         }
         // The old server has to be gone before its port is free.
         while server.receive().await.is_some() {}
-        let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
+        let server = serve(&loopback, address, server_options(&loopback)).await;
         while arrived.len() < 200 {
             arrived.insert(server.receive().await.unwrap().1.content().to_string());
         }
@@ -40,7 +39,7 @@ fn a_restarted_server_gets_everything() {
 #[test]
 fn a_cut_link_loses_nothing() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("edged", &[]).await.unwrap();
         edge.link_up().await;
         let send = async {
@@ -68,7 +67,7 @@ fn a_cut_link_loses_nothing() {
 #[test]
 fn a_half_open_link_is_noticed_and_replaced() {
     smol::block_on(async {
-        let (_loopback, server, edge) = pair(config()).await;
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
         let module = edge.hub.join("edged", &[]).await.unwrap();
         edge.link_up().await;
         // The server has the session once something arrived; confirmed, it will not be sent again.
@@ -80,39 +79,5 @@ fn a_half_open_link_is_noticed_and_replaced() {
         assert_eq!(edge.link_down().await, LinkEnd::Silent);
         edge.link_up().await;
         assert_eq!(server.receive().await.unwrap().1.content(), "1", "sent again on the new link");
-    });
-}
-
-#[test]
-fn a_server_that_hangs_up_during_the_handshake_is_tried_again() {
-    smol::block_on(async {
-        let listener = TcpListener::bind(any_port()).await.unwrap();
-        let loopback = Loopback::new().unwrap();
-        let address = listener.local_addr().unwrap();
-        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
-        for _ in 0..3 {
-            drop(listener.accept().await.unwrap());
-            assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
-        }
-        drop(listener);
-        let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
-        edge.link_up().await;
-        drop(server);
-    });
-}
-
-#[test]
-fn without_a_server_the_hub_runs_offline() {
-    smol::block_on(async {
-        let listener = TcpListener::bind(any_port()).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let loopback = Loopback::new().unwrap();
-        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
-        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
-        let module = edge.hub.join("edged", &[]).await.unwrap();
-        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
-        let account = edge.hub.shutdown().await.unwrap();
-        assert_eq!((account.up.accepted, account.up.dropped()), (1, 1), "dropped with the reason, not lost");
     });
 }

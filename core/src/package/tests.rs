@@ -1,0 +1,258 @@
+use super::*;
+use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, FIELD_BYTES_MAX, PACKAGE_BYTES_MAX};
+use crate::message::{Content, Draft, Field, Message};
+use crate::time::UnixMillis;
+use crate::violation::Violation;
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use std::format;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+/// A message with every field that KubeEdge's own protobuf has, made by hand from its numbers.
+const GOLDEN: &str = "0101010001000000005d0a1e0a0469642d31120469642d301880a0abfef96220012a076368616e6e656c12260a056564\
+67656412046d6574611a06757064617465220f64656661756c742f706f642f7765621a137b227068617365223a2252756e6e696e67227d";
+
+/// A payload of a newer peer: fields that nobody knows yet, of every wire type, beside our own.
+const NEWER: &str = "0a140a0137180332023432980605c23e056c61746572121e2201722a09776562736f636b6574ed0461626364f1046162636465\
+6667681a0568656c6c6f2002c20c0178";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().collect();
+    digits.chunks(2).map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+}
+
+fn encode(message: &Message) -> Bytes {
+    let mut out = BytesMut::new();
+    Encoder::default().encode(message, &mut out);
+    out.freeze()
+}
+
+fn decode(package: &[u8]) -> Result<Message, Violation> {
+    let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+    decoder.push(package);
+    let package = decoder.next_package()?.expect("a whole package");
+    assert_eq!((package.kind, decoder.waiting_bytes()), (Kind::Message, 0));
+    Reader::default().message(package.payload)
+}
+
+#[test]
+fn the_golden_package_is_read_and_written() {
+    let frame = r#"{"header":{"msg_id":"id-1","parent_msg_id":"id-0","timestamp":1700000000000,"sync":true,"type":"channel"},"route":{"source":"edged","group":"meta","operation":"update","resource":"default/pod/web"},"content":{"phase":"Running"}}"#;
+    let message = decode(&bytes(GOLDEN)).unwrap();
+    assert_eq!(&**message.frame(), frame);
+    // Ours says which form the content has: field 4, a varint, is 1.
+    let mut ours = bytes(GOLDEN);
+    ours[9] += 2;
+    ours.extend([0x20, 0x01]);
+    assert_eq!(encode(&Message::decode(frame).unwrap()), ours);
+}
+
+#[test]
+fn fields_of_newer_peers_are_skipped() {
+    let message = Reader::default().message(bytes(NEWER).into()).unwrap();
+    assert_eq!(
+        &**message.frame(),
+        r#"{"header":{"msg_id":"7","timestamp":-2,"resourceversion":"42"},"route":{"destination":"websocket","resource":"r"},"content":"hello"}"#
+    );
+}
+
+#[test]
+fn contents_without_a_form_are_taken_for_what_they_look_like() {
+    let check = |content: &[u8], json: &str| {
+        let length = u8::try_from(content.len()).unwrap();
+        let payload = [&[0x1a, length], content].concat();
+        assert_eq!(Reader::default().message(payload.into()).unwrap().content(), json);
+    };
+    check(b"", "null");
+    check(b"{\"a\": 1}", "{\"a\": 1}");
+    check(b"12", "12");
+    check(b"hello \"you\"", "\"hello \\\"you\\\"\"");
+    check(b"\xff\x00", "\"/wA=\"");
+    assert_eq!(Reader::default().message(Bytes::new()).unwrap().content(), "null");
+}
+
+#[test]
+fn bad_payloads_have_their_names() {
+    let check = |payload: &[u8], violation| {
+        assert_eq!(Reader::default().message(payload.to_vec().into()), Err(violation), "{payload:?}");
+    };
+    check(&[0x0a, 0x05, 0x0a], Violation::NotProtobuf);
+    check(&[0x18, 0x01], Violation::NotProtobuf);
+    check(&[0x1a, 0x02, b'{', b'}', 0x20, 0x02, 0x07], Violation::NotProtobuf);
+    check(&[0x1a, 0x01, b'{', 0x20, 0x01], Violation::Truncated);
+    check(&[0x1a, 0x03, b'1', b' ', b'2', 0x20, 0x01], Violation::NotJson { at: 2 });
+    check(&[0x1a, 0x01, 0xff, 0x20, 0x01], Violation::NotUtf8);
+    check(&[0x1a, 0x01, 0xff, 0x20, 0x02], Violation::NotUtf8);
+    let deep = [&[0x1a, 0x80, 0x01][..], &[b'['; 64], &[b']'; 64], &[0x20, 0x01]].concat();
+    assert!(Reader::default().message(deep.into()).is_ok());
+    let deep = [&[0x1a, 0x80, 0x02][..], &[b'['; 128], &[b']'; 128], &[0x20, 0x01]].concat();
+    check(&deep, Violation::NestingTooDeep { at: 127 });
+    let id = |bytes: usize| {
+        let id =
+            [&[0x0a, (bytes & 0x7f) as u8 | 0x80, (bytes >> 7) as u8][..], &std::vec![b'x'; bytes]].concat();
+        [&[0x0a, (id.len() & 0x7f) as u8 | 0x80, (id.len() >> 7) as u8][..], &id].concat()
+    };
+    assert_eq!(
+        Reader::default().message(id(FIELD_BYTES_MAX).into()).unwrap().msg_id().len(),
+        FIELD_BYTES_MAX
+    );
+    let bytes = FIELD_BYTES_MAX + 1;
+    check(&id(bytes), Violation::FieldTooLong { field: Field::MsgId, bytes });
+}
+
+#[test]
+fn bad_headers_have_their_names_and_end_the_stream() {
+    let header = Header { kind: Kind::User, length: 0 }.to_bytes();
+    let check = |at: usize, octet: u8, violation| {
+        let mut decoder = Decoder::new(8);
+        let mut broken = header;
+        broken[at] = octet;
+        decoder.push(&broken);
+        for _ in 0..2 {
+            assert_eq!(decoder.next_package(), Err(violation));
+            decoder.push(&header);
+        }
+        assert_eq!((decoder.finish(), decoder.waiting_bytes()), (Err(violation), 0));
+    };
+    check(2, 2, Violation::PackageVersion { version: 0x0101_0200 });
+    check(4, 3, Violation::PackageType { code: 3 });
+    check(4, 0, Violation::PackageType { code: 0 });
+    check(5, 0x80, Violation::PackageFlags { flags: 0x80 });
+    check(9, 9, Violation::PackageTooLarge { bytes: 9, limit: 8 });
+    let mut decoder = Decoder::new(8);
+    decoder.push(&[&Header { kind: Kind::User, length: 8 }.to_bytes()[..], b"12345678"].concat());
+    assert_eq!(decoder.next_package().unwrap().unwrap().payload, "12345678");
+    assert_eq!(decoder.finish(), Ok(()));
+}
+
+#[test]
+fn a_claimed_length_reserves_nothing() {
+    let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+    let length = u32::try_from(PACKAGE_BYTES_MAX).unwrap();
+    decoder.push(&Header { kind: Kind::Message, length }.to_bytes());
+    assert_eq!(decoder.next_package(), Ok(None));
+    assert_eq!(decoder.waiting_bytes(), HEADER_BYTES);
+    assert!(decoder.buffer_capacity() < 1024);
+    assert_eq!(decoder.finish(), Err(Violation::PackageTruncated));
+}
+
+#[test]
+fn members_that_nobody_knows_travel_along() {
+    let frame = r#"{"header":{"msg_id":"1","timestamp":7,"new":[2]},"route":{"group":"g","x":"y"},"content":{"a" : 1},"z":1}"#;
+    let message = Message::decode(frame).unwrap();
+    assert_eq!(decode(&encode(&message)).unwrap(), message);
+    // A peer's members are read like a frame's.
+    let payload = [&[0x2a, 0x02][..], b",x"].concat();
+    assert_eq!(Reader::default().message(payload.into()), Err(Violation::NotJson { at: 64 }));
+}
+
+#[test]
+fn the_largest_frame_has_room_in_a_package() {
+    for (content, quote) in [("x", "\""), ("\\n", "\""), ("\\/", "\""), ("1", "")] {
+        let around = "{\"content\":}".len() + 2 * quote.len();
+        let text = content.repeat((PACKAGE_BYTES_MAX - around) / content.len());
+        let message = Message::decode(format!("{{\"content\":{quote}{text}{quote}}}")).unwrap();
+        let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+        decoder.push(&encode(&message));
+        assert!(decoder.next_package().unwrap().is_some());
+    }
+}
+
+#[test]
+fn what_is_said_on_the_control_lane_is_understood() {
+    let check = |message: &Message, control: Control| {
+        let package = encode(message);
+        assert!(package.len() <= CONTROL_PACKAGE_BYTES_MAX);
+        assert_eq!(Control::of(&decode(&package).unwrap()), Ok(control));
+    };
+    let hello = Hello { node: "edge-1".into(), project: "p".into() };
+    let first = hello.to_message().unwrap();
+    assert_eq!(first.content(), r#"{"Node_id":["edge-1"],"Project_id":["p"]}"#);
+    check(&first, Control::Hello(hello));
+    check(&answer(&first, true).unwrap(), Control::Answer { to: "header".into(), accepted: true });
+    check(&answer(&first, false).unwrap(), Control::Answer { to: "header".into(), accepted: false });
+    let ping = Ping { number: 7, written: std::vec![3, u64::MAX] };
+    check(&ping.to_message().unwrap(), Control::Ping(ping));
+    check(&pong(7).unwrap(), Control::Answer { to: "7".into(), accepted: true });
+    check(&Draft { operation: "config", ..Draft::default() }.encode().unwrap(), Control::Other);
+}
+
+#[test]
+fn what_does_not_belong_on_the_control_lane_is_refused() {
+    let check = |draft: Draft<'_>| {
+        assert_eq!(Control::of(&draft.encode().unwrap()), Err(Violation::ControlLane), "{draft:?}");
+    };
+    let draft = Draft::default();
+    check(Draft { parent_msg_id: "1", content: Content::Text("perhaps"), ..draft });
+    check(Draft { operation: "header", resource: "header", content: Content::Text("edge-1"), ..draft });
+    let nobody = serde_json::value::to_raw_value(&[("Node_id", ["x"])]).unwrap();
+    check(Draft { operation: "header", resource: "header", content: Content::Json(&nobody), ..draft });
+    check(Draft { operation: "ping", resource: "streams", content: Content::Text("1"), ..draft });
+    check(Draft { operation: "ping", resource: "streams", msg_id: "1", ..draft });
+}
+
+proptest! {
+    /// Whatever a WebSocket carries comes out of a package as it went in; only white space and order around known members
+    /// become ours, and a second time nothing changes any more.
+    #[test]
+    fn a_frame_survives(
+        ids in prop::array::uniform4(".{0,12}"), route in prop::array::uniform5("[a-z/\"é]{0,9}"),
+        timestamp in any::<i64>(), sync in any::<bool>(), text in ".{0,40}",
+        raw in prop::option::of(r#"\{"a" ?: ?(1|"\\u003c"|"\\/")\}|"\\u003c"|"(\\n|[<>&])*"|null|-1[.]50e3"#),
+    ) {
+        let raw = raw.map(|raw| serde_json::from_str::<std::boxed::Box<serde_json::value::RawValue>>(&raw).unwrap());
+        let content = raw.as_deref().map_or(Content::Text(&text), Content::Json);
+        let draft = Draft {
+            msg_id: &ids[0], parent_msg_id: &ids[1], resource_version: &ids[2], message_type: &ids[3],
+            timestamp: UnixMillis(timestamp), sync, source: &route[0], destination: &route[1], group: &route[2],
+            operation: &route[3], resource: &route[4], content,
+        };
+        let message = draft.encode().unwrap();
+        let there = decode(&encode(&message)).unwrap();
+        prop_assert_eq!(there.frame(), message.frame());
+    }
+
+    #[test]
+    fn any_frame_has_the_same_meaning_on_the_other_side(
+        frame in r#" ?\{"(content|x)" ?: ?(1|"a\\u003c"|\{\}), ?"header": ?\{"(timestamp|y)": ?[1-9][0-9]{0,8}(, "msg_id":"[a-z]")?\}(,"Route":\{"group":"g","z":null\})?\}"#,
+    ) {
+        let message = Message::decode(frame).unwrap();
+        let there = decode(&encode(&message)).unwrap();
+        prop_assert_eq!(there.content(), message.content());
+        prop_assert_eq!(there.msg_id(), message.msg_id());
+        prop_assert_eq!(there.group(), message.group());
+        prop_assert_eq!(there.timestamp(), message.timestamp());
+        prop_assert_eq!(there.unknown_members(), message.unknown_members());
+        prop_assert_eq!(decode(&encode(&there)).unwrap(), there);
+    }
+
+    #[test]
+    fn packages_are_found_however_the_stream_is_split(
+        sizes in prop::collection::vec(0_usize..40, 0..6), cuts in prop::collection::vec(1_usize..30, 1..20),
+    ) {
+        let mut stream = Vec::new();
+        let mut sent = Vec::new();
+        for (number, size) in sizes.into_iter().enumerate() {
+            let payload = number.to_string().repeat(size);
+            let length = u32::try_from(payload.len()).unwrap();
+            stream.extend(Header { kind: Kind::Stream, length }.to_bytes());
+            stream.extend(payload.as_bytes());
+            sent.push(payload);
+        }
+        let mut decoder = Decoder::new(64);
+        let mut found: Vec<String> = Vec::new();
+        let mut cuts = cuts.into_iter().cycle();
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(cuts.next().unwrap().min(rest.len()));
+            decoder.push(piece);
+            rest = after;
+            while let Some(package) = decoder.next_package().unwrap() {
+                found.push(String::from_utf8(package.payload.to_vec()).unwrap());
+            }
+        }
+        prop_assert_eq!(found, sent);
+        prop_assert_eq!(decoder.finish(), Ok(()));
+    }
+}

@@ -1,0 +1,24 @@
+//! The lane, as an argument.
+
+use clap::ValueEnum;
+use edgehub::config::Lane;
+use serde::Serialize;
+
+/// Where messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LaneChoice {
+    /// A WebSocket over TLS
+    Websocket,
+    /// QUIC
+    Quic,
+}
+
+impl From<LaneChoice> for Lane {
+    fn from(choice: LaneChoice) -> Lane {
+        match choice {
+            LaneChoice::Websocket => Lane::WebSocket,
+            LaneChoice::Quic => Lane::Quic,
+        }
+    }
+}

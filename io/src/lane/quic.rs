@@ -1,0 +1,39 @@
+//! The QUIC lane: RFC 9000 between our own peers, with the packages of [`edgehub_core::package`].
+//!
+//! The node opens a connection with the ALPN `viaduct/1` and the same certificates as on a WebSocket, then the control lane, on which it says
+//! who it is. Each side opens two streams of messages, one for what is urgent and one for the rest, that do not wait for
+//! each other. A ping goes over the control lane and names what was written on both; see [`edgehub_core::package::Arrived`].
+//!
+//! - **Addresses** may change: the connection lives on, as QUIC provides for it, and nothing is sent again that arrived.
+//! - **Keep-alive and idle timeout** follow the hub's pings: the lane must not give up before the hub does, who gives up a
+//!   silent link after `ping_interval × (ping_misses + 1)`. See `transport`.
+//! - **Sessions are resumed**, in memory, for as long as the node's certificate stays the same; the cloud looks at its dates again.
+//! - **0-RTT is not used**: what is sent that way can be played back by anybody who saw it, and the first thing that is said
+//!   here opens a session and ends an older one.
+//! - **KubeEdge's own QUIC** is older than the standard. Its answer is recognised and named in the error.
+
+mod client;
+mod error;
+mod reading;
+mod runtime;
+mod server;
+mod session;
+mod transport;
+mod writing;
+
+pub(super) use client::Client;
+pub(super) use error::QuicError;
+pub(super) use server::{Arrival, Cut, Server};
+pub(super) use session::{Progress, Session};
+
+#[cfg(test)]
+mod tests;
+
+/// The name of the protocol inside TLS.
+const ALPN: &[u8] = b"viaduct/1";
+
+/// What a stream of messages begins with.
+const MESSAGES: [u8; 3] = *b"msg";
+
+/// … and one of raw bytes, which we have no use for.
+const RAW: [u8; 3] = *b"str";

@@ -1,0 +1,135 @@
+//! The node's end: from a target to an open session.
+
+use super::error::QuicError;
+use super::runtime::LaneRuntime;
+use super::session::Session;
+use super::transport::transport;
+use super::{ALPN, reading, writing};
+use crate::websocket::Target;
+use edgehub_core::Config;
+use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
+use edgehub_core::package::{Control, Decoder, Hello};
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{Endpoint, EndpointConfig};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use smol::Executor;
+use smol::future::or;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Sessions that may be resumed: one for each address of a target is plenty.
+const SESSIONS: usize = 8;
+
+/// Opens connections. It remembers TLS sessions for as long as the certificates stay the same.
+#[derive(Debug)]
+pub(crate) struct Client {
+    silence: Duration,
+    keep_alive: Duration,
+    config: Mutex<Option<(Arc<ClientConfig>, quinn::ClientConfig)>>,
+}
+
+impl Client {
+    /// A client for hubs of this configuration.
+    pub(crate) fn new(config: &Config) -> Client {
+        let silence = config.ping_interval.saturating_mul(config.ping_misses.saturating_add(1));
+        Client { silence, keep_alive: config.ping_interval, config: Mutex::new(None) }
+    }
+
+    /// Opens a connection and says who the node is. Returns when the cloud has accepted it.
+    pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Session, QuicError> {
+        let (host, port) = host_and_port(&target.url)?;
+        let config = self.config_for(tls)?;
+        let executor = Arc::new(Executor::new());
+        let limit = target.handshake_timeout;
+        let dial = dial(&executor, &host, port, config, target);
+        let late = async {
+            smol::Timer::after(limit).await;
+            Err(QuicError::Timeout(limit))
+        };
+        executor.run(or(dial, late)).await.map(|session| session.on(executor))
+    }
+
+    fn config_for(&self, tls: Arc<ClientConfig>) -> Result<quinn::ClientConfig, QuicError> {
+        let mut known = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, config)) = &*known
+            && Arc::ptr_eq(of, &tls)
+        {
+            return Ok(config.clone());
+        }
+        let mut own = (*tls).clone();
+        own.alpn_protocols = vec![ALPN.to_vec()];
+        own.resumption = Resumption::in_memory_sessions(SESSIONS);
+        let crypto = QuicClientConfig::try_from(own).map_err(|error| QuicError::Tls(error.to_string()))?;
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(transport(self.silence, Some(self.keep_alive)));
+        *known = Some((tls, config.clone()));
+        Ok(config)
+    }
+}
+
+/// Tries the host's addresses in turn, each with its share of the time.
+async fn dial(
+    executor: &Arc<Executor<'static>>,
+    host: &str,
+    port: u16,
+    config: quinn::ClientConfig,
+    target: &Target,
+) -> Result<Session, QuicError> {
+    let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
+    let share = target.handshake_timeout / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
+    let mut failure = QuicError::NameNotFound(std::io::ErrorKind::NotFound.into());
+    for address in found {
+        let late = async {
+            smol::Timer::after(share).await;
+            Err(QuicError::NoAnswer)
+        };
+        match or(connect(executor, address, host, config.clone(), target), late).await {
+            Ok(session) => return Ok(session),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+async fn connect(
+    executor: &Arc<Executor<'static>>,
+    address: SocketAddr,
+    host: &str,
+    config: quinn::ClientConfig,
+    target: &Target,
+) -> Result<Session, QuicError> {
+    let any = match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any).map_err(QuicError::Socket)?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(executor))
+        .map_err(QuicError::Socket)?;
+    let connection = endpoint.connect_with(config, address, host)?.await?;
+    let (mut send, mut receive) = connection.open_bi().await?;
+    let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };
+    send.write_chunk(writing::package(&hello.to_message()?)).await?;
+    let mut decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
+    let answer = reading::control_message(&mut receive, &mut decoder).await?;
+    match Control::of(&answer)? {
+        Control::Answer { accepted: true, .. } => {}
+        Control::Answer { accepted: false, .. } => return Err(QuicError::Refused),
+        _ => return Err(QuicError::Violation(edgehub_core::Violation::ControlLane)),
+    }
+    Session::open(endpoint, connection, (send, receive, decoder)).await
+}
+
+/// Takes `quic://HOST:PORT` apart.
+pub(super) fn host_and_port(url: &str) -> Result<(String, u16), QuicError> {
+    let bad = || QuicError::BadUrl(format!("expected quic://HOST:PORT, found {url}"));
+    let rest = url.trim().strip_prefix("quic://").ok_or_else(bad)?;
+    let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(bad)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?;
+    if host.is_empty() || host.contains('/') {
+        return Err(bad());
+    }
+    Ok((host.into(), port))
+}

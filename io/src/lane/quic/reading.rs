@@ -1,0 +1,247 @@
+//! From streams to the owner.
+
+use super::super::{Owner, Read};
+use super::error::{NOT_SERVED, QuicError};
+use super::session::{after, end_of};
+use super::writing::Piece;
+use super::{MESSAGES, RAW};
+use async_channel::Sender;
+use bytes::Bytes;
+use edgehub_core::limits::PACKAGE_BYTES_MAX;
+use edgehub_core::package::{Arrived, Control, Decoder, Kind, Package, Reader, answer, pong};
+use edgehub_core::{Message, Violation};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use quinn::{Connection, ReadError, RecvStream, SendStream};
+use smol::future::or;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a stream may take to say what it is for.
+const USE_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 10_000 });
+
+/// Pieces of a stream that are taken at one time: some hundred kilobytes.
+const CHUNKS: usize = 128;
+
+/// How a connection ended.
+pub(super) struct End {
+    pub(super) violation: Option<Violation>,
+    pub(super) why: String,
+}
+
+impl From<Violation> for End {
+    fn from(violation: Violation) -> End {
+        End { violation: Some(violation), why: violation.to_string() }
+    }
+}
+
+/// What the readers of a connection share.
+pub(super) struct Shared<'a, O> {
+    pub(super) owner: &'a O,
+    pub(super) arrived: &'a Mutex<Arrived>,
+    pub(super) answers: Sender<Piece>,
+}
+
+/// What a reader says when it is done.
+enum Done {
+    /// The peer has opened a stream.
+    Stream(SendStream, RecvStream),
+    /// A stream has come to its end, or all of them have; what was read of the others still counts.
+    Over,
+    /// The connection is over.
+    End(End),
+}
+
+/// Reads every stream until the connection ends.
+pub(super) async fn read_all<O: Owner>(
+    connection: &Connection,
+    (control, decoder): (RecvStream, Decoder),
+    shared: Shared<'_, O>,
+) -> End {
+    let mut readers: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
+    readers.push(Box::pin(accept(connection)));
+    let shared = &shared;
+    readers.push(Box::pin(async move {
+        read_control(connection, control, decoder, shared).await.map_or_else(Done::End, |()| Done::Over)
+    }));
+    let mut streams = 0;
+    while let Some(done) = readers.next().await {
+        match done {
+            Done::Stream(send, receive) => {
+                let number = streams;
+                streams += 1;
+                readers.push(Box::pin(accept(connection)));
+                readers.push(Box::pin(async move {
+                    let read = read_stream(send, receive, number, shared).await;
+                    read.map_or_else(Done::End, |()| Done::Over)
+                }));
+            }
+            Done::Over => {}
+            Done::End(end) => return end,
+        }
+    }
+    End { violation: None, why: end_of(connection) }
+}
+
+async fn accept(connection: &Connection) -> Done {
+    match connection.accept_bi().await {
+        Ok((send, receive)) => Done::Stream(send, receive),
+        Err(_) => Done::Over,
+    }
+}
+
+/// Reads one of the peer's streams to its end.
+async fn read_stream<O: Owner>(
+    mut send: SendStream,
+    mut receive: RecvStream,
+    number: usize,
+    shared: &Shared<'_, O>,
+) -> Result<(), End> {
+    let mut purpose = [0; MESSAGES.len()];
+    let late = async {
+        after(USE_TIMEOUT).await;
+        Err(Violation::StreamUse)
+    };
+    let said = async {
+        match receive.read_exact(&mut purpose).await {
+            Ok(()) => Ok(true),
+            Err(quinn::ReadExactError::FinishedEarly(_)) => Err(Violation::StreamUse),
+            Err(quinn::ReadExactError::ReadError(ReadError::ConnectionLost(_))) => Ok(false),
+            Err(quinn::ReadExactError::ReadError(_)) => Err(Violation::StreamUse),
+        }
+    };
+    if !or(said, late).await? {
+        return Ok(());
+    }
+    match purpose {
+        MESSAGES => {}
+        RAW => {
+            // Neither half has a use; the connection is not the worse for it.
+            let _ = (send.reset(NOT_SERVED), receive.stop(NOT_SERVED));
+            return Ok(());
+        }
+        _ => return Err(Violation::StreamUse.into()),
+    }
+    let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+    let mut reader = Reader::default();
+    while next_packages(&mut receive, &mut decoder).await? {
+        let mut batch = Vec::new();
+        let mut broken = None;
+        loop {
+            match decoder.next_package() {
+                Ok(Some(package)) => batch.push(read(&mut reader, package)?),
+                Ok(None) => break,
+                Err(violation) => {
+                    broken = Some(violation);
+                    break;
+                }
+            }
+        }
+        let messages = batch.len() as u64;
+        if messages > 0 {
+            if !shared.owner.read(batch).await {
+                return Err(End { violation: None, why: "nobody reads any more".into() });
+            }
+            shared.arrived.lock().unwrap_or_else(PoisonError::into_inner).read(number, messages);
+            shared.answer_pings().await;
+        }
+        if let Some(violation) = broken {
+            return Err(violation.into());
+        }
+    }
+    Ok(())
+}
+
+fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
+    if package.kind != Kind::Message {
+        return Err(Violation::PackageType { code: package.kind as u8 }.into());
+    }
+    Ok(reader.message(package.payload).map_or_else(Read::Malformed, Read::Message))
+}
+
+/// Feeds the decoder with what is there; `false` at the end of the stream or of the connection.
+async fn next_packages(receive: &mut RecvStream, decoder: &mut Decoder) -> Result<bool, Violation> {
+    let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
+    match receive.read_chunks(&mut chunks).await {
+        Ok(Some(count)) => {
+            chunks.iter().take(count).for_each(|chunk| decoder.push(chunk));
+            Ok(true)
+        }
+        Ok(None) => decoder.finish().map(|()| false),
+        Err(ReadError::ConnectionLost(_)) => Ok(false),
+        Err(_) => Err(Violation::PackageTruncated),
+    }
+}
+
+/// Reads the control lane until the connection ends.
+async fn read_control<O: Owner>(
+    connection: &Connection,
+    mut receive: RecvStream,
+    mut decoder: Decoder,
+    shared: &Shared<'_, O>,
+) -> Result<(), End> {
+    let mut reader = Reader::default();
+    loop {
+        let mut batch = Vec::new();
+        while let Some(package) = decoder.next_package()? {
+            let Read::Message(message) = read(&mut reader, package)? else {
+                return Err(Violation::ControlLane.into());
+            };
+            match Control::of(&message)? {
+                Control::Ping(ping) => {
+                    shared.arrived.lock().unwrap_or_else(PoisonError::into_inner).asked(ping)?;
+                }
+                Control::Answer { to, .. } => batch.extend(to.parse().map(Read::Pong)),
+                Control::Hello(_) => return Err(Violation::ControlLane.into()),
+                Control::Other => shared.say(answer(&message, true)).await,
+            }
+        }
+        shared.answer_pings().await;
+        if !batch.is_empty() && !shared.owner.read(batch).await {
+            return Err(End { violation: None, why: "nobody reads any more".into() });
+        }
+        if !next_packages(&mut receive, &mut decoder).await? {
+            return match connection.close_reason() {
+                Some(_) => Ok(()),
+                None => Err(Violation::ControlLaneClosed.into()),
+            };
+        }
+    }
+}
+
+impl<O: Owner> Shared<'_, O> {
+    /// Answers every ping whose messages are all handed on.
+    async fn answer_pings(&self) {
+        let next = || self.arrived.lock().unwrap_or_else(PoisonError::into_inner).next_pong();
+        while let Some(number) = next() {
+            self.say(pong(number)).await;
+        }
+    }
+
+    async fn say(&self, message: Result<Message, Violation>) {
+        if let Ok(message) = message {
+            // A control lane that is gone needs no answers.
+            let _ = self.answers.send(message.into()).await;
+        }
+    }
+}
+
+/// The first message on the control lane.
+pub(super) async fn control_message(
+    receive: &mut RecvStream,
+    decoder: &mut Decoder,
+) -> Result<Message, QuicError> {
+    loop {
+        if let Some(package) = decoder.next_package()? {
+            if package.kind != Kind::Message {
+                return Err(Violation::PackageType { code: package.kind as u8 }.into());
+            }
+            return Ok(Reader::default().message(package.payload)?);
+        }
+        match receive.read_chunk(usize::MAX, true).await? {
+            Some(chunk) => decoder.push(&chunk.bytes),
+            None => return Err(Violation::ControlLaneClosed.into()),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A connection whose ends know each other: it runs until either side ends it.
+
+use super::super::{Owner, Read, Write};
+use super::MESSAGES;
+use super::error::{GOODBYE, QuicError, code, words};
+use super::reading::{self, End};
+use super::writing::{self, Pieces};
+use async_channel::Receiver;
+use edgehub_core::package::{Arrived, Decoder, STREAMS};
+use futures_util::StreamExt;
+use futures_util::future::Either;
+use futures_util::stream::FuturesUnordered;
+use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use smol::Executor;
+use smol::future::or;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long a connection may take to say goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last packet of a connection may take to leave.
+const LAST_PACKET: Duration = Duration::from_millis(250);
+
+/// The control lane, with what came on it after the first message.
+pub(super) type ControlLane = (SendStream, RecvStream, Decoder);
+
+/// An open connection with its streams.
+pub(crate) struct Session {
+    /// The node's: what the connection lives on. The cloud's connections share theirs.
+    own: Option<(Arc<Executor<'static>>, Endpoint)>,
+    endpoint: Option<Endpoint>,
+    connection: Connection,
+    control: ControlLane,
+    streams: [SendStream; STREAMS],
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("peer", &self.connection.remote_address()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The node's, on an endpoint of its own.
+    pub(super) async fn open(
+        endpoint: Endpoint,
+        connection: Connection,
+        control: ControlLane,
+    ) -> Result<Session, QuicError> {
+        let session = Session::accepted(connection, control).await?;
+        Ok(Session { endpoint: Some(endpoint), ..session })
+    }
+
+    /// The cloud's.
+    pub(super) async fn accepted(connection: Connection, control: ControlLane) -> Result<Session, QuicError> {
+        let urgent = message_stream(&connection, 1).await?;
+        let bulk = message_stream(&connection, 0).await?;
+        // What is said on it must not wait, pings aside from everything else.
+        let _ = control.0.set_priority(2);
+        Ok(Session { own: None, endpoint: None, connection, control, streams: [urgent, bulk] })
+    }
+
+    /// The executor that the endpoint lives on, from now on kept with it.
+    pub(super) fn on(mut self, executor: Arc<Executor<'static>>) -> Session {
+        self.own = self.endpoint.take().map(|endpoint| (executor, endpoint));
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        self.own.as_ref().map(|(_, endpoint)| endpoint.clone())
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress { connection: self.connection.clone(), acknowledgements: 0, sent_bytes: 0 }
+    }
+
+    /// Runs until either side ends it. Ends when `writes` is closed, after saying goodbye.
+    pub(crate) async fn run(self, writes: Receiver<Vec<Write>>, owner: impl Owner) {
+        let Session { own, connection, control, streams, .. } = self;
+        let Some((executor, endpoint)) = own else {
+            return work(connection, control, streams, writes, &owner).await;
+        };
+        let all = async {
+            work(connection, control, streams, writes, &owner).await;
+            or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+        };
+        executor.run(all).await;
+    }
+}
+
+async fn message_stream(connection: &Connection, priority: i32) -> Result<SendStream, QuicError> {
+    let (mut send, _) = connection.open_bi().await?;
+    let _ = send.set_priority(priority);
+    send.write_all(&MESSAGES).await?;
+    Ok(send)
+}
+
+async fn work(
+    connection: Connection,
+    (control, heard, decoder): ControlLane,
+    [urgent, bulk]: [SendStream; STREAMS],
+    writes: Receiver<Vec<Write>>,
+    owner: &impl Owner,
+) {
+    let (pieces, [to_control, to_urgent, to_bulk]) = Pieces::channels();
+    let arrived = Mutex::new(Arrived::default());
+    let shared = reading::Shared { owner, arrived: &arrived, answers: pieces.control.clone() };
+    let write = async {
+        let streams = [(urgent, to_urgent), (bulk, to_bulk)];
+        let goodbye = writing::write_all(writes, pieces, (control, to_control), streams, owner).await;
+        if goodbye.is_none() {
+            // The reader finds the same broken connection; it only needs the time to say so.
+            after(CLOSE_TIMEOUT).await;
+        }
+        goodbye
+    };
+    let mut halves = FuturesUnordered::new();
+    halves.push(Either::Left(async {
+        Err::<Option<(VarInt, &'static str)>, _>(
+            reading::read_all(&connection, (heard, decoder), shared).await,
+        )
+    }));
+    halves.push(Either::Right(async { Ok(write.await) }));
+    match halves.next().await {
+        Some(Ok(goodbye)) => {
+            let (code, text) = goodbye.unwrap_or((GOODBYE, ""));
+            connection.close(code, text.as_bytes());
+        }
+        Some(Err(End { violation, why })) => {
+            connection
+                .close(violation.map_or(GOODBYE, code), violation.map_or("", |it| it.name()).as_bytes());
+            let last = violation.map(Read::Malformed).into_iter();
+            // When nobody listens any more, nobody misses it.
+            let _ = owner.read(last.chain([Read::Ended(why)]).collect()).await;
+        }
+        None => {}
+    }
+}
+
+pub(super) async fn after(time: Duration) {
+    smol::Timer::after(time).await;
+}
+
+/// Why a connection ended, if it did.
+pub(super) fn end_of(connection: &Connection) -> String {
+    connection.close_reason().map_or_else(|| "closed".into(), |error| words(&error))
+}
+
+/// What a quiet connection sends between two questions at the most: pings, acknowledgements, packets to keep it alive.
+const QUIET_BYTES: u64 = 4 << 10;
+
+/// Watches whether the peer's machine takes what is sent.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    connection: Connection,
+    acknowledgements: u64,
+    sent_bytes: u64,
+}
+
+impl Progress {
+    /// Whether acknowledgements came, and data was sent, since this was asked last. Acknowledgements alone are no progress: the
+    /// machine of a peer that reads nothing sends them, too. What it takes for such a peer is bounded by the window of a stream.
+    pub(crate) fn is_made(&mut self) -> bool {
+        let stats = self.connection.stats();
+        let (acknowledgements, sent) = (stats.frame_rx.acks, stats.udp_tx.bytes);
+        let acknowledged = acknowledgements > std::mem::replace(&mut self.acknowledgements, acknowledgements);
+        acknowledged && sent.saturating_sub(std::mem::replace(&mut self.sent_bytes, sent)) > QUIET_BYTES
+    }
+}

@@ -1,0 +1,40 @@
+//! What a connection may take: time, streams, memory.
+
+use edgehub_core::limits::MESSAGE_STREAMS_MAX;
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of one stream that may arrive before they are read: what a link of 10 MB/s brings in 100 ms.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+
+/// … and of all streams of a connection: no stream of the usual three keeps another from arriving.
+const WINDOW_BYTES: u32 = 4 << 20;
+
+/// Bytes of a connection that may be on their way or lost. More than the hub leaves on its way, so that what is urgent never
+/// waits for room.
+const SEND_WINDOW_BYTES: u64 = 4 << 20;
+
+/// The shortest idle timeout: losing a few packets in a row must not end a connection.
+const IDLE_MIN: Duration = Duration::from_secs(10);
+
+/// The settings of a connection whose owner gives up after so much silence, and asks for a sign of life so often, if it does.
+///
+/// The idle timeout is twice the silence: the owner decides. Packets to keep the connection alive go out as often as the owner's pings, also
+/// while the owner reads nothing, and keep the path's state in between (NAT) alive.
+pub(super) fn transport(silence: Duration, keep_alive: Option<Duration>) -> Arc<TransportConfig> {
+    let idle = silence.saturating_mul(2).max(IDLE_MIN);
+    let streams = u32::try_from(MESSAGE_STREAMS_MAX + 1).unwrap_or(u32::MAX);
+    let mut config = TransportConfig::default();
+    config
+        // Longer than a VarInt can say is never.
+        .max_idle_timeout(IdleTimeout::try_from(idle).ok())
+        .keep_alive_interval(keep_alive)
+        .max_concurrent_bidi_streams(VarInt::from_u32(streams))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(WINDOW_BYTES))
+        .send_window(SEND_WINDOW_BYTES)
+        .datagram_receive_buffer_size(None);
+    Arc::new(config)
+}

@@ -1,0 +1,163 @@
+//! From batches onto streams.
+
+use super::super::{Owner, Write};
+use super::error::GOODBYE;
+use super::session::after;
+use async_channel::{Receiver, Sender};
+use bytes::{Bytes, BytesMut};
+use edgehub_core::Message;
+use edgehub_core::package::{Class, Encoder, STREAMS, Written};
+use futures_util::future::join_all;
+use quinn::{SendStream, VarInt};
+use smol::future::{or, zip};
+use std::time::Duration;
+
+/// Answers and pings that may wait for the control lane: a peer that asks and does not read is not read any more.
+const CONTROL_WAITING: usize = 256;
+
+/// How long a peer may take to acknowledge what was written before a goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Some packages, and what their owner wants to know when they are written.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    data: BytesMut,
+    messages: usize,
+    bytes: usize,
+}
+
+/// What leads to the writers of the streams.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    pub(super) control: Sender<Piece>,
+    messages: [Sender<Piece>; STREAMS],
+}
+
+impl Pieces {
+    /// Channels to the control lane, and to each of the streams. The latter are bounded by what the owner does not yet know to be
+    /// written.
+    pub(super) fn channels() -> (Pieces, [Receiver<Piece>; 1 + STREAMS]) {
+        let (control, to_control) = async_channel::bounded(CONTROL_WAITING);
+        let (urgent, to_urgent) = async_channel::unbounded();
+        let (bulk, to_bulk) = async_channel::unbounded();
+        (Pieces { control, messages: [urgent, bulk] }, [to_control, to_urgent, to_bulk])
+    }
+}
+
+impl From<Message> for Piece {
+    fn from(message: Message) -> Piece {
+        let mut data = BytesMut::new();
+        Encoder::default().encode(&message, &mut data);
+        Piece { data, ..Piece::default() }
+    }
+}
+
+/// A message as a package.
+pub(super) fn package(message: &Message) -> Bytes {
+    Piece::from(message.clone()).data.freeze()
+}
+
+/// Writes until there is nothing more to come, and until the peer has it all. Returns the last words, or `None` when the
+/// connection is broken.
+pub(super) async fn write_all(
+    writes: Receiver<Vec<Write>>,
+    pieces: Pieces,
+    (control, to_control): (SendStream, Receiver<Piece>),
+    streams: [(SendStream, Receiver<Piece>); STREAMS],
+    owner: &impl Owner,
+) -> Option<(VarInt, &'static str)> {
+    let Pieces { control: answers, messages } = pieces;
+    let distribute = async {
+        let last = distribute(writes, &answers, &messages).await;
+        // The streams end when they have written what is there; the control lane ends with the connection.
+        for stream in &messages {
+            stream.close();
+        }
+        last
+    };
+    let write = join_all(streams.map(|(stream, pieces)| async {
+        let mut stream = stream;
+        let sound = write_one(&mut stream, pieces, owner).await;
+        if sound && stream.finish().is_ok() {
+            // A peer that does not read is not waited for.
+            or(async { drop(stream.stopped().await) }, after(GOODBYE_TIMEOUT)).await;
+        }
+        sound
+    }));
+    let mut control = control;
+    let both = async {
+        let (last, sound) = zip(distribute, write).await;
+        sound.into_iter().all(|sound| sound).then_some(last)
+    };
+    // The control lane has no end of its own, but for a broken connection.
+    let broken = async {
+        write_one(&mut control, to_control, owner).await;
+        None
+    };
+    or(both, broken).await
+}
+
+/// Writes what comes to one stream; returns whether the stream is sound at the end.
+async fn write_one(stream: &mut SendStream, pieces: Receiver<Piece>, owner: &impl Owner) -> bool {
+    while let Ok(Piece { data, messages, bytes }) = pieces.recv().await {
+        if stream.write_chunk(data.freeze()).await.is_err() {
+            return false;
+        }
+        if messages > 0 {
+            owner.flushed(messages, bytes);
+        }
+    }
+    true
+}
+
+/// Gives each message to its stream, and each ping, with the count of them, to the control lane.
+async fn distribute(
+    writes: Receiver<Vec<Write>>,
+    control: &Sender<Piece>,
+    streams: &[Sender<Piece>; STREAMS],
+) -> (VarInt, &'static str) {
+    let mut encoder = Encoder::default();
+    let mut written = Written::default();
+    while let Ok(batch) = writes.recv().await {
+        let mut pieces: [Piece; STREAMS] = Default::default();
+        let mut next = Some(batch);
+        while let Some(batch) = next {
+            for write in batch {
+                match write {
+                    Write::Message(message) => {
+                        let class = Class::of(&message);
+                        let piece = &mut pieces[class as usize];
+                        piece.messages += 1;
+                        piece.bytes += message.bytes();
+                        encoder.encode(&message, &mut piece.data);
+                        written.wrote(class);
+                    }
+                    Write::Ping(number) => {
+                        // It may overtake what it counts: the peer waits for that.
+                        if let Ok(ping) = written.ping(number).to_message() {
+                            let _ = control.send(ping.into()).await;
+                        }
+                    }
+                    Write::Close(code, text) => {
+                        hand_over(pieces, streams);
+                        return (VarInt::from_u32(code.into()), text);
+                    }
+                    // Of another lane's form: the driver asks each link for its own.
+                    Write::Frame(_) => {}
+                }
+            }
+            next = writes.try_recv().ok();
+        }
+        hand_over(pieces, streams);
+    }
+    (GOODBYE, "")
+}
+
+fn hand_over(pieces: [Piece; STREAMS], streams: &[Sender<Piece>; STREAMS]) {
+    for (piece, stream) in pieces.into_iter().zip(streams) {
+        if piece.messages > 0 {
+            // Unbounded, and closed only after the last one.
+            let _ = stream.try_send(piece);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Nobody is there, or nobody who stays.
+
+use super::bench_of::{Edge, NODE, any_port, config, serve};
+use edgehub::loopback::Loopback;
+use edgehub_core::hub::LinkEnd;
+use smol::net::TcpListener;
+
+#[test]
+fn a_server_that_hangs_up_during_the_handshake_is_tried_again() {
+    smol::block_on(async {
+        let listener = TcpListener::bind(any_port()).await.unwrap();
+        let loopback = Loopback::new().unwrap();
+        let address = listener.local_addr().unwrap();
+        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
+        for _ in 0..3 {
+            drop(listener.accept().await.unwrap());
+            assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        }
+        drop(listener);
+        let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
+        edge.link_up().await;
+        drop(server);
+    });
+}
+
+#[test]
+fn without_a_server_the_hub_runs_offline() {
+    smol::block_on(async {
+        let listener = TcpListener::bind(any_port()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let loopback = Loopback::new().unwrap();
+        let edge = Edge::start(&loopback.ticket(address, NODE).unwrap(), config());
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        let account = edge.hub.shutdown().await.unwrap();
+        assert_eq!((account.up.accepted, account.up.dropped()), (1, 1), "dropped with the reason, not lost");
+    });
+}
