@@ -115,11 +115,21 @@ pub enum Canary {
     DrainUnpaced,
     /// Control traffic waits behind a backlog that leaves at its pace.
     DrainHoldsControl,
+    /// Nobody asks whether the cloud has a session.
+    ProbeMissing,
+    /// The answer to the hub's own question is routed like any other.
+    ProbeAnswerRouted,
+    /// A link without a session is kept.
+    NoSessionStays,
+    /// A link without a session counts as one that held.
+    ZombieCalledStable,
+    /// Links that are closed again and again right after they have opened have no name.
+    KickedUnnamed,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 53] = [
+    pub const ALL: [Canary; 58] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -173,6 +183,11 @@ impl Canary {
         Canary::NothingBuried,
         Canary::DrainUnpaced,
         Canary::DrainHoldsControl,
+        Canary::ProbeMissing,
+        Canary::ProbeAnswerRouted,
+        Canary::NoSessionStays,
+        Canary::ZombieCalledStable,
+        Canary::KickedUnnamed,
     ];
 }
 

@@ -57,6 +57,28 @@ pub struct DuplicateWindow {
     pub time: Duration,
 }
 
+/// How the hub finds out whether the cloud has a session for it: it asks for what CloudHub answers by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The longest time without a message from the cloud before it asks.
+    pub after: Duration,
+    /// How long the answer may take once the question was read.
+    pub limit: Duration,
+    /// What it asks for (`route.resource`, operation `query`).
+    pub resource: String,
+}
+
+impl Default for Probe {
+    /// CloudHub answers for its own certificate authority.
+    fn default() -> Probe {
+        Probe {
+            after: Duration::from_secs(60),
+            limit: Duration::from_secs(30),
+            resource: String::from("k8s/ca.crt"),
+        }
+    }
+}
+
 /// The hub's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -109,6 +131,17 @@ pub struct Config {
     pub duplicate_window: DuplicateWindow,
     /// How long an orderly shutdown may take to get rid of what is queued.
     pub shutdown_grace: Duration,
+    /// How the hub finds out whether the cloud has a session for it; `None` for not at all.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+    /// How long the cloud waits for a keepalive, as far as is known (`keepaliveInterval` of CloudHub).
+    #[serde(default = "cloud_keepalive")]
+    pub cloud_keepalive: Duration,
+}
+
+/// The default of CloudHub.
+fn cloud_keepalive() -> Duration {
+    Duration::from_secs(30)
 }
 
 impl Default for Config {
@@ -138,6 +171,8 @@ impl Default for Config {
             // CloudHub sends a message again for 25 s; whoever does not acknowledge it gets it again in the next round.
             duplicate_window: DuplicateWindow { messages: 1024, time: Duration::from_secs(60) },
             shutdown_grace: Duration::from_secs(5),
+            probe: None,
+            cloud_keepalive: cloud_keepalive(),
         }
     }
 }
@@ -166,6 +201,10 @@ impl Config {
         self.stall_limit = self.stall_limit.max(shortest);
         self.shutdown_grace = self.shutdown_grace.max(shortest);
         self.ping_misses = self.ping_misses.max(1);
+        if let Some(probe) = &mut self.probe {
+            probe.after = probe.after.max(shortest);
+            probe.limit = probe.limit.max(shortest);
+        }
         self.pong_limit = self.pong_limit.max(self.silence_limit());
         self.barrier_messages = self.barrier_messages.max(1);
         self.outbox_messages = self.outbox_messages.max(1);

@@ -10,6 +10,7 @@
 //! | `downstream` | from the link to the modules |
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
+//! | `probe`, `suspicion` | whether the cloud has a session, and what is probably wrong |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
@@ -37,8 +38,10 @@ mod note;
 mod outbox;
 mod output;
 mod pace;
+mod probe;
 mod receipt;
 pub mod route;
+mod suspicion;
 mod sync_keeper;
 mod throttle;
 mod timers;
@@ -54,6 +57,7 @@ pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use outbox::Held;
 pub use output::Output;
 pub use receipt::Stage;
+pub use suspicion::Suspicion;
 pub use timers::{Deadline, TimerKind};
 pub use view::{ModuleView, RequestView, Standing, View};
 
@@ -71,6 +75,7 @@ use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
 use pace::Pace;
+use probe::Session;
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
@@ -102,6 +107,9 @@ pub struct Hub {
     state_ends: Option<Instant>,
     opened_at: Option<Instant>,
     keepalive: Keepalive,
+    session: Session,
+    /// Links in a row that the cloud closed right after they had opened.
+    kicked: u32,
     /// Since when the link is not read, because modules are slow.
     paused: Option<Instant>,
     /// Written, not yet flushed.
@@ -138,6 +146,8 @@ impl Hub {
             state_ends: None,
             opened_at: None,
             keepalive: Keepalive::new(now.mono, &config),
+            session: Session::new(now.mono),
+            kicked: 0,
             paused: None,
             in_flight: Amount::default(),
             outbox: Outbox::new(&config.classes, bounds(&config), config.spool_above),

@@ -46,7 +46,7 @@ pub mod trace;
 pub mod violation;
 
 pub use class::{Class, Classes};
-pub use config::{Acknowledge, Config, DuplicateWindow, Profile};
+pub use config::{Acknowledge, Config, DuplicateWindow, Probe, Profile};
 pub use hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 pub use message::{Content, Draft, Message};
 pub use time::{Instant, Now, UnixMillis};

@@ -94,6 +94,13 @@ pub const CLOUD_NODE_QUEUE_MAX: usize = 1024;
 /// a tight loop.
 pub const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 
+/// Links in a row that the cloud closes right after they have opened, from which on that is said to have a cause: one may be
+/// chance, two a restart.
+pub const KICKED_LINKS: u32 = 3;
+
+/// How far from its keepalive interval a cloud may close a link and be taken to have missed a keepalive.
+pub const KEEPALIVE_CLOSE_TOLERANCE: Duration = Duration::from_secs(2);
+
 /// Longest identity of a journal's owner, in bytes: a node name has at most 253 and a project id 64.
 pub const JOURNAL_IDENTITY_BYTES_MAX: usize = 512;
 

@@ -31,12 +31,14 @@ mod edgecore;
 mod extension;
 mod fuzz;
 mod problem;
+mod reach;
 mod reader;
 
 pub use extension::{HubConfig, JournalConfig, LettersConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};
+pub use reach::ReachConfig;
 
 use crate::tls::ClientFiles;
 use crate::websocket::Target;

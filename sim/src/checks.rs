@@ -26,6 +26,7 @@ mod receipts;
 mod requests;
 mod secret;
 mod stored;
+mod suspicions;
 mod timely;
 mod upstream;
 
@@ -115,6 +116,7 @@ impl EdgeChecks {
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),
                 Box::new(duplicates::Duplicates::new(config)),
+                Box::new(suspicions::Suspicions::new(config)),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
             ],

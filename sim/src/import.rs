@@ -121,6 +121,7 @@ impl Importer {
             LinkEnd::OpenTimeout => return self.hung += 1,
             LinkEnd::Closed | LinkEnd::Violation => self.act(now, "close", &[2]),
             LinkEnd::Silent | LinkEnd::Stalled => self.act(self.heard, "silence", &[0]),
+            LinkEnd::NoSession => self.act(self.heard, "zombie", &[]),
             LinkEnd::Shutdown => {}
         }
         self.lost = Some(now);

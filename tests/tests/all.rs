@@ -7,6 +7,7 @@
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
 //! | `classes` | what leaves, in which order, and what the sender is told |
 //! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
+//! | `probe` | a link without a session, a name used twice and a wrong heartbeat are found out |
 //! | `conformance` | conversations of the original, recorded, as traces of this hub |
 //! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
@@ -34,6 +35,8 @@ mod laws;
 mod letters;
 #[path = "all/observer.rs"]
 mod observer;
+#[path = "all/probe.rs"]
+mod probe;
 #[path = "all/property.rs"]
 mod property;
 #[path = "all/recordings.rs"]

@@ -5,7 +5,7 @@
 
 use super::header::Contents;
 use super::wire::{put, put_bytes};
-use crate::hub::{Direction, Note, Output, Stage, SyncOutcome};
+use crate::hub::{Direction, Note, Output, Stage, Suspicion, SyncOutcome};
 use crate::journal::{FullReason, Health};
 use crate::message::Message;
 use alloc::vec::Vec;
@@ -166,6 +166,17 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
         }
         Note::PeerStalled { epoch } => tagged(out, 48, epoch.0),
         Note::PeerRecovered { epoch } => tagged(out, 49, epoch.0),
+        Note::Suspected { epoch, cause } => {
+            tagged(out, 51, epoch.0);
+            let (number, links) = match *cause {
+                Suspicion::NoSession => (0, 0),
+                Suspicion::DuplicateName { links } => (1, links),
+                Suspicion::HeartbeatTooSlow => (2, 0),
+                Suspicion::KeepaliveUnheard => (3, 0),
+            };
+            out.push(number);
+            put(out, u64::from(links));
+        }
         Note::ModuleStalled { module } => tagged(out, 40, u64::from(module.0)),
         Note::ModuleRecovered { module } => tagged(out, 41, u64::from(module.0)),
         Note::TooLarge { msg_id, bytes, limit } => {

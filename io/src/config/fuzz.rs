@@ -46,6 +46,8 @@ edgehub:
   journal: {dir: /var/lib/edgehub/journal, classes: [state]}
   deadLetters: {bytes: 1048576}
   drain: {rate: 20, above: 100, spread: 10}
+  probe: {enable: true, after: 60, limit: 30, resource: k8s/ca.crt}
+  cloudKeepalive: 30
   classes:
     telemetry: {delivery: at-most-once}
     alarms:

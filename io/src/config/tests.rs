@@ -609,3 +609,22 @@ fn a_backlog_has_its_pace() {
         ],
     );
 }
+
+#[test]
+fn a_session_is_asked_for_unless_told_otherwise() {
+    use edgehub_core::Probe;
+    let reach = |section: &str| good(&format!("{EDGECORE}edgehub:\n  {section}\n")).0.hub.reach;
+    let seconds = Duration::from_secs;
+    let set = Probe { after: seconds(5), limit: seconds(2), resource: "default/configmap/c".into() };
+    assert_eq!(reach("probe: {after: 5, limit: 2, resource: default/configmap/c}").probe, Some(set));
+    assert_eq!(reach("probe: {}").probe, Some(Probe::default()));
+    assert_eq!(reach("probe: {enable: false}").probe, None);
+    assert_eq!(reach("cloudKeepalive: 60").cloud_keepalive, seconds(60));
+    check_bad(
+        &format!("{EDGECORE}edgehub:\n  probe: {{after: 0, limit: soon}}\n"),
+        &[
+            "edgehub.probe.after: expected a positive number of seconds, found 0",
+            "edgehub.probe.limit: expected a positive number of seconds, found \"soon\"",
+        ],
+    );
+}

@@ -160,6 +160,8 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
             time: node.hub.duplicate_time,
         },
         rate: Some(rate),
+        probe: node.hub.reach.probe.clone(),
+        cloud_keepalive: node.hub.reach.cloud_keepalive,
         ..defaults
     }
 }

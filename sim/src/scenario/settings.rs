@@ -3,7 +3,7 @@
 use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::{Acknowledge, Drain, Rate};
+use edgehub_core::config::{Acknowledge, Drain, Probe, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 26] = [
+pub(crate) const EDGE_NAMES: [&str; 29] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -70,10 +70,13 @@ pub(crate) const EDGE_NAMES: [&str; 26] = [
     "drain-per-second",
     "drain-above",
     "drain-spread",
+    "probe-after",
+    "probe-limit",
+    "cloud-keepalive",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 26] = [
+pub(crate) const EDGE: [Setting<Config>; 29] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -161,6 +164,26 @@ pub(crate) const EDGE: [Setting<Config>; 26] = [
             config.drain = config.drain.map(|drain| Drain { spread, ..drain });
         },
     },
+    Setting {
+        // Zero stands for no probe.
+        parameter: time("probe-after", 0, 60_000),
+        read: |config| config.probe.as_ref().map_or(0, |probe| micros(probe.after)),
+        change: |config, value| {
+            let probe = config.probe.take().unwrap_or_default();
+            // A question a second is no load that a cloud must bear.
+            let after = Duration::from_micros(value.max(5_000_000));
+            config.probe = (value > 0).then_some(Probe { after, ..probe });
+        },
+    },
+    Setting {
+        parameter: time("probe-limit", 1_000, 60_000),
+        read: |config| micros(config.probe.clone().unwrap_or_default().limit),
+        change: |config, value| {
+            let probe = config.probe.take().unwrap_or_default();
+            config.probe = Some(Probe { limit: Duration::from_micros(value), ..probe });
+        },
+    },
+    a_time!("cloud-keepalive", cloud_keepalive, 10_000, 90_000),
 ];
 
 /// What a hub without a pace would begin with.

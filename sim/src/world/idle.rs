@@ -21,6 +21,9 @@ impl World {
             let times = |each: Duration| (IDLE.as_micros() / each.as_micros().max(1)) as u64 + 2;
             // A ping goes out, comes and is answered, and timers move on; a keepalive also asks for a ping.
             let kept = 12 * times(edge.config.ping_interval) + 40 * times(edge.config.heartbeat);
+            // A question for the session does as much as a keepalive.
+            let asked = edge.config.probe.as_ref().map_or(0, |probe| 40 * times(probe.after));
+            let kept = kept + asked;
             // A node that CloudHub does not let in dials for ever, with waits that are half the longest on average.
             if all_served { kept } else { kept + 80 * times(edge.config.backoff_max) }
         });

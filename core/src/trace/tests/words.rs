@@ -91,11 +91,18 @@ fn notes() -> Vec<Note> {
     let healths =
         [Health::Good, Health::Full(FullReason::Limit), Health::Full(FullReason::Disk), Health::Failing];
     let down = |end, retry_in| Note::LinkDown { epoch: EPOCH, end, retry_in, unconfirmed: 1 };
+    let suspected = |cause| Note::Suspected { epoch: EPOCH, cause };
     let mut notes = vec![
         Note::LinkUp { epoch: EPOCH, backlog: 1 },
         down(LinkEnd::Silent, None),
         down(LinkEnd::Silent, Some(Duration::ZERO)),
         down(LinkEnd::Stalled, None),
+        down(LinkEnd::NoSession, None),
+        suspected(Suspicion::NoSession),
+        suspected(Suspicion::DuplicateName { links: 3 }),
+        suspected(Suspicion::DuplicateName { links: 4 }),
+        suspected(Suspicion::HeartbeatTooSlow),
+        suspected(Suspicion::KeepaliveUnheard),
         Note::StaleLinkEvent { epoch: EPOCH },
         Note::UnexpectedLinkEvent { epoch: EPOCH },
         Note::PeerStalled { epoch: EPOCH },

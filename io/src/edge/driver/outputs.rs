@@ -220,6 +220,7 @@ fn log(note: &Note) {
         Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
             info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
         }
+        Note::Suspected { epoch, cause } => warn!(epoch = epoch.0, "{cause}"),
         Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
         Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
         Note::ModuleStalled { module } => {
