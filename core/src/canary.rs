@@ -125,11 +125,19 @@ pub enum Canary {
     ZombieCalledStable,
     /// Links that are closed again and again right after they have opened have no name.
     KickedUnnamed,
+    /// After a failure the same endpoint is dialled again.
+    FailsOverNever,
+    /// After a link that held another endpoint is dialled.
+    NotSticky,
+    /// The preferred endpoint is forgotten.
+    ReturnsNever,
+    /// The preferred endpoint is tried again at once.
+    ReturnsAtOnce,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 58] = [
+    pub const ALL: [Canary; 62] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -188,6 +196,10 @@ impl Canary {
         Canary::NoSessionStays,
         Canary::ZombieCalledStable,
         Canary::KickedUnnamed,
+        Canary::FailsOverNever,
+        Canary::NotSticky,
+        Canary::ReturnsNever,
+        Canary::ReturnsAtOnce,
     ];
 }
 

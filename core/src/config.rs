@@ -1,9 +1,11 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
 use crate::class::Classes;
-use crate::limits::{DUPLICATE_WINDOW_MAX, SPOOL_ABOVE_BYTES};
+use crate::limits::{DUPLICATE_WINDOW_MAX, ENDPOINTS_MAX, SPOOL_ABOVE_BYTES};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,44 @@ impl Default for Probe {
     }
 }
 
+/// In which order a node tries its endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Choice {
+    /// As they are configured: the first one is preferred, and returned to.
+    #[default]
+    Ordered,
+    /// In an order of the node's own, drawn once: nodes spread evenly.
+    Random,
+    /// The same, with an endpoint of twice the weight being twice as likely to be the first.
+    Weighted,
+}
+
+/// The endpoints of the cloud, as far as the hub knows them: how many there are, and how one is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// One weight for each endpoint; at least one, and 64 at most.
+    pub weights: Vec<u32>,
+    /// How one is chosen.
+    pub choice: Choice,
+    /// How long a link to another endpoint is kept before the preferred one is tried again.
+    pub return_after: Duration,
+}
+
+impl Default for Endpoints {
+    /// One endpoint.
+    fn default() -> Endpoints {
+        Endpoints { weights: vec![1], choice: Choice::Ordered, return_after: Duration::from_secs(600) }
+    }
+}
+
+impl Endpoints {
+    /// The same for so many endpoints: others have the weight 1.
+    pub fn fitted(mut self, count: usize) -> Endpoints {
+        self.weights.resize(count.clamp(1, ENDPOINTS_MAX), 1);
+        self
+    }
+}
+
 /// The hub's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -137,6 +177,9 @@ pub struct Config {
     /// How long the cloud waits for a keepalive, as far as is known (`keepaliveInterval` of CloudHub).
     #[serde(default = "cloud_keepalive")]
     pub cloud_keepalive: Duration,
+    /// The endpoints of the cloud.
+    #[serde(default)]
+    pub endpoints: Endpoints,
 }
 
 /// The default of CloudHub.
@@ -173,6 +216,7 @@ impl Default for Config {
             shutdown_grace: Duration::from_secs(5),
             probe: None,
             cloud_keepalive: cloud_keepalive(),
+            endpoints: Endpoints::default(),
         }
     }
 }
@@ -201,6 +245,9 @@ impl Config {
         self.stall_limit = self.stall_limit.max(shortest);
         self.shutdown_grace = self.shutdown_grace.max(shortest);
         self.ping_misses = self.ping_misses.max(1);
+        let endpoints = self.endpoints.weights.len();
+        self.endpoints = self.endpoints.fitted(endpoints);
+        self.endpoints.return_after = self.endpoints.return_after.max(shortest);
         if let Some(probe) = &mut self.probe {
             probe.after = probe.after.max(shortest);
             probe.limit = probe.limit.max(shortest);

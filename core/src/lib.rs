@@ -20,6 +20,7 @@
 //! | [`class`] | what is kept, for how long, and what gives way |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
+//! | [`proxy`] | how a proxy is asked for a way |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
 //! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
@@ -40,6 +41,7 @@ pub mod hub;
 pub mod journal;
 pub mod limits;
 pub mod message;
+pub mod proxy;
 pub mod rng;
 pub mod time;
 pub mod trace;

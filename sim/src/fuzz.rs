@@ -5,6 +5,7 @@ mod cloud_session;
 mod frame;
 mod journal;
 mod json;
+mod proxy;
 mod scenario;
 mod session;
 mod trace;
@@ -13,6 +14,7 @@ pub use cloud_session::cloud_session;
 pub use frame::frame;
 pub use journal::journal;
 pub use json::json;
+pub use proxy::proxy;
 pub use scenario::scenario;
 pub use session::session;
 pub use trace::trace;
@@ -43,6 +45,11 @@ mod tests {
     #[test]
     fn the_corpus_of_json_holds() {
         check("json", super::json);
+    }
+
+    #[test]
+    fn the_corpus_of_proxy_holds() {
+        check("proxy", super::proxy);
     }
 
     #[test]

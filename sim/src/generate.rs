@@ -33,6 +33,10 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
             [5_000, 1_000].map(|low| Duration::from_micros(dice.magnitude(low * 1_000, 30_000_000)));
         scenario.edge.probe = Some(Probe { after, limit, ..Probe::default() });
     }
+    if dice.chance(400) {
+        scenario.edge.endpoints.weights = (1..=dice.number(2, 4) as u32).collect();
+        scenario.edge.endpoints.return_after = Duration::from_micros(dice.magnitude(5_000_000, 60_000_000));
+    }
     if dice.chance(900) {
         scenario.cloud.node_limit = 1_000;
     }

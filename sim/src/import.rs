@@ -122,7 +122,7 @@ impl Importer {
             LinkEnd::Closed | LinkEnd::Violation => self.act(now, "close", &[2]),
             LinkEnd::Silent | LinkEnd::Stalled => self.act(self.heard, "silence", &[0]),
             LinkEnd::NoSession => self.act(self.heard, "zombie", &[]),
-            LinkEnd::Shutdown => {}
+            LinkEnd::Shutdown | LinkEnd::Moved => {}
         }
         self.lost = Some(now);
     }

@@ -75,6 +75,10 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::ProbeAnswerRouted, 50, 500),
     (Canary::NoSessionStays, 5, 500),
     (Canary::ZombieCalledStable, 1, 500),
+    (Canary::FailsOverNever, 50, 500),
+    (Canary::NotSticky, 50, 500),
+    (Canary::ReturnsNever, 5, 500),
+    (Canary::ReturnsAtOnce, 5, 500),
     (Canary::KickedUnnamed, 20, 500),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in

@@ -8,6 +8,7 @@
 //! | `classes` | what leaves, in which order, and what the sender is told |
 //! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
 //! | `probe` | a link without a session, a name used twice and a wrong heartbeat are found out |
+//! | `endpoints` | of several endpoints: fail-over, stickiness, the way back |
 //! | `conformance` | conversations of the original, recorded, as traces of this hub |
 //! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
@@ -29,6 +30,8 @@ mod drain;
 mod duplicates;
 #[path = "all/end_to_end.rs"]
 mod end_to_end;
+#[path = "all/endpoints.rs"]
+mod endpoints;
 #[path = "all/laws.rs"]
 mod laws;
 #[path = "all/letters.rs"]

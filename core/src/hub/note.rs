@@ -135,6 +135,8 @@ pub enum LinkEnd {
     Shutdown,
     /// The peer lives, and has no session for the node.
     NoSession,
+    /// It was left for the preferred endpoint.
+    Moved,
 }
 
 /// How a sync request ended; each ends exactly once.

@@ -41,6 +41,8 @@ pub enum TimerKind {
     Probe,
     /// The cloud has read the question for the session, and not answered it.
     NoSession,
+    /// The preferred endpoint is worth another attempt.
+    Return,
 }
 
 /// A point in time and what it is for.
@@ -105,6 +107,7 @@ impl Hub {
             barrier.map(|at| Deadline { at, kind: TimerKind::Barrier }),
             self.pong_deadline().filter(|_| !unread),
             self.probe_deadline(),
+            self.return_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -169,6 +172,7 @@ impl Hub {
                 TimerKind::ModuleStall => self.module_stalled(),
                 TimerKind::Probe => self.send_probe(),
                 TimerKind::NoSession => self.no_session(),
+                TimerKind::Return => self.return_to_preferred(),
             }
         }
     }

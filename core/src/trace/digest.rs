@@ -40,7 +40,13 @@ impl Digest {
         self.count += 1;
         let out = &mut self.gathered;
         match output {
-            Output::Open { epoch } => tagged(out, 1, epoch.0),
+            Output::Open { epoch, endpoint } => {
+                tagged(out, 1, epoch.0);
+                // The first one is dialled where there is only one, and always was.
+                if *endpoint > 0 {
+                    tagged(out, 60, *endpoint as u64);
+                }
+            }
             Output::Write { epoch, message } => {
                 tagged(out, 2, epoch.0);
                 self.message(message);

@@ -1,7 +1,9 @@
 //! Our own settings about reaching the cloud, and about telling whether it is reached.
 
 use super::reader::Section;
-use edgehub_core::config::{Config, Probe};
+use crate::reach::{Proxy, ProxyChoice};
+use edgehub_core::config::{Choice, Config, Endpoints, Probe};
+use edgehub_core::limits::ENDPOINTS_MAX;
 use std::time::Duration;
 
 /// The settings of the section `edgehub` about reaching the cloud.
@@ -13,11 +15,23 @@ pub struct ReachConfig {
     pub probe: Option<Probe>,
     /// How long the cloud waits for a keepalive (`cloudKeepalive`); 30 s by default, as CloudHub's `keepaliveInterval`.
     pub cloud_keepalive: Duration,
+    /// How one of several servers is chosen (`endpoints`): `choice` (`ordered`, `random` or `weighted`), `weights` (1 each by
+    /// default, in the order of the servers), and how long a link to another one is kept before the first of an ordered list
+    /// is tried again (`returnAfter`; 600 s).
+    pub endpoints: Endpoints,
+    /// The proxy on the way (`proxy`): a URL, `none`, or by default what `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say; with a
+    /// URL, `noProxy` lists the hosts for which it is not used.
+    pub proxy: ProxyChoice,
 }
 
 impl Default for ReachConfig {
     fn default() -> ReachConfig {
-        ReachConfig { probe: Some(Probe::default()), cloud_keepalive: Config::default().cloud_keepalive }
+        ReachConfig {
+            probe: Some(Probe::default()),
+            cloud_keepalive: Config::default().cloud_keepalive,
+            endpoints: Endpoints::default(),
+            proxy: ProxyChoice::default(),
+        }
     }
 }
 
@@ -27,6 +41,8 @@ pub(super) fn read(hub: &Section<'_>) -> ReachConfig {
     ReachConfig {
         probe: probe(&hub.section("probe")),
         cloud_keepalive: hub.seconds("cloudKeepalive", defaults.cloud_keepalive),
+        endpoints: endpoints(&hub.section("endpoints")),
+        proxy: proxy(hub),
     }
 }
 
@@ -40,4 +56,40 @@ fn probe(section: &Section<'_>) -> Option<Probe> {
     };
     section.warn_of_unknown();
     asks.then_some(probe)
+}
+
+fn endpoints(section: &Section<'_>) -> Endpoints {
+    let defaults = Endpoints::default();
+    let words = [("ordered", Choice::Ordered), ("random", Choice::Random), ("weighted", Choice::Weighted)];
+    let weight = |text: &String| text.parse().ok().filter(|weight| *weight > 0);
+    let texts = section.texts("weights");
+    let weights: Option<Vec<u32>> = texts.iter().map(weight).collect();
+    if weights.is_none() || texts.len() > ENDPOINTS_MAX {
+        let told = format!(
+            "expected up to {ENDPOINTS_MAX} whole numbers from 1 on, one for each server, found {texts:?}"
+        );
+        section.problem_at("weights", told);
+    }
+    let endpoints = Endpoints {
+        weights: weights.filter(|weights| !weights.is_empty()).unwrap_or(defaults.weights),
+        choice: section.word("choice", defaults.choice, &words),
+        return_after: section.seconds("returnAfter", defaults.return_after),
+    };
+    section.warn_of_unknown();
+    endpoints
+}
+
+fn proxy(hub: &Section<'_>) -> ProxyChoice {
+    let except = hub.texts("noProxy").join(",");
+    match hub.text("proxy").as_deref() {
+        None => ProxyChoice::Environment,
+        Some("none") => ProxyChoice::Direct,
+        Some(url) => match Proxy::parse(url) {
+            Ok(proxy) => ProxyChoice::Proxy(proxy, except),
+            Err(problem) => {
+                hub.problem_at("proxy", problem);
+                ProxyChoice::Direct
+            }
+        },
+    }
 }

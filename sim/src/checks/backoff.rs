@@ -63,7 +63,7 @@ impl Check for Backoff {
                 Output::Note(Note::LinkDown { retry_in: Some(wait), end, .. }) => {
                     self.waits(step.now.mono, *wait, *end)?
                 }
-                Output::Open { epoch } if step.now.mono < self.not_before => {
+                Output::Open { epoch, .. } if step.now.mono < self.not_before => {
                     return broken("early", format!("{epoch:?} is dialled before {:?}", self.not_before));
                 }
                 _ => {}

@@ -114,7 +114,8 @@ fn changes(step: &Step) -> Vec<LinkChange> {
             | LinkEnd::Silent
             | LinkEnd::Stalled
             | LinkEnd::Violation
-            | LinkEnd::NoSession => LinkChange::Lost,
+            | LinkEnd::NoSession
+            | LinkEnd::Moved => LinkChange::Lost,
             LinkEnd::Shutdown => LinkChange::Drained,
         }),
         _ => None,
@@ -178,6 +179,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::ModuleStall => "timer: module stall",
         TimerKind::Probe => "timer: probe",
         TimerKind::NoSession => "timer: no session",
+        TimerKind::Return => "timer: return",
     }
 }
 

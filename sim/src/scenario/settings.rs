@@ -2,8 +2,9 @@
 
 use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
+use crate::world::ENDPOINTS_MAX;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::{Acknowledge, Drain, Probe, Rate};
+use edgehub_core::config::{Acknowledge, Choice, Drain, Probe, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 29] = [
+pub(crate) const EDGE_NAMES: [&str; 32] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -73,10 +74,13 @@ pub(crate) const EDGE_NAMES: [&str; 29] = [
     "probe-after",
     "probe-limit",
     "cloud-keepalive",
+    "endpoints",
+    "endpoint-choice",
+    "return-after",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 29] = [
+pub(crate) const EDGE: [Setting<Config>; 32] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -184,6 +188,28 @@ pub(crate) const EDGE: [Setting<Config>; 29] = [
         },
     },
     a_time!("cloud-keepalive", cloud_keepalive, 10_000, 90_000),
+    Setting {
+        // Each has the weight of its place.
+        parameter: count("endpoints", 1, ENDPOINTS_MAX as u64),
+        read: |config| config.endpoints.weights.len() as u64,
+        change: |config, value| config.endpoints.weights = (1..=value as u32).collect(),
+    },
+    Setting {
+        parameter: word("endpoint-choice", &["ordered", "random", "weighted"]),
+        read: |config| config.endpoints.choice as u64,
+        change: |config, value| {
+            config.endpoints.choice = match value {
+                1 => Choice::Random,
+                2 => Choice::Weighted,
+                _ => Choice::Ordered,
+            };
+        },
+    },
+    Setting {
+        parameter: time("return-after", 5_000, 600_000),
+        read: |config| micros(config.endpoints.return_after),
+        change: |config, value| config.endpoints.return_after = Duration::from_micros(value),
+    },
 ];
 
 /// What a hub without a pace would begin with.

@@ -51,6 +51,7 @@ impl World {
             let edge = &mut self.edges[node];
             edge.dials.clear();
             edge.unreachable_until = now;
+            edge.doors.iter_mut().for_each(|(until, _)| *until = now);
             edge.conduct_until = now;
             edge.crash = None;
             edge.driver = super::edge::DriverFaults::default();

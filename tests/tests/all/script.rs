@@ -63,7 +63,6 @@ impl Script {
             notes: Vec::new(),
             last_ping: 0,
             last_probe: String::new(),
-            last_probe: String::new(),
         };
         script.collect();
         script
@@ -165,7 +164,8 @@ impl Script {
         while let Some(output) = self.hub.poll_output() {
             let mut line = String::new();
             match output {
-                Output::Open { epoch } => write!(line, "open {}", epoch.0),
+                Output::Open { epoch, endpoint: 0 } => write!(line, "open {}", epoch.0),
+                Output::Open { epoch, endpoint } => write!(line, "open {} at {endpoint}", epoch.0),
                 Output::Close { epoch } => write!(line, "close {}", epoch.0),
                 Output::Pause { .. } => write!(line, "pause"),
                 Output::Resume { .. } => write!(line, "resume"),

@@ -136,7 +136,8 @@ impl Environment {
             | LinkEnd::Stalled
             | LinkEnd::Violation
             | LinkEnd::Shutdown
-            | LinkEnd::NoSession => {}
+            | LinkEnd::NoSession
+            | LinkEnd::Moved => {}
         }
         (self.lost, self.failed, self.written) = (Some(now), None, None);
     }

@@ -31,7 +31,7 @@ impl Driver {
         let mut running = true;
         while let Some(output) = self.next_output() {
             match output {
-                Output::Open { epoch } => self.open(executor, epoch),
+                Output::Open { epoch, endpoint } => self.open(executor, epoch, endpoint),
                 Output::Write { message, .. } => self.writes.push(Write::Frame(message.into_frame())),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
@@ -87,12 +87,10 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
+    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, endpoint: usize) {
         self.reading = true;
         self.writes.clear();
-        let targets = &self.options.targets;
-        let target =
-            usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
+        let target = self.options.targets.get(endpoint);
         match target {
             Some(target) => {
                 let (target, tls) = (target.clone(), self.options.tls.clone());

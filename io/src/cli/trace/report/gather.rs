@@ -197,6 +197,7 @@ impl Gathered {
             LinkEnd::Stalled => "no answer for too long",
             LinkEnd::Violation => "the peer broke the framing",
             LinkEnd::NoSession => "the cloud has no session for this node",
+            LinkEnd::Moved => "left for the preferred endpoint",
             LinkEnd::Shutdown => "shut down",
         };
         match self.links.last_mut().filter(|link| link.0 == epoch && link.2.is_none()) {
