@@ -64,7 +64,7 @@ impl<W: Write> Node<W> {
         while let Some(output) = self.hub.poll_output() {
             self.recorder.output(&output);
             match output {
-                Output::Open { epoch } => (self.epoch, self.wants_link) = (epoch, true),
+                Output::Open { epoch, .. } => (self.epoch, self.wants_link) = (epoch, true),
                 Output::Write { message, .. } => {
                     self.unflushed = (self.unflushed.0 + 1, self.unflushed.1 + message.bytes());
                 }

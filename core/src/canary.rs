@@ -115,11 +115,29 @@ pub enum Canary {
     DrainUnpaced,
     /// Control traffic waits behind a backlog that leaves at its pace.
     DrainHoldsControl,
+    /// Nobody asks whether the cloud has a session.
+    ProbeMissing,
+    /// The answer to the hub's own question is routed like any other.
+    ProbeAnswerRouted,
+    /// A link without a session is kept.
+    NoSessionStays,
+    /// A link without a session counts as one that held.
+    ZombieCalledStable,
+    /// Links that are closed again and again right after they have opened have no name.
+    KickedUnnamed,
+    /// After a failure the same endpoint is dialled again.
+    FailsOverNever,
+    /// After a link that held another endpoint is dialled.
+    NotSticky,
+    /// The preferred endpoint is forgotten.
+    ReturnsNever,
+    /// The preferred endpoint is tried again at once.
+    ReturnsAtOnce,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 53] = [
+    pub const ALL: [Canary; 62] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -173,6 +191,15 @@ impl Canary {
         Canary::NothingBuried,
         Canary::DrainUnpaced,
         Canary::DrainHoldsControl,
+        Canary::ProbeMissing,
+        Canary::ProbeAnswerRouted,
+        Canary::NoSessionStays,
+        Canary::ZombieCalledStable,
+        Canary::KickedUnnamed,
+        Canary::FailsOverNever,
+        Canary::NotSticky,
+        Canary::ReturnsNever,
+        Canary::ReturnsAtOnce,
     ];
 }
 

@@ -1,9 +1,11 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
 use crate::class::Classes;
-use crate::limits::{DUPLICATE_WINDOW_MAX, SPOOL_ABOVE_BYTES};
+use crate::limits::{DUPLICATE_WINDOW_MAX, ENDPOINTS_MAX, SPOOL_ABOVE_BYTES};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,66 @@ pub struct DuplicateWindow {
     pub messages: usize,
     /// Time since the last copy was handed over.
     pub time: Duration,
+}
+
+/// How the hub finds out whether the cloud has a session for it: it asks for what CloudHub answers by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The longest time without a message from the cloud before it asks.
+    pub after: Duration,
+    /// How long the answer may take once the question was read.
+    pub limit: Duration,
+    /// What it asks for (`route.resource`, operation `query`).
+    pub resource: String,
+}
+
+impl Default for Probe {
+    /// CloudHub answers for its own certificate authority.
+    fn default() -> Probe {
+        Probe {
+            after: Duration::from_secs(60),
+            limit: Duration::from_secs(30),
+            resource: String::from("k8s/ca.crt"),
+        }
+    }
+}
+
+/// In which order a node tries its endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Choice {
+    /// As they are configured: the first one is preferred, and returned to.
+    #[default]
+    Ordered,
+    /// In an order of the node's own, drawn once: nodes spread evenly.
+    Random,
+    /// The same, with an endpoint of twice the weight being twice as likely to be the first.
+    Weighted,
+}
+
+/// The endpoints of the cloud, as far as the hub knows them: how many there are, and how one is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// One weight for each endpoint; at least one, and 64 at most.
+    pub weights: Vec<u32>,
+    /// How one is chosen.
+    pub choice: Choice,
+    /// How long a link to another endpoint is kept before the preferred one is tried again.
+    pub return_after: Duration,
+}
+
+impl Default for Endpoints {
+    /// One endpoint.
+    fn default() -> Endpoints {
+        Endpoints { weights: vec![1], choice: Choice::Ordered, return_after: Duration::from_secs(600) }
+    }
+}
+
+impl Endpoints {
+    /// The same for so many endpoints: others have the weight 1.
+    pub fn fitted(mut self, count: usize) -> Endpoints {
+        self.weights.resize(count.clamp(1, ENDPOINTS_MAX), 1);
+        self
+    }
 }
 
 /// The hub's configuration.
@@ -109,6 +171,20 @@ pub struct Config {
     pub duplicate_window: DuplicateWindow,
     /// How long an orderly shutdown may take to get rid of what is queued.
     pub shutdown_grace: Duration,
+    /// How the hub finds out whether the cloud has a session for it; `None` for not at all.
+    #[serde(default)]
+    pub probe: Option<Probe>,
+    /// How long the cloud waits for a keepalive, as far as is known (`keepaliveInterval` of CloudHub).
+    #[serde(default = "cloud_keepalive")]
+    pub cloud_keepalive: Duration,
+    /// The endpoints of the cloud.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+}
+
+/// The default of CloudHub.
+fn cloud_keepalive() -> Duration {
+    Duration::from_secs(30)
 }
 
 impl Default for Config {
@@ -138,6 +214,9 @@ impl Default for Config {
             // CloudHub sends a message again for 25 s; whoever does not acknowledge it gets it again in the next round.
             duplicate_window: DuplicateWindow { messages: 1024, time: Duration::from_secs(60) },
             shutdown_grace: Duration::from_secs(5),
+            probe: None,
+            cloud_keepalive: cloud_keepalive(),
+            endpoints: Endpoints::default(),
         }
     }
 }
@@ -166,6 +245,13 @@ impl Config {
         self.stall_limit = self.stall_limit.max(shortest);
         self.shutdown_grace = self.shutdown_grace.max(shortest);
         self.ping_misses = self.ping_misses.max(1);
+        let endpoints = self.endpoints.weights.len();
+        self.endpoints = self.endpoints.fitted(endpoints);
+        self.endpoints.return_after = self.endpoints.return_after.max(shortest);
+        if let Some(probe) = &mut self.probe {
+            probe.after = probe.after.max(shortest);
+            probe.limit = probe.limit.max(shortest);
+        }
         self.pong_limit = self.pong_limit.max(self.silence_limit());
         self.barrier_messages = self.barrier_messages.max(1);
         self.outbox_messages = self.outbox_messages.max(1);

@@ -10,6 +10,8 @@
 //! | `downstream` | from the link to the modules |
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
+//! | `probe`, `suspicion` | whether the cloud has a session, and what is probably wrong |
+//! | `endpoints` | which of several is dialled |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
@@ -25,6 +27,7 @@ mod backoff;
 mod barrier;
 mod downstream;
 mod duplicates;
+mod endpoints;
 mod flight;
 mod input;
 mod journaled;
@@ -37,8 +40,10 @@ mod note;
 mod outbox;
 mod output;
 mod pace;
+mod probe;
 mod receipt;
 pub mod route;
+mod suspicion;
 mod sync_keeper;
 mod throttle;
 mod timers;
@@ -54,6 +59,7 @@ pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use outbox::Held;
 pub use output::Output;
 pub use receipt::Stage;
+pub use suspicion::Suspicion;
 pub use timers::{Deadline, TimerKind};
 pub use view::{ModuleView, RequestView, Standing, View};
 
@@ -64,6 +70,7 @@ use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use backoff::Backoff;
 use duplicates::Duplicates;
+use endpoints::Selection;
 use flight::Flight;
 use journaled::Journal;
 use keepalive::Keepalive;
@@ -71,6 +78,7 @@ use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
 use pace::Pace;
+use probe::Session;
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
 use throttle::Throttle;
@@ -80,7 +88,7 @@ use throttle::Throttle;
 /// ```
 /// use edgehub_core::{Config, Hub, Input, LinkEvent, Now, Output};
 /// let mut hub = Hub::new(Config::default(), 7, Now::new(0, 1_700_000_000_000));
-/// let Some(Output::Open { epoch }) = hub.poll_output() else { panic!("dials at once") };
+/// let Some(Output::Open { epoch, .. }) = hub.poll_output() else { panic!("dials at once") };
 /// hub.handle(Now::new(1_000, 1_700_000_000_001), Input::Link { epoch, event: LinkEvent::Opened });
 /// let written = core::iter::from_fn(|| hub.poll_output())
 ///     .find_map(|output| match output { Output::Write { message, .. } => Some(message), _ => None });
@@ -102,6 +110,10 @@ pub struct Hub {
     state_ends: Option<Instant>,
     opened_at: Option<Instant>,
     keepalive: Keepalive,
+    session: Session,
+    selection: Selection,
+    /// Links in a row that the cloud closed right after they had opened.
+    kicked: u32,
     /// Since when the link is not read, because modules are slow.
     paused: Option<Instant>,
     /// Written, not yet flushed.
@@ -127,8 +139,11 @@ impl Hub {
     /// A hub that wants to dial. `seed` decides every jitter and message id.
     pub fn new(config: Config, seed: u64, now: Now) -> Hub {
         let config = config.clamped();
+        let mut rng = Rng::new(seed);
+        let selection = Selection::new(&config.endpoints, &mut rng);
         let mut hub = Hub {
-            rng: Rng::new(seed),
+            rng,
+            selection,
             now,
             outputs: VecDeque::new(),
             account: Account::default(),
@@ -138,6 +153,8 @@ impl Hub {
             state_ends: None,
             opened_at: None,
             keepalive: Keepalive::new(now.mono, &config),
+            session: Session::new(now.mono),
+            kicked: 0,
             paused: None,
             in_flight: Amount::default(),
             outbox: Outbox::new(&config.classes, bounds(&config), config.spool_above),
@@ -253,6 +270,12 @@ impl Hub {
         if config.drain != self.config.drain {
             // Another pace is for the next link.
             self.end_drain();
+        }
+        if config.endpoints != self.config.endpoints {
+            self.selection.reconfigure(&config.endpoints, &mut self.rng);
+            if self.state == LinkState::Up {
+                self.selection.up(self.now.mono, &config.endpoints, &mut self.rng);
+            }
         }
         self.outbox.set_bounds(bounds(&config), config.spool_above);
         if config.classes != self.config.classes {

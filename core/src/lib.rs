@@ -21,6 +21,7 @@
 //! | [`class`] | what is kept, for how long, and what gives way |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
+//! | [`proxy`] | how a proxy is asked for a way |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
 //! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
@@ -42,13 +43,14 @@ pub mod journal;
 pub mod limits;
 pub mod message;
 pub mod package;
+pub mod proxy;
 pub mod rng;
 pub mod time;
 pub mod trace;
 pub mod violation;
 
 pub use class::{Class, Classes};
-pub use config::{Acknowledge, Config, DuplicateWindow, Profile};
+pub use config::{Acknowledge, Config, DuplicateWindow, Probe, Profile};
 pub use hub::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 pub use message::{Content, Draft, Message};
 pub use time::{Instant, Now, UnixMillis};

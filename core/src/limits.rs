@@ -104,6 +104,24 @@ pub const CLOUD_NODE_QUEUE_MAX: usize = 1024;
 /// a tight loop.
 pub const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 
+/// Links in a row that the cloud closes right after they have opened, from which on that is said to have a cause: one may be
+/// chance, two a restart.
+pub const KICKED_LINKS: u32 = 3;
+
+/// How far from its keepalive interval a cloud may close a link and be taken to have missed a keepalive.
+pub const KEEPALIVE_CLOSE_TOLERANCE: Duration = Duration::from_secs(2);
+
+/// Endpoints of a node.
+pub const ENDPOINTS_MAX: usize = 64;
+
+/// A preferred endpoint that fails again and again is left in peace for so many times the usual, at most. A power of two.
+pub const RETURN_PENALTY_MAX: u32 = 8;
+
+/// The way back to the preferred endpoint waits so long for a moment at which nothing is unconfirmed …
+pub const RETURN_POSTPONED_FOR: Duration = Duration::from_secs(1);
+/// … and so many times.
+pub const RETURN_POSTPONED_MAX: u32 = 30;
+
 /// Longest identity of a journal's owner, in bytes: a node name has at most 253 and a project id 64.
 pub const JOURNAL_IDENTITY_BYTES_MAX: usize = 512;
 

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod bench;
+mod check;
 mod cloud;
 mod dead_letters;
 mod demo;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run a node's edge hub with KubeEdge's own edgecore.yaml
     Run(run::Run),
+    /// Look whether this node can reach its cloud: files, names, clock, proxy, connection, TLS, session
+    Check(check::Check),
     /// Run the embedded CloudHub with its own authority, made on first start
     Cloud(cloud::Cloud),
     /// Send one message to the cloud as a module of a node, and wait until the cloud has it
@@ -67,7 +70,11 @@ impl Command {
     /// What is logged unless the operator says otherwise: commands that show things themselves log less.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
-            Command::Demo(_) | Command::DeadLetters(_) | Command::Bench(_) | Command::BenchCloud => "warn",
+            Command::Demo(_)
+            | Command::Check(_)
+            | Command::DeadLetters(_)
+            | Command::Bench(_)
+            | Command::BenchCloud => "warn",
             _ => "info",
         }
     }
@@ -76,6 +83,7 @@ impl Command {
         match self {
             Command::Demo(demo) => smol::block_on(demo.run()),
             Command::Run(run) => smol::block_on(run.run()),
+            Command::Check(check) => smol::block_on(check.run()),
             Command::Cloud(cloud) => smol::block_on(cloud.run()),
             Command::Send(send) => smol::block_on(send.run()),
             Command::Watch(watch) => smol::block_on(watch.run()),

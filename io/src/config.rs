@@ -32,12 +32,14 @@ mod edgecore;
 mod extension;
 mod fuzz;
 mod problem;
+mod reach;
 mod reader;
 
 pub use extension::{HubConfig, JournalConfig, LettersConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};
+pub use reach::ReachConfig;
 
 use crate::lane::QUIC_SCHEME;
 use crate::tls::ClientFiles;

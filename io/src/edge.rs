@@ -12,7 +12,7 @@ mod recorder;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
-pub use options::{Observer, Options, OptionsError};
+pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
 

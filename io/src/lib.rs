@@ -23,6 +23,7 @@
 //! | [`server`] | the embedded CloudHub |
 //! | [`journal`] | what survives a crash: the durable journal and the dead letters, on files |
 //! | [`loopback`] | both of them with throwaway certificates, for demos and tests |
+//! | [`reach`] | the way to a host: addresses raced, proxies |
 //! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
 //! | [`config`] | KubeEdge's configuration files |
 
@@ -36,6 +37,7 @@ mod lane;
 pub mod loopback;
 pub mod pki;
 mod pump;
+pub mod reach;
 pub mod server;
 pub mod tls;
 pub mod websocket;

@@ -24,7 +24,7 @@ pub use connect::{Target, connect};
 pub use error::{AcceptError, ConnectError, TlsFailure};
 pub(crate) use progress::Progress;
 pub(crate) use url::is_plain_name;
-pub use url::{complete_url, names_in_url};
+pub use url::{complete_url, host_and_port, names_in_url};
 
 /// An open WebSocket, the node's end.
 pub type Stream = WebSocketStream<futures_rustls::client::TlsStream<TcpStream>>;

@@ -12,6 +12,7 @@ mod confirmation;
 mod deadline;
 mod drain;
 mod duplicates;
+mod endpoints;
 mod flight;
 mod heartbeat;
 mod letters;
@@ -26,6 +27,7 @@ mod receipts;
 mod requests;
 mod secret;
 mod stored;
+mod suspicions;
 mod timely;
 mod upstream;
 
@@ -115,6 +117,8 @@ impl EdgeChecks {
                 Box::new(answers::Answers::new(config)),
                 Box::new(backoff::Backoff::new(config)),
                 Box::new(duplicates::Duplicates::new(config)),
+                Box::new(endpoints::Endpoints::new(config)),
+                Box::new(suspicions::Suspicions::new(config)),
                 Box::new(secret::Secret),
                 Box::new(model::Model::new(config)),
             ],

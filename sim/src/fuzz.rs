@@ -6,6 +6,7 @@ mod frame;
 mod journal;
 mod json;
 mod package;
+mod proxy;
 mod scenario;
 mod session;
 mod trace;
@@ -15,6 +16,7 @@ pub use frame::frame;
 pub use journal::journal;
 pub use json::json;
 pub use package::package;
+pub use proxy::proxy;
 pub use scenario::scenario;
 pub use session::session;
 pub use trace::trace;
@@ -50,6 +52,11 @@ mod tests {
     #[test]
     fn the_corpus_of_package_holds() {
         check("package", super::package);
+    }
+
+    #[test]
+    fn the_corpus_of_proxy_holds() {
+        check("proxy", super::proxy);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
 use crate::scenario::{Action, Kind, Parameter, Scenario, Subject, Verb};
 use edgehub_core::Instant;
+use edgehub_core::config::Probe;
 use std::time::Duration;
 
 /// The scenario of a seed, with trouble for so long.
@@ -26,6 +27,15 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     settings(&mut dice, &CLOUD, &mut scenario.cloud);
     if dice.chance(600) {
         scenario.edge.classes = classes::set(dice.index(classes::WORDS.len()) as u64);
+    }
+    if dice.chance(500) {
+        let [after, limit] =
+            [5_000, 1_000].map(|low| Duration::from_micros(dice.magnitude(low * 1_000, 30_000_000)));
+        scenario.edge.probe = Some(Probe { after, limit, ..Probe::default() });
+    }
+    if dice.chance(400) {
+        scenario.edge.endpoints.weights = (1..=dice.number(2, 4) as u32).collect();
+        scenario.edge.endpoints.return_after = Duration::from_micros(dice.magnitude(5_000_000, 60_000_000));
     }
     if dice.chance(900) {
         scenario.cloud.node_limit = 1_000;

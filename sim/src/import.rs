@@ -121,7 +121,8 @@ impl Importer {
             LinkEnd::OpenTimeout => return self.hung += 1,
             LinkEnd::Closed | LinkEnd::Violation => self.act(now, "close", &[2]),
             LinkEnd::Silent | LinkEnd::Stalled => self.act(self.heard, "silence", &[0]),
-            LinkEnd::Shutdown => {}
+            LinkEnd::NoSession => self.act(self.heard, "zombie", &[]),
+            LinkEnd::Shutdown | LinkEnd::Moved => {}
         }
         self.lost = Some(now);
     }

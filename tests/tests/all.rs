@@ -7,6 +7,8 @@
 //! | `defects` | each known defect of the original, as a timeline in which it cannot happen |
 //! | `classes` | what leaves, in which order, and what the sender is told |
 //! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
+//! | `probe` | a link without a session, a name used twice and a wrong heartbeat are found out |
+//! | `endpoints` | of several endpoints: fail-over, stickiness, the way back |
 //! | `conformance` | conversations of the original, recorded, as traces of this hub |
 //! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
@@ -28,12 +30,16 @@ mod drain;
 mod duplicates;
 #[path = "all/end_to_end.rs"]
 mod end_to_end;
+#[path = "all/endpoints.rs"]
+mod endpoints;
 #[path = "all/laws.rs"]
 mod laws;
 #[path = "all/letters.rs"]
 mod letters;
 #[path = "all/observer.rs"]
 mod observer;
+#[path = "all/probe.rs"]
+mod probe;
 #[path = "all/property.rs"]
 mod property;
 #[path = "all/recordings.rs"]

@@ -17,6 +17,14 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
+    /// The same, and another endpoint is dialled soon. That it has to be is no failed attempt of its own.
+    pub(super) fn other(&mut self, lived: Option<Duration>, config: &Config, planted: Planted) {
+        let held = lived.is_some_and(|lived| lived >= config.stable_after);
+        if held && !planted.is(Canary::BackoffNeverResets) {
+            self.failures = 0;
+        }
+    }
+
     /// A link ended after living `lived`, or never opened (`None`). Returns the wait before the next attempt.
     ///
     /// A link that lives shorter than the configured stable time counts as a failed attempt: CloudHub lets a node in
@@ -28,10 +36,7 @@ impl Backoff {
         rng: &mut Rng,
         planted: Planted,
     ) -> Duration {
-        let held = lived.is_some_and(|lived| lived >= config.stable_after);
-        if held && !planted.is(Canary::BackoffNeverResets) {
-            self.failures = 0;
-        }
+        self.other(lived, config, planted);
         let range = config.backoff_base.saturating_mul(1 << self.failures.min(20)).min(config.backoff_max);
         self.failures = self.failures.saturating_add(1);
         let floor = if planted.is(Canary::BackoffFloorIgnored) { Duration::ZERO } else { BACKOFF_FLOOR };

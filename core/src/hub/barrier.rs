@@ -28,6 +28,7 @@ impl Hub {
             return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
         };
         self.keepalive.heard(self.now.mono);
+        self.session.ponged(number, self.now.mono);
         let outputs = &mut self.outputs;
         self.account.up.settled += self.outbox.confirm(answer.messages, |entry| {
             outputs.extend(entry.receipt_of(Stage::Confirmed));

@@ -19,6 +19,10 @@ impl Hub {
         if message.is_link_control() {
             return self.answer_link_control(&message);
         }
+        self.session.proven(self.now.mono);
+        if self.takes_probe_answer(&message) {
+            return;
+        }
         let too_fast = self.planted.is(Canary::WaiterLate) && self.in_flight.messages > 0;
         let answers = message.is_response() && !too_fast;
         let answered = if answers { self.sync_keeper.end(message.parent_msg_id()) } else { None };
@@ -281,6 +285,7 @@ impl Hub {
             self.paused = None;
             self.keepalive.heard(self.now.mono);
             self.flight.listens_again(self.now.mono);
+            self.session.listens_again(self.now.mono);
             self.outputs.push_back(Output::Resume { epoch: self.epoch });
         }
     }

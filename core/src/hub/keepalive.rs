@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Keepalive {
     heartbeat_at: Instant,
+    last_beat: Instant,
     ping_at: Instant,
     heard: Instant,
     /// The first ping since anything was heard.
@@ -20,7 +21,13 @@ pub(super) struct Keepalive {
 impl Keepalive {
     /// For a link that opened now: the first heartbeat is due at once.
     pub(super) fn new(now: Instant, config: &Config) -> Keepalive {
-        Keepalive { heartbeat_at: now, ping_at: now + config.ping_interval, heard: now, probed: None }
+        Keepalive {
+            heartbeat_at: now,
+            last_beat: now,
+            ping_at: now + config.ping_interval,
+            heard: now,
+            probed: None,
+        }
     }
 
     /// When the next keepalive message is due.
@@ -31,6 +38,16 @@ impl Keepalive {
     /// A keepalive message goes out. A late one does not make the next ones come faster.
     pub(super) fn beat(&mut self, now: Instant, config: &Config) {
         self.heartbeat_at = now + config.heartbeat;
+    }
+
+    /// A keepalive message was written.
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.last_beat = now;
+    }
+
+    /// When the last keepalive message was written, or the link opened.
+    pub(super) fn last_beat(&self) -> Instant {
+        self.last_beat
     }
 
     /// When the next ping is due, if none goes out before for another reason.

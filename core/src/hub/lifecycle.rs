@@ -4,6 +4,7 @@ use super::input::LinkEpoch;
 use super::keepalive::Keepalive;
 use super::link::{LinkChange, LinkState};
 use super::outbox::Amount;
+use super::probe::Session;
 use super::route::CONNECT_INFO_GROUPS;
 use super::{DropReason, Hub, LinkEnd, LinkEvent, Note, Output, SyncOutcome};
 use crate::canary::Canary;
@@ -25,7 +26,8 @@ impl Hub {
             self.epoch = LinkEpoch(self.epoch.0 + 1);
             let late = if self.planted.is(Canary::OpenTimeoutLate) { 2 } else { 1 };
             self.state_ends = Some(self.now.mono + self.config.open_timeout * late);
-            self.outputs.push_back(Output::Open { epoch: self.epoch });
+            self.selection.dials();
+            self.outputs.push_back(Output::Open { epoch: self.epoch, endpoint: self.selection.present() });
         }
     }
 
@@ -58,10 +60,13 @@ impl Hub {
         self.state_ends = None;
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
+        self.session = Session::new(now);
         self.in_flight = Amount::default();
         self.begin_drain();
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
+        self.endpoint_up();
+        self.suspect_heartbeat();
         self.send_keepalive();
         self.publish_connect_info("cloud_connected");
         if self.planted.is(Canary::ConnectInfoTwice) {
@@ -125,7 +130,19 @@ impl Hub {
 
     fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
         let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
-        let wait = self.backoff.after(lived, &self.config, &mut self.rng, self.planted);
+        if let Some(lived) = lived {
+            self.suspect_end(end, lived);
+        }
+        // A link without a session did not hold, however long it was open.
+        let held = lived.filter(|_| end != LinkEnd::NoSession || self.planted.is(Canary::ZombieCalledStable));
+        let other = self.other_endpoint(end, held.is_some_and(|lived| lived >= self.config.stable_after));
+        let wait = match other {
+            Some(soon) => {
+                self.backoff.other(held, &self.config, self.planted);
+                soon
+            }
+            None => self.backoff.after(held, &self.config, &mut self.rng, self.planted),
+        };
         let late = if self.planted.is(Canary::DialsLate) { wait / 2 } else { Duration::ZERO };
         self.state_ends = Some(self.now.mono + wait + late);
         self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });

@@ -1,6 +1,7 @@
 //! What happened and why: for logs, metrics and traces. No note holds a content.
 
 use super::input::{LinkEpoch, ModuleId};
+use super::suspicion::Suspicion;
 use crate::journal::{EntryNumber, Health};
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -132,6 +133,10 @@ pub enum LinkEnd {
     Violation,
     /// We shut down.
     Shutdown,
+    /// The peer lives, and has no session for the node.
+    NoSession,
+    /// It was left for the preferred endpoint.
+    Moved,
 }
 
 /// How a sync request ended; each ends exactly once.
@@ -196,6 +201,13 @@ pub enum Note {
     PeerRecovered {
         /// The link.
         epoch: LinkEpoch,
+    },
+    /// Something is probably wrong that no peer tells.
+    Suspected {
+        /// The link that shows it.
+        epoch: LinkEpoch,
+        /// What.
+        cause: Suspicion,
     },
     /// The peer broke a rule; the frame was refused.
     Violation {

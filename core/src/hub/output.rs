@@ -16,6 +16,9 @@ pub enum Output {
     Open {
         /// The new link.
         epoch: LinkEpoch,
+        /// The endpoint to dial, by its place among [`Endpoints::weights`](crate::config::Endpoints::weights).
+        #[serde(default)]
+        endpoint: usize,
     },
     /// Write a message; report it as `Flushed` once the operating system has it.
     Write {

@@ -37,6 +37,12 @@ pub enum TimerKind {
     ModuleStall,
     /// The next message of a long backlog has its turn.
     Drain,
+    /// Nothing has proven for long that the cloud has a session.
+    Probe,
+    /// The cloud has read the question for the session, and not answered it.
+    NoSession,
+    /// The preferred endpoint is worth another attempt.
+    Return,
 }
 
 /// A point in time and what it is for.
@@ -100,6 +106,8 @@ impl Hub {
             pings.then(|| Deadline { at: self.keepalive.ping_at(), kind: TimerKind::Ping }),
             barrier.map(|at| Deadline { at, kind: TimerKind::Barrier }),
             self.pong_deadline().filter(|_| !unread),
+            self.probe_deadline(),
+            self.return_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -162,6 +170,9 @@ impl Hub {
                     }
                 }
                 TimerKind::ModuleStall => self.module_stalled(),
+                TimerKind::Probe => self.send_probe(),
+                TimerKind::NoSession => self.no_session(),
+                TimerKind::Return => self.return_to_preferred(),
             }
         }
     }

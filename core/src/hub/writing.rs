@@ -21,6 +21,10 @@ impl Hub {
         while self.state.is_open() && self.window_open() {
             if let Some(message) = self.outbox.pop_own() {
                 self.account.up.settled += 1;
+                self.session.wrote(message.msg_id(), self.flight.last_ping());
+                if message.operation() == operation::KEEPALIVE {
+                    self.keepalive.wrote(self.now.mono);
+                }
                 // Its time is of the wall clock, which decides nothing: not even by the number of its digits.
                 self.put_on_link(message, 0);
                 continue;

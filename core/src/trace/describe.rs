@@ -65,7 +65,8 @@ pub fn input(input: &Input) -> String {
 /// An output. This is the one place that must learn of a new one: it does not compile without.
 pub fn output(output: &Output) -> String {
     match output {
-        Output::Open { epoch } => format!("open link {}", epoch.0),
+        Output::Open { epoch, endpoint: 0 } => format!("open link {}", epoch.0),
+        Output::Open { epoch, endpoint } => format!("open link {} to endpoint {endpoint}", epoch.0),
         Output::Write { epoch, message } => format!("write to link {}: {}", epoch.0, self::message(message)),
         Output::Ping { epoch, number } => format!("ping {number} on link {}", epoch.0),
         Output::Pause { epoch } => format!("stop reading link {}", epoch.0),

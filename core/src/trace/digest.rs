@@ -5,7 +5,7 @@
 
 use super::header::Contents;
 use super::wire::{put, put_bytes};
-use crate::hub::{Direction, Note, Output, Stage, SyncOutcome};
+use crate::hub::{Direction, Note, Output, Stage, Suspicion, SyncOutcome};
 use crate::journal::{FullReason, Health};
 use crate::message::Message;
 use alloc::vec::Vec;
@@ -40,7 +40,13 @@ impl Digest {
         self.count += 1;
         let out = &mut self.gathered;
         match output {
-            Output::Open { epoch } => tagged(out, 1, epoch.0),
+            Output::Open { epoch, endpoint } => {
+                tagged(out, 1, epoch.0);
+                // The first one is dialled where there is only one, and always was.
+                if *endpoint > 0 {
+                    tagged(out, 60, *endpoint as u64);
+                }
+            }
             Output::Write { epoch, message } => {
                 tagged(out, 2, epoch.0);
                 self.message(message);
@@ -166,6 +172,17 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
         }
         Note::PeerStalled { epoch } => tagged(out, 48, epoch.0),
         Note::PeerRecovered { epoch } => tagged(out, 49, epoch.0),
+        Note::Suspected { epoch, cause } => {
+            tagged(out, 51, epoch.0);
+            let (number, links) = match *cause {
+                Suspicion::NoSession => (0, 0),
+                Suspicion::DuplicateName { links } => (1, links),
+                Suspicion::HeartbeatTooSlow => (2, 0),
+                Suspicion::KeepaliveUnheard => (3, 0),
+            };
+            out.push(number);
+            put(out, u64::from(links));
+        }
         Note::ModuleStalled { module } => tagged(out, 40, u64::from(module.0)),
         Note::ModuleRecovered { module } => tagged(out, 41, u64::from(module.0)),
         Note::TooLarge { msg_id, bytes, limit } => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::classes::{self, Read};
+use super::reach::{self, ReachConfig};
 use super::reader::Section;
 use edgehub_core::class::Classes;
 use edgehub_core::config::{Config, Drain};
@@ -48,6 +49,8 @@ pub struct HubConfig {
     /// The classes of messages and their rules (`classes`, `rules`, `otherwise`); the core's own by default, with those of
     /// `journal.classes` being persistent.
     pub classes: Classes,
+    /// How the cloud is reached (`probe`, `cloudKeepalive`).
+    pub reach: ReachConfig,
     /// The flight recorder (`recorder`); always on, unless `recorder.enabled` is false.
     pub recorder: Option<RecorderConfig>,
 }
@@ -120,6 +123,7 @@ impl Default for HubConfig {
             journal: None,
             letters: None,
             classes: Classes::default(),
+            reach: ReachConfig::default(),
             recorder: Some(RecorderConfig::default()),
             acknowledged_by_hub: Vec::new(),
             duplicate_messages: 1024,
@@ -162,6 +166,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         journal,
         letters,
         classes,
+        reach: reach::read(section),
         recorder: recorder(&section.section("recorder")),
         acknowledged_by_hub: acknowledged_by_hub(&acknowledge),
         duplicate_messages: duplicates.count(

@@ -609,3 +609,55 @@ fn a_backlog_has_its_pace() {
         ],
     );
 }
+
+#[test]
+fn a_session_is_asked_for_unless_told_otherwise() {
+    use edgehub_core::Probe;
+    let reach = |section: &str| good(&format!("{EDGECORE}edgehub:\n  {section}\n")).0.hub.reach;
+    let seconds = Duration::from_secs;
+    let set = Probe { after: seconds(5), limit: seconds(2), resource: "default/configmap/c".into() };
+    assert_eq!(reach("probe: {after: 5, limit: 2, resource: default/configmap/c}").probe, Some(set));
+    assert_eq!(reach("probe: {}").probe, Some(Probe::default()));
+    assert_eq!(reach("probe: {enable: false}").probe, None);
+    assert_eq!(reach("cloudKeepalive: 60").cloud_keepalive, seconds(60));
+    check_bad(
+        &format!("{EDGECORE}edgehub:\n  probe: {{after: 0, limit: soon}}\n"),
+        &[
+            "edgehub.probe.after: expected a positive number of seconds, found 0",
+            "edgehub.probe.limit: expected a positive number of seconds, found \"soon\"",
+        ],
+    );
+}
+
+#[test]
+fn several_servers_have_an_order() {
+    use edgehub_core::config::{Choice, Endpoints};
+    let endpoints =
+        |section: &str| good(&format!("{EDGECORE}edgehub:\n  endpoints: {section}\n")).0.hub.reach.endpoints;
+    let return_after = Duration::from_secs(60);
+    let set = Endpoints { weights: vec![2, 1], choice: Choice::Weighted, return_after };
+    assert_eq!(endpoints("{choice: weighted, weights: [2, 1], returnAfter: 60}"), set);
+    assert_eq!(endpoints("{}"), Endpoints::default());
+    check_bad(
+        &format!("{EDGECORE}edgehub:\n  endpoints: {{choice: nearest, weights: [1, 0]}}\n"),
+        &[
+            "edgehub.endpoints.weights: expected up to 64 whole numbers from 1 on, one for each server, found [\"1\", \"0\"]",
+            "edgehub.endpoints.choice: expected one of ordered, random, weighted, found \"nearest\"",
+        ],
+    );
+}
+
+#[test]
+fn a_proxy_is_what_the_file_or_the_environment_says() {
+    use crate::reach::{Proxy, ProxyChoice};
+    let proxy = |section: &str| good(&format!("{EDGECORE}edgehub:\n  {section}\n")).0.hub.reach.proxy;
+    let set = |except: &str| ProxyChoice::Proxy(Proxy::parse("http://u:p@proxy:1").unwrap(), except.into());
+    assert_eq!(proxy("proxy: 'http://u:p@proxy:1'"), set(""));
+    assert_eq!(proxy("{proxy: 'http://u:p@proxy:1', noProxy: [a, b]}"), set("a,b"));
+    assert_eq!(proxy("proxy: none"), ProxyChoice::Direct);
+    assert_eq!(proxy("pingMisses: 3"), ProxyChoice::Environment);
+    check_bad(
+        &format!("{EDGECORE}edgehub:\n  proxy: 'ftp://u:secret@p:1'\n"),
+        &["edgehub.proxy: expected a proxy's URL with http:// or socks5://"],
+    );
+}

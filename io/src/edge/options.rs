@@ -3,8 +3,10 @@
 use super::recorder::{Memory, RecorderOptions};
 use crate::config::{self, JournalConfig, LettersConfig, NodeConfig};
 use crate::journal::{self, JournalError, Opened, Settings};
+use crate::lane::QUIC_SCHEME;
+use crate::reach::Environment;
 use crate::tls::{self, TlsError};
-use crate::websocket::Target;
+use crate::websocket::{Target, host_and_port};
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
 use edgehub_core::{Acknowledge, Config, DuplicateWindow, Note, Now, Profile};
@@ -19,7 +21,7 @@ pub type Observer = Box<dyn FnMut(Now, &Note) + Send + Sync>;
 pub struct Options {
     /// The core's configuration.
     pub config: Config,
-    /// Where to dial: tried in turn, one per attempt.
+    /// Where to dial: the endpoints of [`Config::endpoints`], in the same order.
     pub targets: Vec<Target>,
     /// Certificates.
     pub tls: Arc<ClientConfig>,
@@ -67,11 +69,34 @@ impl Options {
             memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),
             ..RecorderOptions::new(&node.node_name)
         });
-        let options = Options::new(core_config(node), node.targets(), tls);
+        let targets = proxied_targets(node)?;
+        let options = Options::new(core_config(node), targets, tls);
         let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
         let letters = node.hub.letters.as_ref().map(|letters| open_letters(node, letters)).transpose()?;
         Ok(Options { recorder, journal, letters, ..options })
     }
+}
+
+/// What a node connects to, each with the proxy on the way to it, as the configuration and the environment of
+/// this process say.
+pub fn proxied_targets(node: &NodeConfig) -> Result<Vec<Target>, OptionsError> {
+    let environment = Environment::read();
+    let with_proxy = |target: Target| {
+        let quic = target.url.trim().strip_prefix(QUIC_SCHEME);
+        let url = quic.map_or_else(|| target.url.clone(), |address| format!("wss://{address}"));
+        // What is no address is told when it is dialled.
+        let Some((host, port)) = host_and_port(&url) else { return Ok(target) };
+        let proxy = node.hub.reach.proxy.for_host(&host, port, &environment).map_err(OptionsError::Proxy)?;
+        if quic.is_some() && proxy.is_some() {
+            let problem = format!(
+                "a proxy is to be passed on the way to {host}, and QUIC passes none: use the WebSocket lane, or name the \
+                 host in NO_PROXY"
+            );
+            return Err(OptionsError::Proxy(problem));
+        }
+        Ok(Target { proxy, ..target })
+    };
+    node.targets().into_iter().map(with_proxy).collect()
 }
 
 /// Reads a node's journal.
@@ -99,6 +124,8 @@ pub enum OptionsError {
     Tls(TlsError),
     /// Its journal cannot be opened.
     Journal(JournalError),
+    /// The environment names a proxy that is none.
+    Proxy(String),
 }
 
 impl fmt::Display for OptionsError {
@@ -106,6 +133,7 @@ impl fmt::Display for OptionsError {
         match self {
             OptionsError::Tls(error) => error.fmt(f),
             OptionsError::Journal(error) => error.fmt(f),
+            OptionsError::Proxy(problem) => f.write_str(problem),
         }
     }
 }
@@ -160,6 +188,9 @@ pub(super) fn core_config(node: &NodeConfig) -> Config {
             time: node.hub.duplicate_time,
         },
         rate: Some(rate),
+        probe: node.hub.reach.probe.clone(),
+        cloud_keepalive: node.hub.reach.cloud_keepalive,
+        endpoints: node.hub.reach.endpoints.clone(),
         ..defaults
     }
 }

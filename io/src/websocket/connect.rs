@@ -1,7 +1,5 @@
 //! The node's end: name resolution, TCP, TLS, and the upgrade with the headers that a CloudHub looks at.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +10,8 @@ use async_tungstenite::tungstenite::http::HeaderValue;
 use async_tungstenite::tungstenite::{self as ws};
 use futures_rustls::TlsConnector;
 use rustls::ClientConfig;
-use smol::net::TcpStream;
+
+use crate::reach::{self, Proxy};
 
 use super::url::{self, Address};
 use super::{
@@ -34,6 +33,8 @@ pub struct Target {
     pub node: String,
     /// The time that resolving, TCP, TLS and the upgrade may take together.
     pub handshake_timeout: Duration,
+    /// The proxy on the way; without one the way is direct.
+    pub proxy: Option<Proxy>,
     /// The largest message and frame that is read; more ends the link.
     pub message_bytes_max: usize,
 }
@@ -46,6 +47,7 @@ impl Target {
             project_id: project_id.into(),
             node: node.into(),
             handshake_timeout: Duration::from_secs(30),
+            proxy: None,
             message_bytes_max: MESSAGE_BYTES_MAX,
         }
     }
@@ -60,7 +62,7 @@ pub async fn connect(target: &Target, tls: Arc<ClientConfig>) -> Result<Stream, 
     let request = request(target, &address)?;
     let config = websocket_config(target.message_bytes_max);
     let open = async {
-        let tcp = tcp(&address, target.handshake_timeout).await?;
+        let tcp = reach::connect(&address.host, address.port, target.proxy.as_ref()).await?;
         let tls = TlsConnector::from(tls)
             .connect_with(address.server_name.clone(), tcp, |tls| {
                 tls.set_buffer_limit(Some(WRITE_BUFFER_BYTES))
@@ -88,33 +90,6 @@ fn request(target: &Target, address: &Address) -> Result<Request, ConnectError> 
         );
     }
     Ok(request)
-}
-
-/// Tries the host's addresses in turn. Each gets its share of the time, so that one that swallows packets cannot keep
-/// the others from being tried.
-async fn tcp(address: &Address, limit: Duration) -> Result<TcpStream, ConnectError> {
-    let not_found = |error| ConnectError::NameNotFound { host: address.host.clone(), error };
-    let found = smol::net::resolve((address.host.as_str(), address.port)).await.map_err(not_found)?;
-    let share = limit / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
-    let mut failure = None;
-    for address in found {
-        match within(share, tcp_one(address), || ConnectError::Timeout(share)).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(failure
-        .unwrap_or_else(|| not_found(std::io::Error::new(ErrorKind::NotFound, "the name has no address"))))
-}
-
-async fn tcp_one(address: SocketAddr) -> Result<TcpStream, ConnectError> {
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::ConnectionRefused => ConnectError::Refused { address },
-        _ => ConnectError::Unreachable { address, error },
-    };
-    let stream = TcpStream::connect(address).await.map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    Ok(stream)
 }
 
 /// With TLS 1.3 a cloud hub that does not like our certificate says so only after our side of the TLS handshake is

@@ -6,6 +6,8 @@ use std::{fmt, io};
 
 use rustls::{AlertDescription, CertificateError};
 
+use crate::reach::ReachError;
+
 /// Why the node's end of a link could not be opened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -35,6 +37,13 @@ pub enum ConnectError {
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
+    },
+    /// The way to the proxy, or through it, is closed.
+    Proxy {
+        /// The proxy, without user and password.
+        proxy: String,
+        /// Why.
+        problem: String,
     },
     /// No secure connection: one side does not accept the other's certificate, or the peer does not speak TLS.
     Tls(TlsFailure),
@@ -119,6 +128,7 @@ impl ConnectError {
             Self::NameNotFound { .. } => "name_not_found",
             Self::Refused { .. } => "refused",
             Self::Unreachable { .. } => "unreachable",
+            Self::Proxy { .. } => "proxy",
             Self::Tls(_) => "tls",
             Self::Http { .. } => "http",
             Self::Handshake(_) => "handshake",
@@ -178,6 +188,17 @@ fn is_about_certificates(alert: AlertDescription) -> bool {
     )
 }
 
+impl From<ReachError> for ConnectError {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::NameNotFound { host, error } => Self::NameNotFound { host, error },
+            ReachError::Refused { address } => Self::Refused { address },
+            ReachError::Unreachable { address, error } => Self::Unreachable { address, error },
+            ReachError::Proxy { proxy, problem } => Self::Proxy { proxy, problem },
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -185,6 +206,7 @@ impl fmt::Display for ConnectError {
             Self::NameNotFound { host, error } => write!(f, "no address found for host `{host}`: {error}"),
             Self::Refused { address } => write!(f, "{address} refused the connection: nobody listens there"),
             Self::Unreachable { address, error } => write!(f, "{address} cannot be reached: {error}"),
+            Self::Proxy { proxy, problem } => write!(f, "no way through the proxy {proxy}: {problem}"),
             Self::Tls(failure) => write!(f, "no secure connection: {failure}"),
             Self::Http { status, reason } if reason.is_empty() => {
                 write!(f, "the cloud answered the upgrade with HTTP {status}")

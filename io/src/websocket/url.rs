@@ -67,6 +67,12 @@ pub fn complete_url(url: &str, project_id: &str, node: &str) -> Result<String, C
     parse(url, project_id, node).map(|address| address.url)
 }
 
+/// Host and port of a configured address; `None` if it is none.
+pub fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let address = parse(url, "project", "node").ok()?;
+    Some((address.host, address.port))
+}
+
 /// The project and the node that a URL's path `/{project}/{node}/events` names, when it has that form.
 pub fn names_in_url(url: &str) -> Option<(String, String)> {
     let uri: Uri = url.trim().parse().ok()?;

@@ -1,7 +1,8 @@
 //! The wait between two links: never under the floor, spread over a range that doubles with every failure and goes back
-//! to its base after a link that held (defect D5).
+//! to its base after a link that held (defect D5). One without a session did not, however long it was open.
 
 use super::{Check, Outcome, Step, broken};
+use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::BACKOFF_FLOOR;
 use edgehub_core::{Config, Input, Instant, Note, Output};
 use std::time::Duration;
@@ -23,8 +24,9 @@ impl Backoff {
         Backoff { config: config.clone(), failures: 0, opened: None, not_before: Instant(0), longest: 0 }
     }
 
-    fn waits(&mut self, now: Instant, wait: Duration) -> Outcome {
-        let held = self.opened.take().is_some_and(|opened| now.since(opened) >= self.config.stable_after);
+    fn waits(&mut self, now: Instant, wait: Duration, end: LinkEnd) -> Outcome {
+        let opened = self.opened.take().filter(|_| end != LinkEnd::NoSession);
+        let held = opened.is_some_and(|opened| now.since(opened) >= self.config.stable_after);
         self.failures = if held { 0 } else { self.failures };
         let doubled = self.config.backoff_base.saturating_mul(2u32.saturating_pow(self.failures.min(20)));
         let range = doubled.min(self.config.backoff_max).max(BACKOFF_FLOOR);
@@ -58,10 +60,10 @@ impl Check for Backoff {
         for output in step.outputs {
             match output {
                 Output::Note(Note::LinkUp { .. }) => self.opened = Some(step.now.mono),
-                Output::Note(Note::LinkDown { retry_in: Some(wait), .. }) => {
-                    self.waits(step.now.mono, *wait)?
+                Output::Note(Note::LinkDown { retry_in: Some(wait), end, .. }) => {
+                    self.waits(step.now.mono, *wait, *end)?
                 }
-                Output::Open { epoch } if step.now.mono < self.not_before => {
+                Output::Open { epoch, .. } if step.now.mono < self.not_before => {
                     return broken("early", format!("{epoch:?} is dialled before {:?}", self.not_before));
                 }
                 _ => {}

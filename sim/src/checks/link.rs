@@ -99,7 +99,7 @@ impl Link {
     fn observe(&mut self, output: &Output, now: Instant) -> Outcome {
         self.pings.observe(output, now);
         match *output {
-            Output::Open { epoch } => {
+            Output::Open { epoch, .. } => {
                 if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {
                     return broken(
                         "open",

@@ -2,6 +2,7 @@
 //! acknowledgements never wait for it (defect D8) is `timely`'s to say, which knows their order. Every set of classes
 //! of a scenario exempts the same messages.
 
+use super::timely::is_probe;
 use super::{Outcome, Step, broken};
 use edgehub_core::config::Rate;
 use edgehub_core::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
@@ -74,7 +75,7 @@ fn full(rate: Option<Rate>) -> u128 {
 
 pub(super) fn is_control(message: &Message) -> bool {
     let control = matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
-    control || message.is_response() || message.is_link_control()
+    control || is_probe(message) || message.is_response() || message.is_link_control()
 }
 
 impl RateLimit {

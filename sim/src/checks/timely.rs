@@ -9,6 +9,7 @@
 //! | `silence` | a link on which nothing is heard is given up |
 //! | `answering` | a peer that lives and does not answer is called stalled, and given up |
 //! | `pinging` | a sign of life is asked for; what was written is followed by a ping that confirms it |
+//! | `probing` | the session is asked for, and a link without one left |
 //! | `dialling` | the wait before a dial ends, and so does the patience with one |
 //! | `stopping` | a shutdown is over, within its grace and not without using it |
 //! | `writing` | what waits leaves when there is a link, room and a token |
@@ -18,9 +19,12 @@
 mod answering;
 mod dialling;
 mod pinging;
+mod probing;
 mod silence;
 mod stopping;
 mod writing;
+
+pub(super) use probing::is_probe;
 
 use super::confirmation::Confirmation;
 use super::flight::Flight;
@@ -33,6 +37,7 @@ use answering::Answering;
 use dialling::Dialling;
 use edgehub_core::{Config, Input, Instant};
 use pinging::Pinging;
+use probing::Probing;
 use silence::Silence;
 use std::time::Duration;
 use stopping::Stopping;
@@ -76,6 +81,7 @@ pub(super) struct Timely {
     silence: Silence,
     answering: Answering,
     pinging: Pinging,
+    probing: Probing,
     dialling: Dialling,
     stopping: Stopping,
 }
@@ -86,6 +92,7 @@ impl Timely {
             silence: Silence::new(config),
             answering: Answering::new(config),
             pinging: Pinging::new(config),
+            probing: Probing::new(config),
             dialling: Dialling::new(config),
             stopping: Stopping::new(config),
         }
@@ -104,6 +111,7 @@ impl Timely {
         self.silence.after(step)?;
         self.answering.after(step)?;
         self.pinging.after(step, confirmation)?;
+        self.probing.after(step, rate.is_open())?;
         self.dialling.after(step)?;
         self.stopping.after(step)?;
         let [ping, barrier] = self.pinging.due();
@@ -111,6 +119,7 @@ impl Timely {
             self.silence.due(),
             self.answering.due(),
             ping,
+            self.probing.due(),
             barrier,
             self.dialling.due(),
             self.stopping.due(),

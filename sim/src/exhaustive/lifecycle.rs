@@ -110,7 +110,12 @@ fn changes(step: &Step) -> Vec<LinkChange> {
         Output::Note(Note::LinkUp { .. }) => Some(LinkChange::Opened),
         Output::Note(Note::LinkDown { end, .. }) => Some(match end {
             LinkEnd::OpenFailed | LinkEnd::OpenTimeout => LinkChange::OpenFailed,
-            LinkEnd::Closed | LinkEnd::Silent | LinkEnd::Stalled | LinkEnd::Violation => LinkChange::Lost,
+            LinkEnd::Closed
+            | LinkEnd::Silent
+            | LinkEnd::Stalled
+            | LinkEnd::Violation
+            | LinkEnd::NoSession
+            | LinkEnd::Moved => LinkChange::Lost,
             LinkEnd::Shutdown => LinkChange::Drained,
         }),
         _ => None,
@@ -172,6 +177,9 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::MessageExpiry => "timer: message expiry",
         TimerKind::SyncTimeout => "timer: sync timeout",
         TimerKind::ModuleStall => "timer: module stall",
+        TimerKind::Probe => "timer: probe",
+        TimerKind::NoSession => "timer: no session",
+        TimerKind::Return => "timer: return",
     }
 }
 

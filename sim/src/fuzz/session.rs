@@ -26,7 +26,7 @@ impl Driver {
     fn observe(&mut self, outputs: &[Output]) {
         for output in outputs {
             match output {
-                Output::Open { epoch } => {
+                Output::Open { epoch, .. } => {
                     let journal = self.journal.take();
                     *self = Driver { epoch: epoch.0, journal, ..Driver::default() };
                 }

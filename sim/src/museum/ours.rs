@@ -72,7 +72,7 @@ impl Ours {
 
     fn carry_out_one(&mut self, output: Output) {
         match output {
-            Output::Open { epoch } => {
+            Output::Open { epoch, .. } => {
                 self.seen.dials.push(self.now);
                 self.dialled = Some(epoch);
             }

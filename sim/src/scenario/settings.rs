@@ -2,8 +2,9 @@
 
 use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
+use crate::world::ENDPOINTS_MAX;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::{Acknowledge, Drain, Rate};
+use edgehub_core::config::{Acknowledge, Choice, Drain, Probe, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 26] = [
+pub(crate) const EDGE_NAMES: [&str; 32] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -70,10 +71,16 @@ pub(crate) const EDGE_NAMES: [&str; 26] = [
     "drain-per-second",
     "drain-above",
     "drain-spread",
+    "probe-after",
+    "probe-limit",
+    "cloud-keepalive",
+    "endpoints",
+    "endpoint-choice",
+    "return-after",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 26] = [
+pub(crate) const EDGE: [Setting<Config>; 32] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -160,6 +167,48 @@ pub(crate) const EDGE: [Setting<Config>; 26] = [
             let spread = Duration::from_micros(value);
             config.drain = config.drain.map(|drain| Drain { spread, ..drain });
         },
+    },
+    Setting {
+        // Zero stands for no probe.
+        parameter: time("probe-after", 0, 60_000),
+        read: |config| config.probe.as_ref().map_or(0, |probe| micros(probe.after)),
+        change: |config, value| {
+            let probe = config.probe.take().unwrap_or_default();
+            // A question a second is no load that a cloud must bear.
+            let after = Duration::from_micros(value.max(5_000_000));
+            config.probe = (value > 0).then_some(Probe { after, ..probe });
+        },
+    },
+    Setting {
+        parameter: time("probe-limit", 1_000, 60_000),
+        read: |config| micros(config.probe.clone().unwrap_or_default().limit),
+        change: |config, value| {
+            let probe = config.probe.take().unwrap_or_default();
+            config.probe = Some(Probe { limit: Duration::from_micros(value), ..probe });
+        },
+    },
+    a_time!("cloud-keepalive", cloud_keepalive, 10_000, 90_000),
+    Setting {
+        // Each has the weight of its place.
+        parameter: count("endpoints", 1, ENDPOINTS_MAX as u64),
+        read: |config| config.endpoints.weights.len() as u64,
+        change: |config, value| config.endpoints.weights = (1..=value as u32).collect(),
+    },
+    Setting {
+        parameter: word("endpoint-choice", &["ordered", "random", "weighted"]),
+        read: |config| config.endpoints.choice as u64,
+        change: |config, value| {
+            config.endpoints.choice = match value {
+                1 => Choice::Random,
+                2 => Choice::Weighted,
+                _ => Choice::Ordered,
+            };
+        },
+    },
+    Setting {
+        parameter: time("return-after", 5_000, 600_000),
+        read: |config| micros(config.endpoints.return_after),
+        change: |config, value| config.endpoints.return_after = Duration::from_micros(value),
     },
 ];
 

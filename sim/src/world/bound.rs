@@ -29,10 +29,24 @@ impl World {
     pub(super) fn healed_within(&self) -> Duration {
         let mut longest = Duration::ZERO;
         for edge in &self.edges {
-            let Config { ping_interval, ping_misses, open_timeout, backoff_max, rate, drain, .. } =
-                &edge.config;
+            let Config {
+                ping_interval,
+                ping_misses,
+                open_timeout,
+                backoff_max,
+                rate,
+                drain,
+                probe,
+                endpoints,
+                ..
+            } = &edge.config;
             let found_out = *ping_interval * (ping_misses + 2);
             let noticed = found_out.max(*open_timeout).max(self.cloud_config.keepalive_timeout);
+            // A link without a session is left once the question for it was read.
+            let asked = probe.as_ref().map_or(Duration::ZERO, |probe| probe.after + probe.limit + found_out);
+            // Each endpoint may have its own dial that hangs, and the way back to the preferred one is another link.
+            let others = *open_timeout * (endpoints.weights.len() as u32 - 1);
+            let noticed = noticed.max(asked) + others;
             // What a lost link leaves unconfirmed takes its tokens again.
             let queued = 2 * edge.hub.account().up.pending;
             let drained = rate.map_or(Duration::ZERO, |rate| {

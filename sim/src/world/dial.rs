@@ -1,6 +1,7 @@
 //! How a link begins: refused, never answered, too late, or open after a round trip.
 
 use super::lane::Lane;
+use super::edge::Edge;
 use super::network::{LinkId, Side};
 use super::{Event, World};
 use crate::chance::For;
@@ -23,7 +24,7 @@ impl DialPlan {
 }
 
 impl World {
-    pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch) {
+    pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch, endpoint: usize) {
         let edge = &mut self.edges[node];
         let incarnation = edge.incarnation;
         let ids = |part| [node as u64, incarnation << 32 | epoch.0, part];
@@ -33,12 +34,16 @@ impl World {
         let plan = edge.dials.pop_front();
         let after = plan.map_or(Duration::ZERO, |plan| plan.after);
         let outcome = plan.and_then(|plan| DialPlan::OUTCOMES.get(plan.outcome as usize)).copied();
-        let unreachable = self.edges[node].unreachable_until > self.now;
+        let Edge { unreachable_until, doors, door, .. } = &mut self.edges[node];
+        *door = endpoint;
+        let shut = doors.get(endpoint).copied().filter(|(until, _)| *until > self.now);
+        let unreachable = *unreachable_until > self.now || shut.is_some_and(|(_, hangs)| hangs);
         let round_trip = there + back;
         let fails_after = match outcome {
             // Whoever knows the names is near, and says so even when the cloud is out of reach.
             Some("not-found") => Some(after),
             _ if unreachable => None,
+            _ if shut.is_some() => Some(round_trip),
             Some("refused" | "reset") => Some(round_trip + after),
             // Nobody who is down answers a handshake; whoever does needs another round trip to be refused.
             Some("tls") => Some(if self.cloud.up { round_trip * 2 } else { round_trip } + after),

@@ -39,9 +39,9 @@ impl World {
         let mut touched = false;
         for output in outputs {
             match output {
-                Output::Open { epoch } => {
+                Output::Open { epoch, endpoint } => {
                     self.edges[node].link = None;
-                    self.dial(node, epoch);
+                    self.dial(node, epoch, endpoint);
                 }
                 Output::Write { epoch, message } => {
                     touched |= self.write_up(node, epoch, Frame::Message(message));

@@ -20,6 +20,9 @@ use std::time::Duration;
 /// A process that could not start is started again after this.
 const START_AGAIN: Duration = Duration::from_secs(1);
 
+/// Endpoints of a node.
+pub(crate) const ENDPOINTS_MAX: usize = 4;
+
 /// Bytes under way in one direction, when nothing else is said.
 const ROOM_BYTES: usize = 64 * 1024;
 
@@ -83,6 +86,10 @@ pub(crate) struct Edge {
     pub(super) timer: Option<Instant>,
     /// How the next dials end.
     pub(crate) dials: VecDeque<DialPlan>,
+    /// The endpoint of the latest dial.
+    pub(crate) door: usize,
+    /// Until when the node does not reach an endpoint, and whether nobody says so.
+    pub(crate) doors: [(Instant, bool); ENDPOINTS_MAX],
     /// The node cannot reach anything until then.
     pub(crate) unreachable_until: Instant,
     /// The node's way to the cloud, and until when it is not as it should be.
@@ -131,6 +138,8 @@ impl Edge {
             timer: None,
             dials: VecDeque::new(),
             unreachable_until: Instant(0),
+            door: 0,
+            doors: [(Instant(0), false); ENDPOINTS_MAX],
             conduct: usual,
             conduct_until: Instant(0),
             usual,

@@ -19,7 +19,11 @@ impl World {
         self.log.transition(self.now, "heal", || "no more faults");
         self.mend();
         for id in self.network.live() {
-            if self.network.link(id).zombie {
+            // A hub that does not ask would keep it for ever.
+            let link = self.network.link(id);
+            let edge = &self.edges[link.node];
+            let asks = edge.config.probe.is_some() && edge.link == Some(id) && link.edge == Side::Open;
+            if link.zombie && !asks {
                 self.evict(id)?;
             }
             self.send(id, Way::Up);
@@ -47,6 +51,7 @@ impl World {
             let edge = &mut self.edges[node];
             edge.dials.clear();
             edge.unreachable_until = now;
+            edge.doors.iter_mut().for_each(|(until, _)| *until = now);
             edge.conduct_until = now;
             edge.crash = None;
             edge.driver = super::edge::DriverFaults::default();

@@ -52,7 +52,9 @@ impl World {
             return missing("link-state", format!("is {:?}", edge.hub.link_state()));
         }
         let Some(id) = edge.link else { return missing("links", "is up without a link".to_string()) };
-        let mut links = self.network.links.iter().filter(|link| link.node == node && link.lives());
+        // Of a link without a session nobody has to tell the cloud that it is over.
+        let lives = |link: &&Link| link.lives() && !(link.zombie && link.edge == Side::Closed);
+        let mut links = self.network.links.iter().filter(|link| link.node == node).filter(lives);
         match (links.next(), links.next()) {
             (Some(_), None) => {}
             (one, _) => {

@@ -63,10 +63,11 @@ fn micros(length: std::time::Duration) -> u64 {
     u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A message that the hub makes for the link itself: keepalive, answer to link control, acknowledgement in a module's
+/// A message that the hub makes for the link itself: keepalive, question for its session, answer to link control, acknowledgement in a module's
 /// stead. No module of these runs says "ack" or "OK".
 pub(crate) fn is_hubs_own(message: &Message) -> bool {
     (message.source() == "websocket" && message.operation() == "keepalive" && message.content() == "\"ping\"")
+        || (message.source() == "edgehub" && message.operation() == "query")
         || (message.operation() == "response" && ["\"ack\"", "\"OK\""].contains(&message.content()))
 }
 
@@ -211,7 +212,7 @@ impl Observer {
             "{output:?} after Stopped"
         );
         match output {
-            Output::Open { epoch } => {
+            Output::Open { epoch, .. } => {
                 assert_eq!(self.link, Link::None, "one live link at most");
                 assert_eq!(epoch.0, self.epoch.0 + 1, "epochs rise by one");
                 (self.link, self.epoch) = (Link::Opening, *epoch);

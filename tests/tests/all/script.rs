@@ -15,6 +15,7 @@ pub(crate) struct Script {
     lines: Vec<String>,
     notes: Vec<Note>,
     last_ping: u64,
+    last_probe: String,
 }
 
 /// A message of a module or of the cloud, by the fields that matter in a script.
@@ -55,7 +56,14 @@ impl Script {
     /// A hub that starts at 0 ms.
     pub(crate) fn new(config: Config) -> Script {
         let hub = Hub::new(config, 7, Now::new(0, 0));
-        let mut script = Script { hub, now_us: 0, lines: Vec::new(), notes: Vec::new(), last_ping: 0 };
+        let mut script = Script {
+            hub,
+            now_us: 0,
+            lines: Vec::new(),
+            notes: Vec::new(),
+            last_ping: 0,
+            last_probe: String::new(),
+        };
         script.collect();
         script
     }
@@ -138,6 +146,11 @@ impl Script {
         std::mem::take(&mut self.notes)
     }
 
+    /// The id of the hub's last question for its session.
+    pub(crate) fn probe(&self) -> String {
+        self.last_probe.clone()
+    }
+
     /// When the hub wants to be called next.
     pub(crate) fn deadline_us(&self) -> Option<u64> {
         self.hub.next_deadline().map(|deadline| deadline.at.0)
@@ -151,7 +164,8 @@ impl Script {
         while let Some(output) = self.hub.poll_output() {
             let mut line = String::new();
             match output {
-                Output::Open { epoch } => write!(line, "open {}", epoch.0),
+                Output::Open { epoch, endpoint: 0 } => write!(line, "open {}", epoch.0),
+                Output::Open { epoch, endpoint } => write!(line, "open {} at {endpoint}", epoch.0),
                 Output::Close { epoch } => write!(line, "close {}", epoch.0),
                 Output::Pause { .. } => write!(line, "pause"),
                 Output::Resume { .. } => write!(line, "resume"),
@@ -172,7 +186,12 @@ impl Script {
                 }
                 Output::Fetch { number } => write!(line, "fetch {number}"),
                 Output::Receipt { msg_id, stage, .. } => write!(line, "receipt {msg_id} {stage:?}"),
-                Output::Write { message, .. } => write!(line, "write {}", shown(&message)),
+                Output::Write { message, .. } => {
+                    if shown(&message) == "probe" {
+                        self.last_probe = message.msg_id().into();
+                    }
+                    write!(line, "write {}", shown(&message))
+                }
                 Output::Deliver { module, message, .. } => {
                     write!(line, "deliver {} to {}", shown(&message), module.0)
                 }
@@ -191,6 +210,7 @@ impl Script {
 fn shown(message: &Message) -> String {
     match (message.operation(), message.content()) {
         ("keepalive", _) => "keepalive".into(),
+        ("query", _) if message.source() == "edgehub" => "probe".into(),
         ("response", "\"ack\"") => format!("ack of {}", message.parent_msg_id()),
         ("response", "\"OK\"") => format!("ok of {}", message.parent_msg_id()),
         ("error", _) => format!("error for {}", message.parent_msg_id()),

@@ -152,7 +152,7 @@ impl World {
 
     fn carry_out(&mut self, output: &Output) {
         match output {
-            Output::Open { epoch } => {
+            Output::Open { epoch, .. } => {
                 self.lost();
                 (self.epoch, self.opening) = (*epoch, true);
             }

@@ -126,7 +126,7 @@ impl Site {
         while let Some(output) = self.hub.poll_output() {
             self.recorder.output(&output);
             let (after, event) = match &output {
-                Output::Open { epoch } => {
+                Output::Open { epoch, .. } => {
                     self.epoch = *epoch;
                     self.owed.retain(|(_, owed)| matches!(owed, Input::Journal(_)));
                     (10_000, if away { LinkEvent::OpenFailed } else { LinkEvent::Opened })

@@ -2,7 +2,7 @@
 
 use crate::hub::{
     Direction, DropReason, Input, JournalEvent, LinkEnd, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note,
-    Output, ReceiptId, Stage, Standing, SyncOutcome,
+    Output, ReceiptId, Stage, Standing, Suspicion, SyncOutcome,
 };
 use crate::journal::{EntryNumber, FullReason, Health};
 use crate::message::{Draft, Message};
@@ -91,11 +91,19 @@ fn notes() -> Vec<Note> {
     let healths =
         [Health::Good, Health::Full(FullReason::Limit), Health::Full(FullReason::Disk), Health::Failing];
     let down = |end, retry_in| Note::LinkDown { epoch: EPOCH, end, retry_in, unconfirmed: 1 };
+    let suspected = |cause| Note::Suspected { epoch: EPOCH, cause };
     let mut notes = vec![
         Note::LinkUp { epoch: EPOCH, backlog: 1 },
         down(LinkEnd::Silent, None),
         down(LinkEnd::Silent, Some(Duration::ZERO)),
         down(LinkEnd::Stalled, None),
+        down(LinkEnd::NoSession, None),
+        down(LinkEnd::Moved, None),
+        suspected(Suspicion::NoSession),
+        suspected(Suspicion::DuplicateName { links: 3 }),
+        suspected(Suspicion::DuplicateName { links: 4 }),
+        suspected(Suspicion::HeartbeatTooSlow),
+        suspected(Suspicion::KeepaliveUnheard),
         Note::StaleLinkEvent { epoch: EPOCH },
         Note::UnexpectedLinkEvent { epoch: EPOCH },
         Note::PeerStalled { epoch: EPOCH },
@@ -119,7 +127,8 @@ fn notes() -> Vec<Note> {
 
 fn outputs() -> Vec<Output> {
     let mut outputs = vec![
-        Output::Open { epoch: EPOCH },
+        Output::Open { epoch: EPOCH, endpoint: 0 },
+        Output::Open { epoch: EPOCH, endpoint: 1 },
         Output::Write { epoch: EPOCH, message: message() },
         Output::Ping { epoch: EPOCH, number: 5 },
         Output::Pause { epoch: EPOCH },

@@ -117,7 +117,7 @@ impl World {
         while let Some(output) = self.hub.poll_output() {
             self.recorder.output(&output);
             match &output {
-                Output::Open { epoch } => {
+                Output::Open { epoch, .. } => {
                     (self.epoch, self.opened) = (*epoch, false);
                     self.unflushed.clear();
                     self.pings.clear();

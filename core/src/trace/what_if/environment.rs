@@ -132,7 +132,12 @@ impl Environment {
                 return;
             }
             LinkEnd::Silent => self.silent.push((self.heard, now)),
-            LinkEnd::Closed | LinkEnd::Stalled | LinkEnd::Violation | LinkEnd::Shutdown => {}
+            LinkEnd::Closed
+            | LinkEnd::Stalled
+            | LinkEnd::Violation
+            | LinkEnd::Shutdown
+            | LinkEnd::NoSession
+            | LinkEnd::Moved => {}
         }
         (self.lost, self.failed, self.written) = (Some(now), None, None);
     }

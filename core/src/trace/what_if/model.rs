@@ -45,7 +45,7 @@ impl<'e> Model<'e> {
     /// The hub wants this.
     pub(super) fn wanted(&mut self, now: Instant, output: &Output) {
         match output {
-            Output::Open { epoch } => {
+            Output::Open { epoch, .. } => {
                 self.link = Link { epoch: *epoch, dialled: Some(now), ..Link::default() };
             }
             Output::Close { .. } => self.link = Link { epoch: self.link.epoch, ..Link::default() },

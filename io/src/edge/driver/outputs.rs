@@ -31,7 +31,7 @@ impl Driver {
         let mut running = true;
         while let Some(output) = self.next_output() {
             match output {
-                Output::Open { epoch } => self.open(executor, epoch),
+                Output::Open { epoch, endpoint } => self.open(executor, epoch, endpoint),
                 Output::Write { message, .. } => self.writes.push(self.form.write(message)),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
@@ -87,12 +87,10 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
+    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, endpoint: usize) {
         self.reading = true;
         self.writes.clear();
-        let targets = &self.options.targets;
-        let target =
-            usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
+        let target = self.options.targets.get(endpoint);
         match target {
             Some(target) => {
                 self.form = Dialer::form(target);
@@ -221,6 +219,7 @@ fn log(note: &Note) {
         Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
             info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
         }
+        Note::Suspected { epoch, cause } => warn!(epoch = epoch.0, "{cause}"),
         Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
         Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
         Note::ModuleStalled { module } => {

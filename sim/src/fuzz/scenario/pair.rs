@@ -134,7 +134,7 @@ impl Pair {
 
     fn carry_out_one(&mut self, output: Output) {
         match output {
-            Output::Open { epoch } => self.dialled = Some(epoch),
+            Output::Open { epoch, .. } => self.dialled = Some(epoch),
             Output::Close { epoch } => {
                 self.dialled = self.dialled.filter(|&dialled| dialled != epoch);
                 self.edge_closed();

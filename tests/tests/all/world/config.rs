@@ -2,7 +2,7 @@
 
 use edgehub_core::Config;
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Acknowledge, Drain, DuplicateWindow, Profile, Rate};
+use edgehub_core::config::{Acknowledge, Choice, Drain, DuplicateWindow, Endpoints, Probe, Profile, Rate};
 use std::time::Duration;
 
 /// Configurations worth a run: KubeEdge's own, a small and hasty one, one that allows almost nothing, one of zeros.
@@ -28,6 +28,8 @@ pub(crate) fn config(which: usize) -> Config {
             spool_above: 1000,
             acknowledge: [("resource".into(), Acknowledge::Hub)].into(),
             duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
+            probe: Some(Probe { after: ms(25), limit: ms(15), ..Probe::default() }),
+            endpoints: Endpoints { weights: vec![1, 2, 3], choice: Choice::Ordered, return_after: ms(100) },
             ..Config::default()
         },
         3 => Config { rate: None, outbox_messages: 600, outbox_bytes: 200_000, ..Config::default() },
@@ -54,6 +56,9 @@ pub(crate) fn config(which: usize) -> Config {
             shutdown_grace: Duration::ZERO,
             acknowledge: [("resource".into(), Acknowledge::Module)].into(),
             duplicate_window: DuplicateWindow { messages: 0, time: Duration::ZERO },
+            probe: None,
+            cloud_keepalive: Duration::ZERO,
+            endpoints: Endpoints { weights: vec![], choice: Choice::Random, return_after: Duration::ZERO },
         },
     }
 }

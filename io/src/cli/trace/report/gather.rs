@@ -196,6 +196,8 @@ impl Gathered {
             LinkEnd::Silent => "silent for too long",
             LinkEnd::Stalled => "no answer for too long",
             LinkEnd::Violation => "the peer broke the framing",
+            LinkEnd::NoSession => "the cloud has no session for this node",
+            LinkEnd::Moved => "left for the preferred endpoint",
             LinkEnd::Shutdown => "shut down",
         };
         match self.links.last_mut().filter(|link| link.0 == epoch && link.2.is_none()) {

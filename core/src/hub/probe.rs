@@ -1,0 +1,157 @@
+//! Whether the cloud has a session for the node: asked of CloudHub itself, when nothing else says so.
+//!
+//! A CloudHub that turns a node away does not tell it. The link stays open, pings are answered, messages are read, and no
+//! session exists: whatever the node is told to do never arrives. Only a message from the cloud proves a session. After a
+//! while without one the hub asks for what CloudHub answers by itself, `k8s/ca.crt`.
+//!
+//! ```text
+//!              nothing came for `after`              a pong of a later ping             `limit` over
+//!    Served ──────────────────────────▶ Asked ─────────────────────────────▶ Read ───────────────────▶ link given up
+//!      ▲                                  │                                   │
+//!      └────────── the answer, or any other message of a session ────────────┘
+//! ```
+//!
+//! The patience begins with the pong that proves that the question was read: a slow link and a busy peer are not taken
+//! for a missing session, and what becomes of those is decided elsewhere. While the link is not read, nobody counts.
+
+use super::{Hub, LinkEnd, LinkState, Suspicion};
+use crate::canary::Canary;
+use crate::config::Probe;
+use crate::hub::timers::{Deadline, TimerKind};
+use crate::message::{Draft, Message, operation};
+use crate::time::Instant;
+use alloc::boxed::Box;
+use serde::{Deserialize, Serialize};
+
+/// How far the present question has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    /// None is open.
+    Served,
+    /// It waits to be written.
+    Asked,
+    /// It is written; a pong of a later ping than this one says that it was read.
+    Written(u64),
+    /// It was read, or somebody listens again since then.
+    Read(Instant),
+}
+
+/// What is known of the session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Session {
+    /// The last proof, or when the link came up.
+    proven: Instant,
+    stage: Stage,
+    /// The id of the last question, until it is answered: an answer that comes when it is not needed any more is known, too.
+    question: Option<Box<str>>,
+}
+
+impl Session {
+    /// For a link that opened now.
+    pub(super) fn new(now: Instant) -> Session {
+        Session { proven: now, stage: Stage::Served, question: None }
+    }
+
+    /// The cloud has sent what only a session sends.
+    pub(super) fn proven(&mut self, now: Instant) {
+        self.proven = now;
+        self.stage = Stage::Served;
+    }
+
+    /// A message of the hub's own was dropped before it could leave: if it was the question, the next one has its time.
+    pub(super) fn dropped(&mut self, msg_id: &str, now: Instant) {
+        if self.stage == Stage::Asked && self.question.as_deref() == Some(msg_id) {
+            self.proven(now);
+        }
+    }
+
+    /// A message of the hub's own leaves, behind the ping of this number.
+    pub(super) fn wrote(&mut self, msg_id: &str, last_ping: u64) {
+        if self.stage == Stage::Asked && self.question.as_deref() == Some(msg_id) {
+            self.stage = Stage::Written(last_ping);
+        }
+    }
+
+    /// A ping was answered.
+    pub(super) fn ponged(&mut self, number: u64, now: Instant) {
+        if let Stage::Written(before) = self.stage
+            && number > before
+        {
+            self.stage = Stage::Read(now);
+        }
+    }
+
+    /// The link is read again.
+    pub(super) fn listens_again(&mut self, now: Instant) {
+        match &mut self.stage {
+            Stage::Served => self.proven = now,
+            Stage::Read(since) => *since = now,
+            Stage::Asked | Stage::Written(_) => {}
+        }
+    }
+
+    /// Whether a message answers the question.
+    fn is_answered_by(&mut self, parent: &str) -> bool {
+        self.question.take_if(|question| **question == *parent).is_some()
+    }
+
+    fn deadline(&self, probe: &Probe) -> Option<Deadline> {
+        match self.stage {
+            Stage::Served => Some(Deadline { at: self.proven + probe.after, kind: TimerKind::Probe }),
+            Stage::Read(since) => Some(Deadline { at: since + probe.limit, kind: TimerKind::NoSession }),
+            Stage::Asked | Stage::Written(_) => None,
+        }
+    }
+}
+
+impl Hub {
+    /// When the session is asked for, or given up. A link that only drains needs none.
+    pub(super) fn probe_deadline(&self) -> Option<Deadline> {
+        let probe = self.config.probe.as_ref()?;
+        if self.state != LinkState::Up || self.paused.is_some() || self.planted.is(Canary::ProbeMissing) {
+            return None;
+        }
+        let deadline = self.session.deadline(probe)?;
+        let stays = deadline.kind == TimerKind::NoSession && self.planted.is(Canary::NoSessionStays);
+        (!stays).then_some(deadline)
+    }
+
+    /// Asks.
+    pub(super) fn send_probe(&mut self) {
+        let Some(probe) = &self.config.probe else { return };
+        let id = self.rng.uuid();
+        let draft = Draft {
+            msg_id: id.as_str(),
+            timestamp: self.now.wall,
+            source: "edgehub",
+            group: "resource",
+            operation: operation::QUERY,
+            resource: &probe.resource,
+            ..Draft::default()
+        };
+        let Ok(message) = draft.encode() else {
+            // A resource that no message can carry is no question: the next one is as good.
+            return self.session.proven(self.now.mono);
+        };
+        self.session.question = Some(id.as_str().into());
+        self.session.stage = Stage::Asked;
+        self.enqueue_own(message);
+    }
+
+    /// Nobody answers, although the question was read.
+    pub(super) fn no_session(&mut self) {
+        self.suspect(Suspicion::NoSession);
+        self.link_lost(LinkEnd::NoSession);
+    }
+
+    /// Takes the answer to a question of the hub's own; it goes no further.
+    pub(super) fn takes_probe_answer(&mut self, message: &Message) -> bool {
+        if self.planted.is(Canary::ProbeAnswerRouted) || !self.session.is_answered_by(message.parent_msg_id())
+        {
+            return false;
+        }
+        self.account.down.accepted += 1;
+        self.account.down.settled += 1;
+        true
+    }
+}

@@ -1,0 +1,193 @@
+//! `edgehub check`, end to end: each step that fails is named with its remedy, and those before it are good.
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
+
+use async_tungstenite::tungstenite::Message as Frame;
+use edgehub::core::message::operation;
+use edgehub::core::{Draft, Message, UnixMillis};
+use edgehub::pki::Authority;
+use edgehub::tls::{Pems, server_config_from_pem};
+use edgehub::websocket::{ServerStream, accept};
+use futures_util::{SinkExt, StreamExt};
+use rustls::ServerConfig;
+use smol::net::TcpListener;
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A node's files and configuration, and its cloud's authority.
+struct Site {
+    dir: tempfile::TempDir,
+    authority: Authority,
+}
+
+impl Site {
+    /// The certificate of `edge-1`.
+    fn new() -> Site {
+        let site = Site { dir: tempfile::tempdir().unwrap(), authority: Authority::generate().unwrap() };
+        let own = site.authority.node("edge-1").unwrap();
+        for (name, text) in [
+            ("ca.crt", site.authority.certificate_pem()),
+            ("edge.crt", own.certificate_pem.as_str()),
+            ("edge.key", own.key_pem.as_str()),
+        ] {
+            std::fs::write(site.dir.path().join(name), text).unwrap();
+        }
+        site
+    }
+
+    /// Checks a configuration for this node and server. Returns the exit code and the lines.
+    fn check(
+        &self,
+        node: &str,
+        server: &str,
+        more: &str,
+        environment: &[(&str, &str)],
+    ) -> (i32, Vec<String>) {
+        let path = |name: &str| self.dir.path().join(name).to_str().unwrap().to_string();
+        let config = format!(
+            "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
+             {node}\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      \
+             enable: true\n      server: {server}\n{more}",
+            path("ca.crt"),
+            path("edge.crt"),
+            path("edge.key"),
+        );
+        std::fs::write(path("edgecore.yaml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+            command.env_remove(name);
+        }
+        let output = command
+            .args(["check", "--config", &path("edgecore.yaml")])
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        (output.status.code().unwrap(), shown.lines().map(str::to_owned).collect())
+    }
+
+    fn server(&self) -> Arc<ServerConfig> {
+        let own = self.authority.server(&["127.0.0.1".into()]).unwrap();
+        let ca = self.authority.certificate_pem();
+        server_config_from_pem(Pems { ca, certificate: &own.certificate_pem, key: &own.key_pem }).unwrap()
+    }
+
+    /// Checks against a cloud that does this with the link.
+    fn check_against(
+        &self,
+        server: Arc<ServerConfig>,
+        more: &str,
+        cloud: impl AsyncFnOnce(ServerStream),
+    ) -> (i32, Vec<String>) {
+        let listener = smol::block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::scope(|scope| {
+            let checking = scope.spawn(|| self.check("edge-1", &address, more, &[]));
+            smol::block_on(async {
+                let (tcp, _) = listener.accept().await.unwrap();
+                if let Ok(accepted) = accept(tcp, server, Duration::from_secs(30), 1 << 20).await {
+                    cloud(accepted.stream).await;
+                }
+            });
+            checking.join().unwrap()
+        })
+    }
+}
+
+/// An address of this machine at which nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// The last line is a ✗ of this step with these words, the others are good, and the exit code says so.
+fn fails((code, lines): (i32, Vec<String>), step: &str, words: &[&str]) {
+    let (last, before) = lines.split_last().unwrap();
+    assert!(last.starts_with(&format!("✗ {step}")), "{lines:#?}");
+    assert!(words.iter().all(|word| last.contains(word)), "{last}");
+    assert!(before.iter().all(|line| line.starts_with("✓ ")), "{lines:#?}");
+    assert_eq!(code, 1);
+}
+
+/// Reads until the question comes, and answers it at this time, or not.
+async fn serve(mut stream: ServerStream, answer_at: Option<SystemTime>) {
+    while let Some(Ok(frame)) = stream.next().await {
+        let Frame::Text(text) = frame else { continue };
+        let question = Message::decode(text.to_string()).unwrap();
+        if let Some(at) = answer_at.filter(|_| question.operation() == operation::QUERY) {
+            let at = UnixMillis(at.duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
+            let answer = Draft::response_to(&question, "a", at).encode().unwrap();
+            stream.send(Frame::text(answer.into_frame().to_string())).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_node_that_is_served_has_nothing_to_correct() {
+    let site = Site::new();
+    let (code, lines) =
+        site.check_against(site.server(), "", async |stream| serve(stream, Some(SystemTime::now())).await);
+    let steps: Vec<&str> =
+        lines.iter().filter_map(|line| line.strip_prefix("✓ ")?.split_whitespace().next()).collect();
+    let expected = [
+        "configuration",
+        "files",
+        "names",
+        "expiry",
+        "name",
+        "connection",
+        "TLS",
+        "upgrade",
+        "keepalive",
+        "clock",
+    ];
+    assert_eq!((code, steps), (0, expected.to_vec()), "{lines:#?}");
+}
+
+#[test]
+fn a_link_without_a_session_and_a_wrong_clock_are_named() {
+    let site = Site::new();
+    let more = "edgehub:\n  probe: {limit: 0.2}\n";
+    let zombie = site.check_against(site.server(), more, async |stream| serve(stream, None).await);
+    fails(zombie, "keepalive", &["k8s/ca.crt", "no session", "node limit"]);
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let skewed = site.check_against(site.server(), "", async |stream| serve(stream, Some(long_ago)).await);
+    fails(skewed, "clock", &["ahead of the cloud's", "NTP"]);
+    let kicked = site.check_against(site.server(), "", async |stream| drop(stream));
+    fails(kicked, "keepalive", &["link"]);
+}
+
+#[test]
+fn what_is_wrong_on_this_machine_is_named() {
+    let site = Site::new();
+    fails(
+        site.check("''", "127.0.0.1", "", &[]),
+        "configuration",
+        &["modules.edgeHub.websocket.server", "HOST:PORT"],
+    );
+    std::fs::remove_file(site.dir.path().join("edge.key")).unwrap();
+    fails(site.check("edge-1", &nobody(), "", &[]), "files", &["edge.key"]);
+    let site = Site::new();
+    let (code, lines) = site.check("edge-2", &nobody(), "", &[]);
+    assert_eq!(code, 1);
+    assert!(lines.iter().any(|line| line.starts_with("✗ names") && line.contains("edge-1")), "{lines:#?}");
+}
+
+#[test]
+fn what_is_wrong_on_the_way_is_named() {
+    let site = Site::new();
+    fails(
+        site.check("edge-1", "no.such.name.invalid:10000", "", &[]),
+        "name",
+        &["no.such.name.invalid", "DNS"],
+    );
+    fails(site.check("edge-1", &nobody(), "", &[]), "connection", &["nobody listens", "start CloudHub"]);
+    let proxy = format!("http://u:secret@{}", nobody());
+    let through = site.check("edge-1", &nobody(), "", &[("HTTPS_PROXY", &proxy)]);
+    assert!(!through.1.concat().contains("secret"), "{through:?}");
+    fails(through, "connection", &["proxy", "HTTPS_PROXY"]);
+    fails(site.check("edge-1", &nobody(), "", &[("ALL_PROXY", "ftp://x")]), "proxy", &["ALL_PROXY"]);
+    fails(site.check_against(Site::new().server(), "", async |_| {}), "TLS", &["CA"]);
+}

@@ -1,0 +1,167 @@
+//! Of several endpoints: another one soon after each failure until all have been tried, the same one after a link that held,
+//! and the preferred one again after long enough, without flapping.
+
+use super::{Check, Outcome, Step, broken};
+use edgehub_core::config::{Choice, Endpoints as Config};
+use edgehub_core::hub::LinkEnd;
+use edgehub_core::limits::{BACKOFF_FLOOR, RETURN_PENALTY_MAX, RETURN_POSTPONED_FOR, RETURN_POSTPONED_MAX};
+use edgehub_core::{Input, Instant, Note, Output};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What the next dial must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// One that has not failed in this round.
+    Untried,
+    Same,
+    Preferred,
+    /// Another list has come.
+    Any,
+}
+
+#[derive(Debug)]
+pub(super) struct Endpoints {
+    config: Config,
+    stable: Duration,
+    base: Duration,
+    /// The endpoint of the present link or dial, if it is in the list.
+    present: Option<usize>,
+    /// Those that have failed since a link held last, or since all have.
+    tried: BTreeSet<usize>,
+    next: Next,
+    up: Option<Instant>,
+    /// When the link came up, or the list was changed since.
+    away_since: Option<Instant>,
+    stopping: bool,
+}
+
+impl Endpoints {
+    pub(super) fn new(config: &edgehub_core::Config) -> Endpoints {
+        Endpoints {
+            config: config.endpoints.clone(),
+            stable: config.stable_after,
+            base: config.backoff_base.max(BACKOFF_FLOOR),
+            present: None,
+            tried: BTreeSet::new(),
+            next: Next::Any,
+            up: None,
+            away_since: None,
+            stopping: false,
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.config.weights.len().max(1)
+    }
+
+    fn opens(&mut self, endpoint: usize) -> Outcome {
+        let right = match self.next {
+            Next::Any => true,
+            Next::Untried => !self.tried.contains(&endpoint),
+            Next::Same => Some(endpoint) == self.present,
+            Next::Preferred => endpoint == 0,
+        };
+        if !right || endpoint >= self.count() {
+            let next = self.next;
+            return broken("wrong-endpoint", format!("{endpoint} is dialled, {next:?} is due: {self:?}"));
+        }
+        (self.present, self.next) = (Some(endpoint), Next::Any);
+        Ok(())
+    }
+
+    fn ended(&mut self, now: Instant, end: LinkEnd, wait: Duration) -> Outcome {
+        let (up, away_since) = (self.up.take(), self.away_since.take());
+        let lived = up.filter(|_| end != LinkEnd::NoSession).map(|up| now.since(up));
+        if end == LinkEnd::Moved {
+            let lived = away_since.map(|since| now.since(since)).unwrap_or_default();
+            let may = self.config.choice == Choice::Ordered && self.present != Some(0);
+            if !may || lived < self.config.return_after {
+                return broken("returns-early", format!("left after {lived:?}: {self:?}"));
+            }
+            self.tried.clear();
+            self.next = Next::Preferred;
+            return self.soon(wait);
+        }
+        let held = lived.is_some_and(|lived| lived >= self.stable);
+        let Some(present) = self.present else {
+            // It is in no list: what becomes of it says nothing of those that are.
+            self.next = Next::Any;
+            return Ok(());
+        };
+        if held {
+            self.tried.clear();
+            self.next = Next::Same;
+            return Ok(());
+        }
+        self.tried.insert(present);
+        self.next = Next::Untried;
+        match self.tried.len() >= self.count() {
+            true => {
+                self.tried.clear();
+                Ok(())
+            }
+            false => self.soon(wait),
+        }
+    }
+
+    fn soon(&self, wait: Duration) -> Outcome {
+        match wait > self.base {
+            true => {
+                broken("fails-over-late", format!("{wait:?} until another endpoint is dialled: {self:?}"))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// When a node must have returned at the latest, whatever it has found before.
+    fn returned_by(&self) -> Option<Instant> {
+        let up =
+            self.away_since.filter(|_| self.config.choice == Choice::Ordered && self.present != Some(0))?;
+        let postponed = RETURN_POSTPONED_FOR * (RETURN_POSTPONED_MAX + 1);
+        Some(up + self.config.return_after * (RETURN_PENALTY_MAX + 1) + postponed)
+    }
+}
+
+impl Check for Endpoints {
+    fn name(&self) -> &'static str {
+        "endpoints"
+    }
+
+    fn after(&mut self, step: &Step<'_>) -> Outcome {
+        let now = step.now.mono;
+        let reconfigured = matches!(step.input, Input::Reconfigure(_));
+        for output in step.outputs {
+            match output {
+                Output::Open { endpoint, .. } if reconfigured => {
+                    (self.present, self.next) = (Some(*endpoint), Next::Any);
+                }
+                Output::Open { endpoint, .. } => self.opens(*endpoint)?,
+                Output::Note(Note::LinkUp { .. }) => (self.up, self.away_since) = (Some(now), Some(now)),
+                Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => match reconfigured {
+                    true => (self.next, self.up, self.away_since) = (Next::Any, None, None),
+                    false => self.ended(now, *end, *wait)?,
+                },
+                Output::Note(Note::LinkDown { .. }) => (self.up, self.away_since) = (None, None),
+                _ => {}
+            }
+        }
+        self.stopping |= *step.input == Input::Shutdown;
+        if let Input::Reconfigure(config) = step.input {
+            (self.stable, self.base) = (config.stable_after, config.backoff_base.max(BACKOFF_FLOOR));
+            if config.endpoints != self.config {
+                self.config = config.endpoints.clone();
+                self.next = Next::Any;
+                self.present = self.present.filter(|present| *present < self.count());
+                self.away_since = self.away_since.map(|_| now);
+                self.tried.clear();
+            }
+        }
+        match self.returned_by() {
+            Some(by) if by < now && !self.stopping && !step.was_due() => {
+                broken("returns-never", format!("the preferred endpoint was due by {by:?}: {self:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
