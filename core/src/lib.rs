@@ -20,6 +20,7 @@
 //! | [`class`] | what is kept, for how long, and what gives way |
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
+//! | [`identity`] | the node's certificate: join, renewal, clock trouble |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
 //! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
@@ -37,6 +38,7 @@ pub mod class;
 pub mod cloud;
 pub mod config;
 pub mod hub;
+pub mod identity;
 pub mod journal;
 pub mod limits;
 pub mod message;
