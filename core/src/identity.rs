@@ -273,8 +273,12 @@ impl Identity {
             Attempt::of(Step::Idle, self.now.mono + RETRY_FIRST.max(self.until_check()).min(CLOCK_CHECK));
     }
 
-    /// The time until the certificate is to be renewed or ends; an hour at most.
+    /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on hearsay is renewed at
+    /// once: that fails if it was a lie.
     fn until_check(&mut self) -> Duration {
+        if self.config.rotate && self.clock.is_hearsay(self.now) {
+            return Duration::ZERO;
+        }
         let time = self.clock.time(self.now).0;
         let Some(Certificate { validity, .. }) = &self.pair else { return CLOCK_CHECK };
         let per_mille = if self.config.rotate { self.rotate_at_per_mille } else { 1000 };

@@ -24,6 +24,7 @@
 //! | [`journal`] | what survives a crash: the durable journal and the dead letters, on files |
 //! | [`loopback`] | both of them with throwaway certificates, for demos and tests |
 //! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
+//! | [`identity`] | the node's certificate: join, renewal, files |
 //! | [`config`] | KubeEdge's configuration files |
 
 mod again;
@@ -31,6 +32,7 @@ mod bell;
 pub mod clock;
 pub mod config;
 pub mod edge;
+pub mod identity;
 pub mod journal;
 pub mod loopback;
 pub mod pki;

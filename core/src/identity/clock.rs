@@ -33,6 +33,12 @@ impl Clock {
         }
     }
 
+    /// Whether the time to judge by is one that nobody vouches for.
+    pub(super) fn is_hearsay(&mut self, now: Now) -> bool {
+        self.compare(now);
+        self.cloud.is_some() && !self.vouched
+    }
+
     /// The time to judge certificates by.
     pub(super) fn time(&mut self, now: Now) -> UnixMillis {
         self.compare(now);
