@@ -127,6 +127,8 @@ pub struct Identity {
     token: Option<JoinToken>,
     /// The token that the cloud refused.
     refused: Option<JoinToken>,
+    /// The token that names another authority than the one that answers.
+    mismatched: Option<JoinToken>,
     pair: Option<Certificate>,
     /// In use, the newest first.
     roots: Vec<Bytes>,
@@ -152,6 +154,7 @@ impl Identity {
             clock: Clock::default(),
             token: None,
             refused: None,
+            mismatched: None,
             pair: None,
             roots: Vec::new(),
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
@@ -320,7 +323,7 @@ impl Identity {
     }
 
     fn given(&mut self, token: JoinToken) {
-        self.refused = None;
+        (self.refused, self.mismatched) = (None, None);
         self.token = Some(token);
         if self.state == IdentityState::NeedsToken {
             self.cancel();

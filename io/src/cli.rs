@@ -6,11 +6,13 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod histogram;
+mod join;
 pub(crate) mod logging;
 mod process;
 mod replay;
 mod run;
 mod send;
+mod token;
 mod trace;
 mod watch;
 
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Run a node's edge hub with KubeEdge's own edgecore.yaml
     Run(run::Run),
+    /// Give this node its identity: fetch and check the authority, get a certificate, write a configuration
+    Join(join::Join),
     /// Run the embedded CloudHub with its own authority, made on first start
     Cloud(cloud::Cloud),
     /// Send one message to the cloud as a module of a node, and wait until the cloud has it
@@ -65,6 +69,7 @@ impl Command {
     /// What is logged unless the operator says otherwise: commands that show things themselves log less.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
+            Command::Join(_) => "off",
             Command::Demo(_) | Command::DeadLetters(_) | Command::Bench(_) | Command::BenchCloud => "warn",
             _ => "info",
         }
@@ -74,6 +79,7 @@ impl Command {
         match self {
             Command::Demo(demo) => smol::block_on(demo.run()),
             Command::Run(run) => smol::block_on(run.run()),
+            Command::Join(join) => smol::block_on(join.run()),
             Command::Cloud(cloud) => smol::block_on(cloud.run()),
             Command::Send(send) => smol::block_on(send.run()),
             Command::Watch(watch) => smol::block_on(watch.run()),

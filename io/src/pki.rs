@@ -168,12 +168,7 @@ impl Authority {
     }
 
     /// Signs a node's own key, for so long from now on. The certificate, in DER.
-    pub fn sign(
-        &self,
-        node: &str,
-        key: &rcgen::SubjectPublicKeyInfo,
-        life: Duration,
-    ) -> Result<Vec<u8>, PkiError> {
+    pub fn sign(&self, node: &str, key: &rcgen::PublicKey, life: Duration) -> Result<Vec<u8>, PkiError> {
         let now = SystemTime::now();
         let mut params = node_params(node)?;
         // A certificate of an hour that began an hour ago would be renewed at once.

@@ -102,6 +102,13 @@ pub struct PairOnDisk {
     pub own: Arc<CertifiedKey>,
 }
 
+impl PairOnDisk {
+    /// When the certificate is valid.
+    pub fn validity(&self) -> Option<edgehub_core::identity::Validity> {
+        crate::identity::facts::of(&self.certificate, None, &[]).map(|facts| facts.validity)
+    }
+}
+
 /// Reads a node's files without judging their validity.
 pub fn pair_on_disk(files: &ClientFiles) -> Result<PairOnDisk, TlsError> {
     let [ca, certificate, key] = Source::read_all(files)?;

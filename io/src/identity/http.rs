@@ -4,7 +4,7 @@
 //! or cached.
 
 use edgehub_core::identity::BODY_BYTES_MAX;
-use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::{fmt, io};
 
 /// The longest head, in bytes.
@@ -240,7 +240,7 @@ async fn body<S: AsyncRead + Unpin>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::io::Cursor;
+    use smol::io::Cursor;
 
     fn check(text: &[u8], expected: Result<(u16, &[u8]), &str>) {
         let read = smol::block_on(read(&mut Cursor::new(text), Side::Response));

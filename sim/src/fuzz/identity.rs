@@ -53,7 +53,8 @@ pub fn identity(data: &[u8]) {
     let mut identity = Identity::new(config, data.len() as u64, now);
     let mut last = WorkNumber(0);
     drain(&mut identity, &mut last, None);
-    while let Ok(event) = Event::arbitrary(&mut input) {
+    while !input.is_empty() {
+        let Ok(event) = Event::arbitrary(&mut input) else { break };
         now = Now::new(now.mono.0.saturating_add(u64::from(event.seconds) * 1_000_000), event.wall);
         let work = WorkNumber(last.0.saturating_sub(u64::from(event.work_ago)));
         let at = identity.next_deadline().at;

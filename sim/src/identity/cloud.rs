@@ -28,6 +28,11 @@ pub(super) struct Signed {
 /// The name of the node of this world.
 pub(super) const NODE: &str = "edge-1";
 
+/// How long a certificate lives, in seconds: an hour, or some days, and now and then a year, which takes longer to play.
+fn life(dice: &mut Dice) -> u64 {
+    if dice.chance(30) { dice.magnitude(20 * 86_400, 400 * 86_400) } else { dice.magnitude(3600, 5 * 86_400) }
+}
+
 pub(super) struct Cloud {
     pub(super) certificates: Vec<Signed>,
     /// Authorities that are really the cloud's, the newest last.
@@ -49,7 +54,7 @@ impl Cloud {
             certificates: Vec::new(),
             authorities: Vec::new(),
             stranger: 0,
-            life_seconds: dice.magnitude(3600, 400 * 86_400),
+            life_seconds: life(dice),
             tokens: BTreeMap::new(),
             trouble: [0, 100, 500][dice.index(3)],
             faults: 0,
