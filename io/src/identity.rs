@@ -20,3 +20,6 @@ pub use driver::{IdentityDriver, TokenSource, Told};
 pub use service::Service;
 pub use store::layer::{Disk, Layer};
 pub use store::{NewFiles, Store};
+
+#[cfg(test)]
+mod tests;

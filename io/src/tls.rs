@@ -81,9 +81,11 @@ pub fn server_config_for_anybody(pems: Pems<'_>) -> Result<Arc<ServerConfig>, Tl
 }
 
 /// Makes a configuration that nobody can use: each handshake fails. For a node that has no certificate yet.
-pub fn client_config_without_identity() -> Result<Arc<ClientConfig>, rustls::Error> {
+pub fn client_config_without_identity() -> Result<Arc<ClientConfig>, TlsError> {
+    let [ca, ..] = Source::in_memory(Pems { ca: "", certificate: "", key: "" });
     let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(rustls::ALL_VERSIONS)?
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(|error| ca.rejected(error))?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     Ok(Arc::new(config))

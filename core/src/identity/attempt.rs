@@ -108,8 +108,7 @@ impl Identity {
             return self.usable();
         }
         if self.good_token().is_some() || self.pair.is_some() {
-            let has_token = self.good_token().is_some();
-            if has_token {
+            if self.good_token().is_some() && self.mismatched != self.token {
                 self.change(IdentityChange::TokenFound);
             }
             let work = self.step(Step::Asking);
@@ -161,11 +160,16 @@ impl Identity {
             return self.needs_token(problem);
         };
         let expected = token.ca();
-        if let Err(problem) =
-            body_of_authority(answer, || self.planted.is(IdentityCanary::HashUnchecked), expected)
-        {
-            return self.failed(problem);
+        match body_of_authority(answer, || self.planted.is(IdentityCanary::HashUnchecked), expected) {
+            Err(problem @ Problem::WrongHash { .. }) => {
+                // Another token may help, or another answer: whoever answers now may not be the cloud.
+                self.mismatched = self.token.clone();
+                return self.needs_token(problem);
+            }
+            Err(problem) => return self.failed(problem),
+            Ok(()) => self.mismatched = None,
         }
+        self.change(IdentityChange::TokenFound);
         self.attempt.roots = vec![answer.body.clone()];
         self.make_key(IdentityChange::CaMatches);
     }
@@ -298,8 +302,12 @@ impl Identity {
 
     /// Why the token cannot be used, if that is what was said last.
     fn token_problem(&self) -> Option<Problem> {
-        let is_refused = self.refused.is_some() && self.refused == self.token;
-        self.problem.clone().filter(|problem| is_refused && matches!(problem, Problem::TokenRefused { .. }))
+        let is_of_token = |problem: &Problem| match problem {
+            Problem::TokenRefused { .. } => self.refused.is_some() && self.refused == self.token,
+            Problem::WrongHash { .. } => self.mismatched.is_some() && self.mismatched == self.token,
+            _ => false,
+        };
+        self.problem.clone().filter(is_of_token)
     }
 
     /// Why the pair cannot be used, by the clock.

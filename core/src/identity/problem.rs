@@ -81,6 +81,7 @@ impl Problem {
         matches!(
             self,
             Problem::TokenRefused { .. }
+                | Problem::WrongHash { .. }
                 | Problem::NoToken
                 | Problem::Expired { .. }
                 | Problem::NotYetValid { .. }

@@ -49,7 +49,7 @@ pub enum IdentityChange {
     Due,
     /// An attempt to join failed.
     Failed,
-    /// There is no token, or none that the cloud takes.
+    /// There is no token, none that the cloud takes, or none that names the authority which answers.
     NoToken,
     /// There is a token that was not refused before.
     TokenFound,

@@ -11,7 +11,7 @@
 //! names are of the old pair, or of the new one. Files that were there before become the first pair of their own kind, with the
 //! same contents, before any name is touched.
 
-pub mod layer;
+pub(super) mod layer;
 
 use crate::pki::files::{PRIVATE, PUBLIC};
 use crate::tls::{self, ClientFiles, PairOnDisk};

@@ -19,6 +19,7 @@ pub const TOKEN_KEY_FILE: &str = "token.key";
 pub const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What signs tokens and knows them again.
+#[derive(Clone)]
 pub struct TokenKey(hmac::Key);
 
 impl std::fmt::Debug for TokenKey {
