@@ -339,3 +339,78 @@ impl crate::package::Arrived {
         self
     }
 }
+
+/// One planted bug of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IdentityCanary {
+    /// Whatever authority answers is pinned.
+    HashUnchecked,
+    /// The wait between two attempts is a tenth of what it should be.
+    RetriesAtOnce,
+    /// A certificate for another node is taken.
+    NodeUnchecked,
+    /// A certificate with another key is taken.
+    KeyUnchecked,
+    /// A certificate of an unknown authority is taken.
+    RootUnchecked,
+    /// A new authority is accepted from whoever answers.
+    RenewsThroughAnybody,
+    /// Whoever waits for a person does not look at the files any more.
+    NeverLooksAgain,
+    /// A token that was refused is tried again and again.
+    RefusedTokenAgain,
+    /// What the cloud says of the time does not count.
+    CloudClockIgnored,
+    /// A clock that differs is not told.
+    SkewUntold,
+    /// A certificate is renewed when its life is over (defect D10).
+    RotatesAtTheEnd,
+}
+
+impl IdentityCanary {
+    /// All of them.
+    pub const ALL: [IdentityCanary; 11] = [
+        IdentityCanary::HashUnchecked,
+        IdentityCanary::RetriesAtOnce,
+        IdentityCanary::NodeUnchecked,
+        IdentityCanary::KeyUnchecked,
+        IdentityCanary::RootUnchecked,
+        IdentityCanary::RenewsThroughAnybody,
+        IdentityCanary::NeverLooksAgain,
+        IdentityCanary::RefusedTokenAgain,
+        IdentityCanary::CloudClockIgnored,
+        IdentityCanary::SkewUntold,
+        IdentityCanary::RotatesAtTheEnd,
+    ];
+}
+
+/// The bug that an identity was given, if any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlantedInIdentity {
+    #[cfg(feature = "canaries")]
+    canary: Option<IdentityCanary>,
+}
+
+impl PlantedInIdentity {
+    /// Whether this bug is there.
+    #[cfg(not(feature = "canaries"))]
+    #[inline(always)]
+    pub(crate) const fn is(self, _: IdentityCanary) -> bool {
+        false
+    }
+
+    /// Whether this bug is there.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn is(self, canary: IdentityCanary) -> bool {
+        self.canary == Some(canary)
+    }
+}
+
+#[cfg(feature = "canaries")]
+impl crate::identity::Identity {
+    /// The same identity with a bug.
+    pub fn with_canary(mut self, canary: IdentityCanary) -> crate::identity::Identity {
+        self.plant(PlantedInIdentity { canary: Some(canary) });
+        self
+    }
+}

@@ -15,6 +15,7 @@
 //! | `versions` | no older version of an object after a newer one |
 //! | `nodes` | the table of nodes, bounded |
 //! | `lane`, `window` | a bounded queue; what is written and not flushed |
+//! | `certificates` | what a certificate service answers |
 //! | `account` | the books |
 //!
 //! Invariants: at most one acknowledged message per node is in flight; nothing is written to a connection after its
@@ -24,6 +25,7 @@
 //! Behaviour: KubeEdge `cloud/pkg/cloudhub` (`session`, `dispatcher`), and the recorded conversations.
 
 mod account;
+mod certificates;
 mod config;
 mod delivery;
 mod downstream;
@@ -42,6 +44,7 @@ mod laws;
 mod tests;
 
 pub use account::{CloudAccount, DownstreamLedger, UpstreamLedger};
+pub use certificates::{CertificateDecision, CertificateQuestion, SigningRequest, TokenWorth, decide};
 pub use config::{CloudConfig, INTERVAL_FLOOR, NODE_QUEUE_BYTES_MAX, NODE_RESOURCES_MAX};
 pub use input::{CloudInput, ConnectionId, Delivery, NodeName};
 pub use output::{CloseReason, CloudDeadline, CloudDropReason, CloudNote, CloudOutput, CloudTimer};

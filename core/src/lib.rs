@@ -22,6 +22,7 @@
 //! | [`cloud`] | the CloudHub side: sessions, acknowledged delivery |
 //! | [`journal`] | what survives a crash: the format of the log, and who decides what is written |
 //! | [`proxy`] | how a proxy is asked for a way |
+//! | [`identity`] | the node's certificate: join, renewal, clock trouble |
 //! | [`time`], [`rng`] | time as an argument, randomness as a seed |
 //! | [`trace`] | the flight recorder: what happened, bit for bit, without the contents |
 //! | [`limits`] | every bound, with its reason |
@@ -39,6 +40,7 @@ pub mod class;
 pub mod cloud;
 pub mod config;
 pub mod hub;
+pub mod identity;
 pub mod journal;
 pub mod limits;
 pub mod message;

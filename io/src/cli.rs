@@ -7,12 +7,14 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod histogram;
+mod join;
 mod lane;
 pub(crate) mod logging;
 mod process;
 mod replay;
 mod run;
 mod send;
+mod token;
 mod trace;
 mod watch;
 
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Run(run::Run),
     /// Look whether this node can reach its cloud: files, names, clock, proxy, connection, TLS, session
     Check(check::Check),
+    /// Give this node its identity: fetch and check the authority, get a certificate, write a configuration
+    Join(join::Join),
     /// Run the embedded CloudHub with its own authority, made on first start
     Cloud(cloud::Cloud),
     /// Send one message to the cloud as a module of a node, and wait until the cloud has it
@@ -70,6 +74,7 @@ impl Command {
     /// What is logged unless the operator says otherwise: commands that show things themselves log less.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
+            Command::Join(_) => "off",
             Command::Demo(_)
             | Command::Check(_)
             | Command::DeadLetters(_)
@@ -84,6 +89,7 @@ impl Command {
             Command::Demo(demo) => smol::block_on(demo.run()),
             Command::Run(run) => smol::block_on(run.run()),
             Command::Check(check) => smol::block_on(check.run()),
+            Command::Join(join) => smol::block_on(join.run()),
             Command::Cloud(cloud) => smol::block_on(cloud.run()),
             Command::Send(send) => smol::block_on(send.run()),
             Command::Watch(watch) => smol::block_on(watch.run()),

@@ -20,6 +20,8 @@ use crate::bell;
 use async_channel::Sender;
 use command::{Control, Senders};
 use edgehub_core::hub::Account;
+use rustls::ClientConfig;
+use std::sync::Arc;
 
 /// A handle on a running edge hub; clones share it.
 #[derive(Debug, Clone)]
@@ -52,6 +54,12 @@ impl EdgeHub {
     /// Ends in good order: what is queued leaves first, within the configured grace. Returns the closed books.
     pub async fn shutdown(&self) -> Result<Account, Stopped> {
         self.ask(Control::Shutdown).await
+    }
+
+    /// Opens links with other certificates from now on. The present link ends when everything on it is confirmed, or some
+    /// seconds later, and is opened again: nothing is lost, and nothing that was confirmed is sent twice.
+    pub async fn renew(&self, tls: Arc<ClientConfig>) -> Result<(), Stopped> {
+        self.control.send(Control::Renew(tls)).await.map_err(|_| Stopped)
     }
 
     /// Has the flight recorder write what it holds to its folder, if there is one.

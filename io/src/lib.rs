@@ -25,6 +25,7 @@
 //! | [`loopback`] | both of them with throwaway certificates, for demos and tests |
 //! | [`reach`] | the way to a host: addresses raced, proxies |
 //! | [`websocket`], [`tls`], [`pki`] | the lane, its security, throwaway and embedded authorities |
+//! | [`identity`] | the node's certificate: join, renewal, files |
 //! | [`config`] | KubeEdge's configuration files |
 
 mod again;
@@ -32,6 +33,7 @@ mod bell;
 pub mod clock;
 pub mod config;
 pub mod edge;
+pub mod identity;
 pub mod journal;
 mod lane;
 pub mod loopback;

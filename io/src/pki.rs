@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 
 pub mod error;
 pub mod files;
+pub mod token;
 
 pub use error::PkiError;
 
@@ -30,11 +31,12 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Replacing the authority means visiting every node, so it outlives the hardware.
 const CA_LIFE: Duration = YEAR.saturating_mul(30);
 /// KubeEdge gives its nodes one year as well.
-const LEAF_LIFE: Duration = YEAR;
+pub(crate) const LEAF_LIFE: Duration = YEAR;
 
 /// A certificate authority: its certificate, and the key that signs what it issues.
 pub struct Authority {
     certificate_pem: String,
+    certificate_der: Vec<u8>,
     key_pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -115,8 +117,14 @@ impl Authority {
             .push(DnType::CommonName, format!("edgehub authority {:08x}", fastrand::u32(..)));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate_pem = params.self_signed(&key)?.pem();
-        Ok(Self { certificate_pem, key_pem: key.serialize_pem(), issuer: Issuer::new(params, key) })
+        let certificate = params.self_signed(&key)?;
+        let (certificate_pem, certificate_der) = (certificate.pem(), certificate.der().to_vec());
+        Ok(Self {
+            certificate_pem,
+            certificate_der,
+            key_pem: key.serialize_pem(),
+            issuer: Issuer::new(params, key),
+        })
     }
 
     /// Reads an authority from its PEM certificate and its PEM key (PKCS#8, ECDSA P-256).
@@ -124,9 +132,9 @@ impl Authority {
         let key = KeyPair::from_pkcs8_pem_and_sign_algo(&key_pem, &PKCS_ECDSA_P256_SHA256)
             .map_err(|error| PkiError::UnusableCaKey { detail: error.to_string() })?;
         let unusable = |error: rcgen::Error| PkiError::UnusableCa { detail: error.to_string() };
-        error::check_pair(&certificate_pem, &key)?;
+        let certificate_der = error::check_pair(&certificate_pem, &key)?;
         let issuer = Issuer::from_ca_cert_pem(&certificate_pem, key).map_err(unusable)?;
-        Ok(Self { certificate_pem, key_pem, issuer })
+        Ok(Self { certificate_pem, certificate_der, key_pem, issuer })
     }
 
     /// Reads `ca.crt` and `ca.key` from `dir`, or makes a new authority and writes both when neither is there.
@@ -152,6 +160,23 @@ impl Authority {
     /// The authority's own certificate, PEM: what both sides verify their peer against.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
+    }
+
+    /// The same in DER: what the hash in a join token is made of.
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate_der
+    }
+
+    /// Signs a node's own key, for so long from now on. The certificate, in DER.
+    pub fn sign(&self, node: &str, key: &rcgen::PublicKey, life: Duration) -> Result<Vec<u8>, PkiError> {
+        let now = SystemTime::now();
+        let mut params = node_params(node)?;
+        // A certificate of an hour that began an hour ago would be renewed at once.
+        params.not_before = moment(now - CLOCK_SKEW.min(life / 100));
+        params.not_after = moment(now + life);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        Ok(params.signed_by(key, &self.issuer)?.der().to_vec())
     }
 
     /// Issues a certificate for a cloud hub that is reached under these host names and IP addresses.

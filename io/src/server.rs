@@ -3,9 +3,11 @@
 //! It serves edge nodes of this project and of KubeEdge alike: the demo, the tests, the benchmark and the `cloud`
 //! command run it. What a cloud module would do with a message is up to whoever takes [`CloudServer::receive`].
 
+mod certificates;
 mod connection;
 mod driver;
 
+pub use certificates::{CertificateOptions, CertificateServer};
 pub use driver::ServerDriver;
 
 use crate::lane::{Datagrams, Listener};

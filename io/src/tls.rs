@@ -12,8 +12,8 @@ use std::time::SystemTime;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 mod error;
 mod load;
@@ -69,15 +69,75 @@ pub fn server_config_from_pem(pems: Pems<'_>) -> Result<Arc<ServerConfig>, TlsEr
     server(&Source::in_memory(pems))
 }
 
+/// Makes a node's TLS configuration from its files, whatever time it is: for whoever has judged the validity already, and
+/// better than this machine's clock can.
+pub fn client_config_at_any_time(files: &ClientFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    client_at(&Source::read_all(files)?, None)
+}
+
+/// Makes the configuration of a certificate service: a client may show a certificate of the authority, and need not.
+pub fn server_config_for_anybody(pems: Pems<'_>) -> Result<Arc<ServerConfig>, TlsError> {
+    server_with(&Source::in_memory(pems), true)
+}
+
+/// Makes a configuration that nobody can use: each handshake fails. For a node that has no certificate yet.
+pub fn client_config_without_identity() -> Result<Arc<ClientConfig>, TlsError> {
+    let [ca, ..] = Source::in_memory(Pems { ca: "", certificate: "", key: "" });
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(rustls::ALL_VERSIONS)
+        .map_err(|error| ca.rejected(error))?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// What is under the names of a node's files.
+#[derive(Debug, Clone)]
+pub struct PairOnDisk {
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// The authorities' certificates in DER, in the order of the file.
+    pub roots: Vec<bytes::Bytes>,
+    /// Whether the key belongs to the certificate.
+    pub is_matching: bool,
+    /// Both, for a handshake.
+    pub own: Arc<CertifiedKey>,
+}
+
+impl PairOnDisk {
+    /// When the certificate is valid.
+    pub fn validity(&self) -> Option<edgehub_core::identity::Validity> {
+        crate::identity::facts::of(&self.certificate, None, &[]).map(|facts| facts.validity)
+    }
+}
+
+/// Reads a node's files without judging their validity.
+pub fn pair_on_disk(files: &ClientFiles) -> Result<PairOnDisk, TlsError> {
+    let [ca, certificate, key] = Source::read_all(files)?;
+    let roots = load::certificates(&ca)?.iter().map(|der| bytes::Bytes::copy_from_slice(der)).collect();
+    let mut own = load::pair(&certificate, &key, &provider())?;
+    own.cert.truncate(1);
+    let is_matching = !matches!(
+        own.keys_match(),
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch))
+    );
+    let der = own.cert.first().map(|der| der.to_vec()).unwrap_or_default();
+    Ok(PairOnDisk { certificate: der, roots, is_matching, own: Arc::new(own) })
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn client(sources: &[Source; 3]) -> Result<Arc<ClientConfig>, TlsError> {
+    client_at(sources, Some(SystemTime::now()))
+}
+
+fn client_at(sources: &[Source; 3], now: Option<SystemTime>) -> Result<Arc<ClientConfig>, TlsError> {
     let [ca, certificate, key] = sources;
     let provider = provider();
     let roots = load::roots(ca)?;
-    let mut own = load::certified_key(certificate, key, &provider, SystemTime::now())?;
+    let mut own = load::certified_key(certificate, key, &provider, now)?;
     // A CloudHub refuses a client that sends intermediates along.
     own.cert.truncate(1);
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -90,13 +150,17 @@ fn client(sources: &[Source; 3]) -> Result<Arc<ClientConfig>, TlsError> {
 }
 
 fn server(sources: &[Source; 3]) -> Result<Arc<ServerConfig>, TlsError> {
+    server_with(sources, false)
+}
+
+fn server_with(sources: &[Source; 3], anybody: bool) -> Result<Arc<ServerConfig>, TlsError> {
     let [ca, certificate, key] = sources;
     let provider = provider();
     let roots = load::roots(ca)?;
-    let own = load::certified_key(certificate, key, &provider, SystemTime::now())?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .map_err(|error| ca.rejected(error))?;
+    let own = load::certified_key(certificate, key, &provider, Some(SystemTime::now()))?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let verifier = if anybody { verifier.allow_unauthenticated() } else { verifier };
+    let verifier = verifier.build().map_err(|error| ca.rejected(error))?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(rustls::ALL_VERSIONS)
         .map_err(|error| certificate.rejected(error))?

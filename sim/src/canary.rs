@@ -4,6 +4,7 @@
 //! [`Canary`](edgehub_core::canary::Canary). The bug belongs to the thread, so that nothing of the world has to carry
 //! it about.
 
+use edgehub_core::identity::{Identity, IdentityConfig};
 use edgehub_core::journal::{Recovery, Settings, Writer};
 use edgehub_core::package::Arrived;
 use edgehub_core::{Config, Hub, Now};
@@ -55,47 +56,72 @@ pub(crate) fn arrived() -> Arrived {
     }
 }
 
+/// An identity; see [`Identity::new`].
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn identity(config: IdentityConfig, seed: u64, now: Now) -> Identity {
+    Identity::new(config, seed, now)
+}
+
+/// An identity, with the planted bug if there is one.
 #[cfg(feature = "canaries")]
-pub use planted::{with, with_journal, with_lane};
+pub(crate) fn identity(config: IdentityConfig, seed: u64, now: Now) -> Identity {
+    let identity = Identity::new(config, seed, now);
+    match planted::IN_IDENTITY.get() {
+        Some(canary) => identity.with_canary(canary),
+        None => identity,
+    }
+}
+
+#[cfg(feature = "canaries")]
+pub use planted::{with, with_identity, with_journal, with_lane};
 
 #[cfg(feature = "canaries")]
 mod planted {
-    use edgehub_core::canary::{Canary, JournalCanary, LaneCanary};
+    use edgehub_core::canary::{Canary, IdentityCanary, JournalCanary, LaneCanary};
     use std::cell::Cell;
+    use std::thread::LocalKey;
 
     thread_local! {
         pub(super) static PLANTED: Cell<Option<Canary>> = const { Cell::new(None) };
         pub(super) static IN_JOURNAL: Cell<Option<JournalCanary>> = const { Cell::new(None) };
         pub(super) static IN_LANE: Cell<Option<LaneCanary>> = const { Cell::new(None) };
+        pub(super) static IN_IDENTITY: Cell<Option<IdentityCanary>> = const { Cell::new(None) };
     }
 
     /// Every hub that `body` makes on this thread has the bug.
     pub fn with<T>(canary: Canary, body: impl FnOnce() -> T) -> T {
-        let _uproot = Uproot(PLANTED.replace(Some(canary)), IN_JOURNAL.get());
-        body()
+        plant(&PLANTED, canary, body)
     }
 
     /// Every journal's writer that `body` makes on this thread has the bug.
     pub fn with_journal<T>(canary: JournalCanary, body: impl FnOnce() -> T) -> T {
-        let _uproot = Uproot(PLANTED.get(), IN_JOURNAL.replace(Some(canary)));
-        body()
+        plant(&IN_JOURNAL, canary, body)
+    }
+
+    /// Every identity that `body` makes on this thread has the bug.
+    pub fn with_identity<T>(canary: IdentityCanary, body: impl FnOnce() -> T) -> T {
+        plant(&IN_IDENTITY, canary, body)
     }
 
     /// Every lane of several streams that `body` makes on this thread has the bug.
     pub fn with_lane<T>(canary: LaneCanary, body: impl FnOnce() -> T) -> T {
-        let before = IN_LANE.replace(Some(canary));
-        let result = body();
-        IN_LANE.set(before);
-        result
+        plant(&IN_LANE, canary, body)
+    }
+
+    /// A place where a bug is planted, by thread.
+    type Bed<C> = LocalKey<Cell<Option<C>>>;
+
+    fn plant<C: Copy + 'static, T>(bed: &'static Bed<C>, canary: C, body: impl FnOnce() -> T) -> T {
+        let _uproot = Uproot(bed, bed.replace(Some(canary)));
+        body()
     }
 
     /// Puts back what was planted before, also when the body panics.
-    struct Uproot(Option<Canary>, Option<JournalCanary>);
+    struct Uproot<C: Copy + 'static>(&'static Bed<C>, Option<C>);
 
-    impl Drop for Uproot {
+    impl<C: Copy> Drop for Uproot<C> {
         fn drop(&mut self) {
-            PLANTED.set(self.0);
-            IN_JOURNAL.set(self.1);
+            self.0.set(self.1);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod cloud_session;
 mod frame;
+mod identity;
 mod journal;
 mod json;
 mod package;
@@ -13,6 +14,7 @@ mod trace;
 
 pub use cloud_session::cloud_session;
 pub use frame::frame;
+pub use identity::identity;
 pub use journal::journal;
 pub use json::json;
 pub use package::package;
@@ -77,6 +79,11 @@ mod tests {
     #[test]
     fn the_corpus_of_cloud_session_holds() {
         check("cloud_session", super::cloud_session);
+    }
+
+    #[test]
+    fn the_corpus_of_identity_holds() {
+        check("identity", super::identity);
     }
 
     #[test]

@@ -32,6 +32,7 @@
 //! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
 //! | `original` | how the original waits before it dials again |
 //! | `journal`, `disk` | the journal over a disk that loses, tears and rots |
+//! | `identity`, `identity/*` | the certificate machine over years, with a certificate service and liars
 //! | `fuzz` | the bodies of the fuzz targets, so that their corpus replays as a plain test |
 #![forbid(unsafe_code)]
 
@@ -49,6 +50,7 @@ mod faults;
 mod flight;
 pub mod fuzz;
 mod generate;
+mod identity;
 pub mod import;
 mod journal;
 mod key;
@@ -68,6 +70,7 @@ mod watchdog;
 mod world;
 
 pub use generate::generate;
+pub use identity::{IdentityReport, identity};
 pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Recorded, Report, record, run};

@@ -1,11 +1,11 @@
 //! Bugs on purpose in the core: the simulator must find each of them. Run it with
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
-use edgehub_core::canary::{Canary, JournalCanary, LaneCanary};
+use edgehub_core::canary::{Canary, IdentityCanary, JournalCanary, LaneCanary};
 use edgehub_core::trace::Trace;
 use edgehub_sim::import::import;
 use edgehub_sim::scenario::Scenario;
-use edgehub_sim::{LogKind, canary, generate, journal, run, shrink};
+use edgehub_sim::{LogKind, canary, generate, identity, journal, run, shrink};
 use std::collections::BTreeSet;
 use std::panic;
 use std::path::Path;
@@ -84,6 +84,8 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.
 const MARGIN: u64 = 10;
+/// One of so many seeds must find each bug of an identity: more than ten times what it takes.
+const IDENTITY_SEEDS: u64 = 300;
 /// One of so many seeds must find each bug of the journal …
 const JOURNAL_SEEDS: u64 = 3000;
 /// … and without one so many seeds must hold …
@@ -179,6 +181,19 @@ fn canaries_of_the_lane_are_found() {
     for seed in 0..LANE_SEEDS {
         assert_eq!(wrong_apart(seed), None, "seed {seed}");
     }
+}
+
+#[test]
+fn canaries_of_the_identity_are_found() {
+    let mut missed = Vec::new();
+    for bug in IdentityCanary::ALL {
+        let is_found = |seed| panic::catch_unwind(|| canary::with_identity(bug, || identity(seed))).is_err();
+        match (0..IDENTITY_SEEDS).find(|seed| is_found(*seed)) {
+            Some(seed) => println!("{bug:?}: seed {seed} of {IDENTITY_SEEDS}"),
+            None => missed.push(bug),
+        }
+    }
+    assert!(missed.is_empty(), "{IDENTITY_SEEDS} seeds do not find {missed:?}");
 }
 
 /// The feature alone changes nothing: without a bug the same seeds hold.

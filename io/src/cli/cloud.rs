@@ -3,14 +3,16 @@
 //! Standard input: one JSON object a line, `{"node":"edge-1","acknowledge":true,"message":{…}}`, sends a message to a
 //! node. Standard output: one line per message of a node, `{"node":"edge-1","message":{…}}`.
 
+use super::token::Token;
 use super::{Failure, process};
-use clap::Args;
+use clap::{Args, Subcommand};
 use edgehub::core::cloud::{CloudConfig, Delivery};
 use edgehub::core::message::operation;
 use edgehub::core::rng::Rng;
 use edgehub::core::{Content, Draft, Message};
 use edgehub::pki::Authority;
-use edgehub::server::{CloudServer, ServerOptions};
+use edgehub::pki::token::TokenKey;
+use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -23,7 +25,10 @@ use std::process::ExitCode;
 use tracing::{info, warn};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cloud {
+    #[command(subcommand)]
+    command: Option<CloudCommand>,
     /// Where the authority lives: ca.crt and ca.key, made on first start
     #[arg(long, value_name = "DIR", default_value = "edgehub-cloud")]
     dir: PathBuf,
@@ -33,6 +38,9 @@ pub(crate) struct Cloud {
     /// Serve nodes over QUIC as well, on the UDP port of the same number; for nodes of this project, not KubeEdge's
     #[arg(long)]
     quic: bool,
+    /// Where the certificate service listens; port and address of the link, two ports higher, unless given
+    #[arg(long, value_name = "ADDRESS")]
+    certificates: Option<SocketAddr>,
     /// A host name or IP address under which nodes reach it; may be given several times
     #[arg(long = "name", value_name = "NAME", default_values = ["localhost", "127.0.0.1"])]
     names: Vec<String>,
@@ -42,6 +50,12 @@ pub(crate) struct Cloud {
     /// How many nodes may be connected at one time
     #[arg(long, default_value_t = 1000)]
     node_limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum CloudCommand {
+    /// Print a token with which nodes can join
+    Token(Token),
 }
 
 #[derive(Deserialize)]
@@ -55,6 +69,9 @@ struct Order<'a> {
 
 impl Cloud {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        if let Some(CloudCommand::Token(token)) = self.command {
+            return token.run();
+        }
         let (authority, created) = Authority::load_or_create(&self.dir)?;
         if created {
             info!("made a new authority in {}", self.dir.display());
@@ -80,15 +97,35 @@ impl Cloud {
             format!("cannot listen on {}: {error}; choose another address with --listen", self.listen)
         })?;
         info!("listening on {}", server.address());
+        let certificates = self.certificates.unwrap_or_else(|| beside(self.listen));
+        let options = CertificateOptions {
+            names: self.names.clone(),
+            ..CertificateOptions::new(authority.into(), TokenKey::load_or_create(&self.dir)?)
+        };
+        let certificates = CertificateServer::bind(certificates, options).await.map_err(|error| {
+            format!("cannot listen on {certificates} for certificates: {error}; choose another address with --certificates")
+        })?;
+        info!("certificates at https://{}", certificates.address());
         let work = async {
             let end = async { process::told_to_end().await.map_err(Failure::from) };
-            let ended = or(end, or(print_upstream(&server), send_orders(&server))).await;
+            let certificates = async {
+                certificates.run().await;
+                std::future::pending().await
+            };
+            let orders = or(print_upstream(&server), send_orders(&server));
+            let ended = or(end, or(orders, certificates)).await;
             server.shutdown().await?;
             ended
         };
         let (ended, ()) = zip(work, driver.run()).await;
         ended.map(|()| ExitCode::SUCCESS)
     }
+}
+
+/// The address of the certificate service of a link's address: KubeEdge's ports are 10000 and 10002.
+fn beside(link: SocketAddr) -> SocketAddr {
+    let port = if link.port() == 0 { 0 } else { link.port().saturating_add(2) };
+    SocketAddr::new(link.ip(), port)
 }
 
 /// Prints what nodes send, and answers their queries: nothing here has the object.

@@ -1,15 +1,19 @@
 //! `edgehub run`: a node's edge hub.
 
 use super::{Failure, process};
+use async_channel::Receiver;
 use clap::Args;
 use edgehub::config::NodeConfig;
+use edgehub::core::identity::IdentityConfig;
 use edgehub::core::trace::Contents;
 use edgehub::edge::{Capture, RecorderOptions};
+use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
+use edgehub::tls::{self, ClientFiles};
 use edgehub::{EdgeHub, Options};
 use smol::future::{or, zip};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -29,7 +33,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let mut options = recorded(&self.config)?;
+        let node = node(&self.config)?;
+        let identity = identity(&self.config, &node);
+        let mut options = match &identity {
+            Some(_) => Options::from_config_with_identity(&node)?,
+            None => Options::from_config(&node)?,
+        };
         if let Some(path) = self.record {
             let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
             recorder.file = Some(Capture { path, rotate_at: self.record_rotate.map(|mib| mib << 20) });
@@ -43,12 +52,18 @@ impl Run {
             // A hub that has stopped has nothing to tell.
             let _ = hub.dump_recording().await;
         });
+        let identity = async {
+            if let Some((driver, told)) = identity {
+                zip(driver.run(), follow(&hub, &node.files, told)).await;
+            }
+            std::future::pending().await
+        };
         let end = async {
             process::told_to_end().await?;
             info!("told to end; sending what is queued");
             hub.shutdown().await.map_err(Failure::from)
         };
-        let (ended, ()) = zip(or(end, or(dumps, std::future::pending())), driver.run()).await;
+        let (ended, ()) = zip(or(end, or(dumps, identity)), driver.run()).await;
         let account = ended?;
         info!(
             up = account.up.settled,
@@ -61,16 +76,48 @@ impl Run {
     }
 }
 
+/// Looks after the node's certificate, if the configuration names a certificate service.
+fn identity(file: &Path, node: &NodeConfig) -> Option<(IdentityDriver, Receiver<Told>)> {
+    let service = Service::parse(node.http_server.as_deref()?)?;
+    let config = IdentityConfig {
+        node: node.node_name.as_str().into(),
+        cloud: service.to_string().into(),
+        rotate: node.rotate_certificates,
+    };
+    let tokens = TokenSource::Configuration(file.to_owned());
+    Some(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens))
+}
+
+/// Hands every new pair to the hub.
+async fn follow(hub: &EdgeHub, files: &ClientFiles, told: Receiver<Told>) {
+    let contents = || (std::fs::read(&files.certificate).ok(), std::fs::read(&files.ca).ok());
+    let mut used = contents();
+    while let Ok(told) = told.recv().await {
+        let found = contents();
+        if told != Told::Use || found == used {
+            continue;
+        }
+        match tls::client_config_at_any_time(files) {
+            Ok(tls) => {
+                used = found;
+                // A hub that has stopped needs no certificate.
+                let _ = hub.renew(tls).await;
+            }
+            Err(error) => error!("the new certificate cannot be used: {error}"),
+        }
+    }
+}
+
 /// A hub's options from a configuration file, with its warnings logged; without the flight recorder, which is for hubs that
 /// stay.
 pub(super) fn options(file: &Path) -> Result<Options, Failure> {
-    Ok(Options { recorder: None, ..recorded(file)? })
+    Ok(Options { recorder: None, ..Options::from_config(&node(file)?)? })
 }
 
-fn recorded(file: &Path) -> Result<Options, Failure> {
+fn node(file: &Path) -> Result<NodeConfig, Failure> {
     let (config, warnings) = NodeConfig::load(file)?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());
     }
-    Ok(Options::from_config(&config)?)
+    Ok(config)
 }

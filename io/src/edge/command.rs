@@ -5,6 +5,8 @@ use crate::bell;
 use async_channel::Sender;
 use edgehub_core::hub::{Account, Stage};
 use edgehub_core::{Message, ModuleId};
+use rustls::ClientConfig;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Messages that wait for the driver before senders wait themselves.
@@ -69,6 +71,8 @@ pub(super) enum Control {
     Account(Sender<Account>),
     WhenSettled(Sender<Account>),
     Shutdown(Sender<Account>),
+    /// Open links with this from now on, the present one anew.
+    Renew(Arc<ClientConfig>),
     /// Write what the flight recorder holds to a file.
     Dump,
 }

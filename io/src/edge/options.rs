@@ -63,7 +63,20 @@ impl Options {
 
     /// From a node's configuration; loads its certificates and reads its journal.
     pub fn from_config(node: &NodeConfig) -> Result<Options, OptionsError> {
-        let tls = tls::client_config(&node.files)?;
+        Options::with_tls(node, tls::client_config(&node.files)?)
+    }
+
+    /// The same for a node whose certificate is looked after by an [`IdentityDriver`](crate::identity::IdentityDriver): one
+    /// that is missing or out of its validity is that one's business.
+    pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
+        let tls = match tls::client_config_at_any_time(&node.files) {
+            Ok(tls) => tls,
+            Err(_) => tls::client_config_without_identity()?,
+        };
+        Options::with_tls(node, tls)
+    }
+
+    fn with_tls(node: &NodeConfig, tls: Arc<ClientConfig>) -> Result<Options, OptionsError> {
         let recorder = node.hub.recorder.as_ref().map(|recorder| RecorderOptions {
             contents: if recorder.contents { Contents::Kept } else { Contents::Redacted },
             memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),

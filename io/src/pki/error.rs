@@ -52,6 +52,13 @@ pub enum PkiError {
         /// Why not.
         detail: String,
     },
+    /// The key that signs tokens cannot be used.
+    UnusableTokenKey {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// The system has no randomness to give.
+    NoRandomness,
     /// The cryptographic library failed.
     Issue(rcgen::Error),
 }
@@ -96,6 +103,13 @@ impl fmt::Display for PkiError {
                     "a certificate cannot carry the name `{names}` ({detail}); use ASCII host or node names"
                 )
             }
+            Self::UnusableTokenKey { path } => write!(
+                f,
+                "{}: not a key for tokens (64 or more hexadecimal digits); remove it to have a new one made, which makes \
+                 every token given so far worthless",
+                path.display()
+            ),
+            Self::NoRandomness => f.write_str("the system gives no random numbers; check /dev/urandom"),
             Self::Issue(error) => write!(f, "the certificate could not be made: {error}"),
         }
     }
@@ -117,8 +131,8 @@ impl From<rcgen::Error> for PkiError {
     }
 }
 
-/// Checks that the certificate is readable and carries the public half of the key.
-pub(super) fn check_pair(certificate_pem: &str, key: &KeyPair) -> Result<(), PkiError> {
+/// Checks that the certificate is readable and carries the public half of the key; returns it in DER.
+pub(super) fn check_pair(certificate_pem: &str, key: &KeyPair) -> Result<Vec<u8>, PkiError> {
     let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
         .map_err(|error| PkiError::UnusableCa { detail: error.to_string() })?;
     let (_, certificate) = X509Certificate::from_der(&der)
@@ -129,5 +143,5 @@ pub(super) fn check_pair(certificate_pem: &str, key: &KeyPair) -> Result<(), Pki
     if certificate.public_key().raw != key.subject_public_key_info() {
         return Err(PkiError::CaMismatch);
     }
-    Ok(())
+    Ok(der.to_vec())
 }

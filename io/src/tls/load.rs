@@ -80,24 +80,37 @@ impl Source {
 /// The authorities that a peer may be signed by.
 pub(super) fn roots(ca: &Source) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in ca.sections::<CertificateDer<'static>>(Problem::NoCertificate)? {
+    for certificate in certificates(ca)? {
         roots.add(certificate).map_err(|error| ca.error(Problem::BadCertificate, error))?;
     }
     Ok(roots)
 }
 
-/// The own certificate and key: parsed, valid at `now`, and belonging together.
+/// Every certificate of a file.
+pub(super) fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    source.sections(Problem::NoCertificate)
+}
+
+/// The own certificate and key, as they are.
+pub(super) fn pair(
+    certificate: &Source,
+    key: &Source,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    Ok(CertifiedKey::new(certificates(certificate)?, signing_key(key, provider)?))
+}
+
+/// The own certificate and key: parsed, valid at `now` if that is given, and belonging together.
 pub(super) fn certified_key(
     certificate: &Source,
     key: &Source,
     provider: &CryptoProvider,
-    now: SystemTime,
+    now: Option<SystemTime>,
 ) -> Result<CertifiedKey, TlsError> {
-    let chain = certificate.sections::<CertificateDer<'static>>(Problem::NoCertificate)?;
-    if let Some(own) = chain.first() {
-        check_validity(certificate, own, now)?;
+    let own = pair(certificate, key, provider)?;
+    if let (Some(der), Some(now)) = (own.cert.first(), now) {
+        check_validity(certificate, der, now)?;
     }
-    let own = CertifiedKey::new(chain, signing_key(key, provider)?);
     match own.keys_match() {
         Ok(()) => Ok(own),
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(own),
@@ -182,7 +195,7 @@ mod tests {
 
     fn load(certificate: &str, key: &str, now: SystemTime) -> Result<CertifiedKey, TlsError> {
         let [_, certificate, key] = Source::in_memory(Pems { ca: "", certificate, key });
-        certified_key(&certificate, &key, &rustls::crypto::ring::default_provider(), now)
+        certified_key(&certificate, &key, &rustls::crypto::ring::default_provider(), Some(now))
     }
 
     #[test]

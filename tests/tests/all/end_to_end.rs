@@ -5,6 +5,8 @@
 
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
+#[path = "end_to_end/identity.rs"]
+mod identity;
 #[path = "end_to_end/letters.rs"]
 mod letters;
 #[path = "end_to_end/misbehaving.rs"]

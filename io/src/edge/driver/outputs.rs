@@ -89,6 +89,7 @@ impl Driver {
 
     fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, endpoint: usize) {
         self.reading = true;
+        self.renew_by = None;
         self.writes.clear();
         let target = self.options.targets.get(endpoint);
         match target {
@@ -103,7 +104,7 @@ impl Driver {
     }
 
     /// Closes the link in the background.
-    fn close(&mut self, executor: &Executor<'_>) {
+    pub(super) fn close(&mut self, executor: &Executor<'_>) {
         self.hand_to_link();
         if let Some(link) = self.link.take() {
             self.closing = Some(executor.spawn(link.close()));

@@ -1,0 +1,368 @@
+//! How a node comes by its certificate, and keeps a valid one for years without a human.
+//!
+//! A state machine as the hub is one, with a driver of the same kind: inputs and outputs, time as an argument, randomness
+//! from a seed. It asks for requests to be sent, keys to be made and files to be written, and decides everything: what is
+//! trusted, when to renew, when to try again, and what to say when only a person can help.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `state` | the life of an identity, as a table |
+//! | `input`, `output` | the two closed lists |
+//! | `attempt` | the steps of one attempt, to join or to renew |
+//! | `retry` | the wait between two attempts |
+//! | `clock` | which time it is when the cloud says otherwise |
+//! | `token`, `date` | the two texts that are read |
+//! | `problem` | what can go wrong, and what to do about it |
+//!
+//! Behaviour: KubeEdge `edge/pkg/edgehub/certificate`, less its defects: a token or an authority that changed is noticed
+//! (D10), an expired certificate is followed by another attempt to join, and nothing here ever ends the process.
+
+mod attempt;
+mod clock;
+pub mod date;
+mod input;
+mod output;
+mod problem;
+mod retry;
+pub mod state;
+mod token;
+
+pub use clock::{SKEW_TOLERATED_MS, Verdict};
+pub use input::{Answer, Certificate, Failure, IdentityInput, Validity, WorkNumber};
+pub use output::{IdentityNote, IdentityOutput, Request, Trust};
+pub use problem::{Problem, join_command};
+pub use retry::{RETRY_FIRST, RETRY_LONGEST};
+pub use state::{IdentityChange, IdentityState};
+pub use token::{JoinToken, Sha256, TOKEN_BYTES_MAX, TokenError};
+
+use crate::canary::{IdentityCanary, PlantedInIdentity};
+use crate::rng::Rng;
+use crate::time::{Instant, Now};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use attempt::{Attempt, Step};
+use bytes::Bytes;
+use clock::Clock;
+use core::time::Duration;
+use retry::Retry;
+
+/// The longest body that is read, in bytes, of an answer and of a request. A certificate has some 500.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long a request may take, from the first packet to the last; and any other piece of work.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often the files are looked at while only a person can help.
+pub const LOOK_AGAIN: Duration = RETRY_LONGEST;
+
+/// How often the clock is looked at while everything is well: the monotonic one stands still while a machine sleeps, and
+/// the other one may be set.
+pub const CLOCK_CHECK: Duration = Duration::from_secs(60 * 60);
+
+/// The part of a certificate's life after which it is renewed, in thousandths: from here …
+pub const ROTATION_FROM_PER_MILLE: u64 = 700;
+/// … to here.
+pub const ROTATION_TO_PER_MILLE: u64 = 900;
+
+/// The most authorities that are trusted at one time: the present one, and the one before until the next renewal.
+pub const ROOTS_MAX: usize = 2;
+
+/// What an identity needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityConfig {
+    /// The node's name.
+    pub node: Box<str>,
+    /// Where the cloud is, as a person would write it for `join`.
+    pub cloud: Box<str>,
+    /// Whether to renew at all (`rotateCertificates`).
+    pub rotate: bool,
+}
+
+/// When to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityDeadline {
+    /// The moment.
+    pub at: Instant,
+    /// What for.
+    pub what_for: IdentityTimer,
+}
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityTimer {
+    /// A piece of work takes too long.
+    Work,
+    /// The next attempt, or the next look at the files.
+    Retry,
+    /// The certificate is to be renewed, or its validity to be looked at.
+    Check,
+}
+
+/// How an identity is, for whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityHealth {
+    /// The state.
+    pub state: IdentityState,
+    /// What went wrong last, unless it is well again.
+    pub problem: Option<Problem>,
+    /// How far the own clock is ahead of the cloud's, in milliseconds, if that matters; negative for behind.
+    pub clock_ahead_ms: Option<i64>,
+    /// The validity of the certificate in use.
+    pub validity: Option<Validity>,
+}
+
+/// The identity of a node. Driven as a [`Hub`](crate::Hub) is.
+#[derive(Debug)]
+pub struct Identity {
+    config: IdentityConfig,
+    rng: Rng,
+    now: Now,
+    outputs: VecDeque<IdentityOutput>,
+    state: IdentityState,
+    attempt: Attempt,
+    last_work: u64,
+    retry: Retry,
+    clock: Clock,
+    token: Option<JoinToken>,
+    /// The token that the cloud refused.
+    refused: Option<JoinToken>,
+    /// The token that names another authority than the one that answers.
+    mismatched: Option<JoinToken>,
+    pair: Option<Certificate>,
+    /// In use, the newest first.
+    roots: Vec<Bytes>,
+    /// When in its life the present certificate is renewed.
+    rotate_at_per_mille: u64,
+    usable_since: Option<Instant>,
+    problem: Option<Problem>,
+    planted: PlantedInIdentity,
+}
+
+impl Identity {
+    /// An identity that looks at its files first. `seed` decides every jitter.
+    pub fn new(config: IdentityConfig, seed: u64, now: Now) -> Identity {
+        let mut identity = Identity {
+            config,
+            rng: Rng::new(seed),
+            now,
+            outputs: VecDeque::new(),
+            state: IdentityState::NoIdentity,
+            attempt: Attempt::idle(now.mono),
+            last_work: 0,
+            retry: Retry::default(),
+            clock: Clock::default(),
+            token: None,
+            refused: None,
+            mismatched: None,
+            pair: None,
+            roots: Vec::new(),
+            rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
+            usable_since: None,
+            problem: None,
+            planted: PlantedInIdentity::default(),
+        };
+        identity.load();
+        identity
+    }
+
+    /// Takes one input. Never fails, never panics, and does a bounded amount of work.
+    pub fn handle(&mut self, now: Now, input: IdentityInput) {
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        if self.attempt.ends <= self.now.mono {
+            self.deadline_came();
+        }
+        match input {
+            IdentityInput::Tick => {}
+            IdentityInput::Token(token) => self.given(token),
+            IdentityInput::Loaded { work, pair, roots, token } => {
+                if self.attempt.awaits(work, Step::Loading) {
+                    self.loaded(pair, roots, token);
+                }
+            }
+            IdentityInput::Answered { work, answer } => match self.attempt.step {
+                Step::Asking if self.attempt.work == work => self.authority(&answer),
+                Step::Requesting if self.attempt.work == work => self.certificate(answer),
+                _ => {}
+            },
+            IdentityInput::Unanswered { work, failure } => {
+                if matches!(self.attempt.step, Step::Asking | Step::Requesting) && self.attempt.work == work {
+                    self.failed(Problem::Unanswered(failure));
+                }
+            }
+            IdentityInput::KeyMade { work, request } => {
+                if self.attempt.awaits(work, Step::MakingKey) {
+                    self.key_made(request);
+                }
+            }
+            IdentityInput::Written { work } => {
+                if self.attempt.awaits(work, Step::Writing) {
+                    self.written();
+                }
+            }
+            IdentityInput::Failed { work, why } => {
+                if matches!(self.attempt.step, Step::MakingKey | Step::Writing) && self.attempt.work == work {
+                    self.failed(Problem::Local(why));
+                }
+            }
+        }
+    }
+
+    /// The next thing to do, in order, until there is nothing more.
+    pub fn poll_output(&mut self) -> Option<IdentityOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When to look again. There always is such a moment: nothing here waits without end.
+    pub fn next_deadline(&self) -> IdentityDeadline {
+        let what_for = match self.attempt.step {
+            Step::Waiting => IdentityTimer::Retry,
+            Step::Idle => IdentityTimer::Check,
+            _ => IdentityTimer::Work,
+        };
+        IdentityDeadline { at: self.attempt.ends, what_for }
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> IdentityState {
+        self.state
+    }
+
+    /// How it is.
+    pub fn health(&mut self) -> IdentityHealth {
+        IdentityHealth {
+            state: self.state,
+            problem: self.problem.clone(),
+            clock_ahead_ms: self.clock.skew(self.now),
+            validity: self.pair.as_ref().map(|pair| pair.validity),
+        }
+    }
+
+    /// Moves on; `false` when the change has no place in this state, and then nothing changed.
+    fn change(&mut self, change: IdentityChange) -> bool {
+        let Some(next) = self.state.after(change) else { return false };
+        self.state = next;
+        self.note(IdentityNote::State(next));
+        true
+    }
+
+    fn deadline_came(&mut self) {
+        match self.attempt.step {
+            Step::Idle => self.check(),
+            Step::Waiting if self.state == IdentityState::Rotating => self.rotate(),
+            Step::Waiting => self.load(),
+            Step::Asking | Step::Requesting => {
+                self.outputs.push_back(IdentityOutput::Cancel { work: self.attempt.work });
+                self.failed(Problem::TooLate);
+            }
+            Step::Loading | Step::MakingKey | Step::Writing => {
+                self.failed(Problem::Local("the disk takes too long; check its health and load".into()));
+            }
+        }
+    }
+
+    /// A pair is there, and is as good as can be known.
+    fn usable(&mut self) {
+        self.problem = None;
+        self.usable_since = Some(self.now.mono);
+        let span = ROTATION_TO_PER_MILLE - ROTATION_FROM_PER_MILLE + 1;
+        self.rotate_at_per_mille = ROTATION_FROM_PER_MILLE + self.rng.below(span);
+        if self.planted.is(IdentityCanary::RotatesAtTheEnd) {
+            self.rotate_at_per_mille = 1000;
+        }
+        self.outputs.push_back(IdentityOutput::Use);
+        // Whatever validity it has: the next thing never follows at once.
+        self.attempt =
+            Attempt::of(Step::Idle, self.now.mono + RETRY_FIRST.max(self.until_check()).min(CLOCK_CHECK));
+    }
+
+    /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on hearsay is renewed at
+    /// once: that fails if it was a lie.
+    fn until_check(&mut self) -> Duration {
+        if self.config.rotate && self.clock.is_hearsay(self.now) {
+            return Duration::ZERO;
+        }
+        let time = self.clock.time(self.now).0;
+        let Some(Certificate { validity, .. }) = &self.pair else { return CLOCK_CHECK };
+        let per_mille = if self.config.rotate { self.rotate_at_per_mille } else { 1000 };
+        let due = validity.point(per_mille).saturating_sub(time);
+        Duration::from_millis(u64::try_from(due).unwrap_or(0)).min(CLOCK_CHECK)
+    }
+
+    /// Looks at the clock: is it time to renew, is it too late?
+    fn check(&mut self) {
+        if self.usable_since.is_some_and(|since| self.now.mono.since(since) >= RETRY_LONGEST) {
+            self.retry.reset();
+        }
+        let time = self.clock.time(self.now);
+        let verdict = self.pair.as_ref().map(|pair| pair.validity.at(time));
+        if verdict != Some(Verdict::Valid) {
+            return self.expired();
+        }
+        let wait = self.until_check();
+        if wait.is_zero() && self.config.rotate && self.change(IdentityChange::Due) {
+            return self.rotate();
+        }
+        // At least a second: the last second of a validity is as good as the others.
+        self.attempt = Attempt::of(Step::Idle, self.now.mono + wait.max(Duration::from_secs(1)));
+    }
+
+    fn expired(&mut self) {
+        if self.change(IdentityChange::Expired) {
+            self.load();
+        }
+    }
+
+    /// Only a person can help, or the clock.
+    fn needs_token(&mut self, problem: Problem) {
+        self.change(IdentityChange::NoToken);
+        let wait =
+            if self.planted.is(IdentityCanary::NeverLooksAgain) { LOOK_AGAIN * 1000 } else { LOOK_AGAIN };
+        self.told(problem, wait);
+        self.attempt = Attempt::of(Step::Waiting, self.now.mono + wait);
+    }
+
+    fn given(&mut self, token: JoinToken) {
+        (self.refused, self.mismatched) = (None, None);
+        self.token = Some(token);
+        if self.state == IdentityState::NeedsToken {
+            self.cancel();
+            self.load();
+        }
+    }
+
+    /// Gives up a request that is on its way.
+    fn cancel(&mut self) {
+        if matches!(self.attempt.step, Step::Asking | Step::Requesting) {
+            self.outputs.push_back(IdentityOutput::Cancel { work: self.attempt.work });
+        }
+    }
+
+    /// Tells of a problem. The same one again is told again, for the wait is another one.
+    fn told(&mut self, problem: Problem, retry_in: Duration) {
+        self.note(IdentityNote::Problem { problem: problem.clone(), retry_in });
+        self.problem = Some(problem);
+    }
+
+    /// Gives the identity a bug; only ever called with the feature `canaries`.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn plant(&mut self, planted: PlantedInIdentity) {
+        self.planted = planted;
+    }
+
+    fn note(&mut self, note: IdentityNote) {
+        self.outputs.push_back(IdentityOutput::Note(note));
+    }
+}
+
+impl Validity {
+    /// A point of the life, in Unix milliseconds: 0 thousandths is its beginning, 1000 the moment after its end.
+    pub fn point(self, per_mille: u64) -> i64 {
+        let life = i128::from(self.not_after) + 1 - i128::from(self.not_before);
+        let at = i128::from(self.not_before) * 1000 + life.max(0) * i128::from(per_mille);
+        i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests;

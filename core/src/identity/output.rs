@@ -1,0 +1,100 @@
+//! What an identity wants done, and what it tells.
+
+use super::{IdentityState, Problem, WorkNumber};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::time::Duration;
+
+/// One thing to do. Each piece of work is answered once, with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityOutput {
+    /// Look at the files and for a token; report `Loaded`.
+    Load {
+        /// The work.
+        work: WorkNumber,
+    },
+    /// Send a request to the cloud's certificate service; report `Answered` or `Unanswered`.
+    Send {
+        /// The work.
+        work: WorkNumber,
+        /// What to ask.
+        request: Request,
+        /// Whom to trust.
+        trust: Trust,
+    },
+    /// Give up a request: it took too long, and nobody waits for it any more.
+    Cancel {
+        /// The work.
+        work: WorkNumber,
+    },
+    /// Make an ECDSA P-256 key pair, hold it under this number, and report `KeyMade`, or `Failed`.
+    MakeKey {
+        /// The work.
+        work: WorkNumber,
+    },
+    /// Put the new files in place, all or none, durable; report `Written` or `Failed`.
+    Write {
+        /// The work.
+        work: WorkNumber,
+        /// Under which number the key is held.
+        key: WorkNumber,
+        /// The certificate in DER.
+        certificate: Bytes,
+        /// The authorities' certificates in DER, the newest first.
+        roots: Vec<Bytes>,
+    },
+    /// There is a pair on disk that was not in use so far: open links with it from now on.
+    Use,
+    /// What happened and why. Whoever drops every note sees the same everything else.
+    Note(IdentityNote),
+}
+
+/// What can be asked of a certificate service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// The authority's certificate: `GET /ca.crt`.
+    Authority,
+    /// A first certificate: `GET /edge.crt` with the request as its body, and a token.
+    Join {
+        /// PKCS#10 in DER.
+        request: Bytes,
+        /// What goes into the header `Authorization`, after `Bearer`.
+        jwt: Box<str>,
+    },
+    /// The next certificate: the same, with the present pair instead of a token.
+    Renew {
+        /// PKCS#10 in DER.
+        request: Bytes,
+    },
+}
+
+/// Whom a request trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Whoever answers: what comes is checked by its hash.
+    Anybody,
+    /// Who has a certificate of one of these authorities (in DER), for the name that was dialled.
+    Roots(Vec<Bytes>),
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityNote {
+    /// The state is another one.
+    State(IdentityState),
+    /// Something went wrong; the next attempt follows.
+    Problem {
+        /// What.
+        problem: Problem,
+        /// After so long.
+        retry_in: Duration,
+    },
+    /// The own clock is ahead of the cloud's by so many milliseconds, or behind.
+    ClockSkew {
+        /// Milliseconds; negative for behind.
+        ahead_ms: i64,
+    },
+    /// The authority's certificate is a new one, accepted through the old one; both are trusted until the next renewal.
+    NewAuthority,
+}

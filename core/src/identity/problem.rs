@@ -1,0 +1,185 @@
+//! What can go wrong on the way to a certificate, each with what to do about it, in one line.
+
+use super::date::Utc;
+use super::{Failure, IdentityConfig, Sha256, Validity};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+/// How many characters of a server's own words are shown.
+pub(super) const WORDS_MAX: usize = 200;
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// The cloud did not answer.
+    Unanswered(Failure),
+    /// … or not in time.
+    TooLate,
+    /// The authority's certificate is not the one that the token names.
+    WrongHash {
+        /// The token's hash.
+        expected: Sha256,
+        /// The hash of what came.
+        found: Sha256,
+    },
+    /// What came is not a certificate in DER.
+    NotACertificate {
+        /// What it looks like.
+        looks_like: &'static str,
+    },
+    /// What came as the authority's certificate cannot sign others.
+    NotAnAuthority,
+    /// The server points somewhere else; a token is never sent there.
+    Redirect {
+        /// Where to.
+        location: Box<str>,
+    },
+    /// The server refuses the token.
+    TokenRefused {
+        /// Its words.
+        words: Box<str>,
+    },
+    /// The server answers something else.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        words: Box<str>,
+    },
+    /// The certificate is for somebody else.
+    WrongNode {
+        /// For whom, if for a node.
+        found: Option<Box<str>>,
+    },
+    /// The certificate carries another key.
+    WrongKey,
+    /// The certificate is not of the cloud's authority.
+    WrongAuthority,
+    /// The certificate is not valid now, neither by the own clock nor by the cloud's.
+    NotValidNow(Validity),
+    /// The certificate expired while it could not be renewed.
+    Expired {
+        /// The last second of its validity.
+        not_after: i64,
+    },
+    /// The certificate is not valid yet, by the own clock and with nobody who says otherwise.
+    NotYetValid {
+        /// The first second of its validity.
+        not_before: i64,
+    },
+    /// There is no certificate and no token.
+    NoToken,
+    /// Files, keys or the disk.
+    Local(Box<str>),
+}
+
+impl Problem {
+    /// Whether another attempt with the same token cannot end differently.
+    pub fn needs_a_person(&self) -> bool {
+        matches!(
+            self,
+            Problem::TokenRefused { .. }
+                | Problem::WrongHash { .. }
+                | Problem::NoToken
+                | Problem::Expired { .. }
+                | Problem::NotYetValid { .. }
+        )
+    }
+}
+
+/// The command that gives a node an identity.
+pub fn join_command(config: &IdentityConfig) -> String {
+    format!("edgehub join --cloud {} --node {} --token TOKEN", config.cloud, config.node)
+}
+
+/// The printable beginning of what a server said.
+pub(super) fn words(body: &[u8]) -> Box<str> {
+    let text = String::from_utf8_lossy(body.get(..4 * WORDS_MAX).unwrap_or(body));
+    let printable = text.trim().chars().map(|char| if char.is_control() { ' ' } else { char });
+    printable.take(WORDS_MAX).collect::<String>().into()
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Unanswered(Failure::Unreachable(why)) => {
+                write!(
+                    f,
+                    "the certificate service cannot be reached ({why}); check the address, port and network"
+                )
+            }
+            Problem::Unanswered(Failure::Untrusted(why)) => write!(
+                f,
+                "the server at this address is not trusted, or does not trust this node ({why}); check that it is the \
+                 cloud this node belongs to"
+            ),
+            Problem::Unanswered(Failure::TooLarge) => write!(
+                f,
+                "the server sent more than {} bytes where a certificate was expected; check the address and port",
+                super::BODY_BYTES_MAX
+            ),
+            Problem::Unanswered(Failure::Broken(why)) => {
+                write!(
+                    f,
+                    "the answer is not that of a certificate service ({why}); check the address and port"
+                )
+            }
+            Problem::TooLate => write!(
+                f,
+                "the certificate service took longer than {} s; check the network and the load of the cloud",
+                super::REQUEST_LIMIT.as_secs()
+            ),
+            Problem::WrongHash { expected, found } => write!(
+                f,
+                "the token is for another cloud: it names the authority {expected}, this cloud has {found}; take a \
+                 token of this cloud, and nobody else's advice to skip this check"
+            ),
+            Problem::NotACertificate { looks_like } => write!(
+                f,
+                "the server sent {looks_like} instead of a certificate in DER; check the address and port, and that no \
+                 proxy or portal answers in its place"
+            ),
+            Problem::NotAnAuthority => {
+                f.write_str("what the server sent as its authority's certificate is not one of an authority")
+            }
+            Problem::Redirect { location } => write!(
+                f,
+                "the server points to {location}, which is not followed with a secret in hand; give that address if it \
+                 is the cloud's"
+            ),
+            Problem::TokenRefused { words } => {
+                write!(f, "the cloud refuses the token ({words}); tokens expire after a day: get a new one")
+            }
+            Problem::Status { status, words } => {
+                write!(f, "the certificate service answers {status} ({words})")
+            }
+            Problem::WrongNode { found: Some(found) } => {
+                write!(f, "the certificate is for the node {found}; check the node's name")
+            }
+            Problem::WrongNode { found: None } => f.write_str("the certificate is not for a node"),
+            Problem::WrongKey => f.write_str("the certificate carries another key than the one asked for"),
+            Problem::WrongAuthority => f.write_str("the certificate is not signed by the cloud's authority"),
+            Problem::NotValidNow(Validity { not_before, not_after }) => write!(
+                f,
+                "the certificate is valid from {} to {}, and that is not now; check the clocks of this machine and of the \
+                 cloud",
+                Utc(*not_before),
+                Utc(*not_after)
+            ),
+            Problem::Expired { not_after } => {
+                write!(f, "the certificate expired on {}, and a token is needed", Utc(*not_after))
+            }
+            Problem::NotYetValid { not_before } => write!(
+                f,
+                "the certificate is not valid before {}; check this machine's clock",
+                Utc(*not_before)
+            ),
+            Problem::NoToken => f.write_str("there is no certificate, and no token to get one with"),
+            Problem::Local(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl core::error::Error for Problem {}

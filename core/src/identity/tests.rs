@@ -1,0 +1,337 @@
+//! Scripts: at this second that happens, and the identity wants this.
+
+use super::*;
+use crate::time::UnixMillis;
+use std::format;
+use std::string::{String, ToString};
+use std::vec;
+
+const START: i64 = 1_800_000_000;
+const YEAR: i64 = 365 * 86_400;
+const CA: &[u8] = b"the authority";
+
+fn digest(body: &[u8]) -> Sha256 {
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(body).for_each(|(to, from)| *to = *from);
+    Sha256(bytes)
+}
+
+fn token(secret: &str) -> JoinToken {
+    JoinToken::parse(&format!("{}.{secret}.b.c", digest(CA))).unwrap()
+}
+
+fn certificate(not_before: i64, not_after: i64) -> Certificate {
+    Certificate {
+        validity: Validity { not_before, not_after },
+        node: Some("edge-1".into()),
+        is_authority: false,
+        is_of_key: true,
+        is_of_root: true,
+    }
+}
+
+fn authority(body: &'static [u8]) -> Answer {
+    let is_authority = true;
+    let certificate = Certificate { node: None, is_authority, ..certificate(0, START + 30 * YEAR) };
+    Answer { digest: digest(body), certificate: Some(certificate), ..refusal(200, body) }
+}
+
+fn refusal(status: u16, body: &'static [u8]) -> Answer {
+    let body = Bytes::from_static(body);
+    Answer { status, date: None, location: None, digest: digest(&body), body, certificate: None }
+}
+
+fn signed(certificate: Certificate) -> Answer {
+    Answer { certificate: Some(certificate), ..refusal(200, b"signed") }
+}
+
+/// An identity, its time, and the last work it asked for.
+struct Script {
+    identity: Identity,
+    seconds: u64,
+    wall: i64,
+    work: WorkNumber,
+    seen: Vec<String>,
+}
+
+impl Script {
+    fn new() -> Script {
+        let config = IdentityConfig { node: "edge-1".into(), cloud: "cloud.example".into(), rotate: true };
+        let identity = Identity::new(config, 1, Now::new(0, START * 1000));
+        let mut script = Script { identity, seconds: 0, wall: START, work: WorkNumber(0), seen: vec![] };
+        script.drain();
+        script
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.identity.poll_output() {
+            let what = match output {
+                IdentityOutput::Load { work } => self.ask(work, "load"),
+                IdentityOutput::Send { work, request, trust } => {
+                    let request = match request {
+                        Request::Authority => "authority",
+                        Request::Join { .. } => "join",
+                        Request::Renew { .. } => "renew",
+                    };
+                    match trust {
+                        Trust::Anybody => self.ask(work, &format!("{request} of anybody")),
+                        Trust::Roots(roots) => self.ask(work, &format!("{request} of {}", roots.len())),
+                    }
+                }
+                IdentityOutput::Cancel { work } => {
+                    assert_eq!(work, self.work);
+                    "cancel".into()
+                }
+                IdentityOutput::MakeKey { work } => self.ask(work, "key"),
+                IdentityOutput::Write { work, roots, .. } => {
+                    self.ask(work, &format!("write {}", roots.len()))
+                }
+                IdentityOutput::Use => "use".into(),
+                IdentityOutput::Note(IdentityNote::State(state)) => format!("{state:?}"),
+                IdentityOutput::Note(IdentityNote::Problem { problem, .. }) => problem.to_string(),
+                IdentityOutput::Note(IdentityNote::ClockSkew { ahead_ms }) => {
+                    format!("ahead {} s", ahead_ms / 1000)
+                }
+                IdentityOutput::Note(IdentityNote::NewAuthority) => "new authority".into(),
+            };
+            self.seen.push(what);
+        }
+    }
+
+    fn ask(&mut self, work: WorkNumber, what: &str) -> String {
+        self.work = work;
+        what.into()
+    }
+
+    fn now(&self) -> Now {
+        Now::new(self.seconds * 1_000_000, self.wall * 1000)
+    }
+
+    /// Says something; returns what follows, with commas.
+    fn say(&mut self, input: IdentityInput) -> String {
+        self.seen.clear();
+        self.identity.handle(self.now(), input);
+        self.drain();
+        self.seen.join(", ")
+    }
+
+    fn loaded(&mut self, pair: Option<Certificate>, token: Option<JoinToken>) -> String {
+        let roots = pair.iter().map(|_| Bytes::from_static(CA)).collect();
+        self.say(IdentityInput::Loaded { work: self.work, pair, roots, token })
+    }
+
+    fn answered(&mut self, answer: Answer) -> String {
+        self.say(IdentityInput::Answered { work: self.work, answer })
+    }
+
+    fn key_made(&mut self) -> String {
+        self.say(IdentityInput::KeyMade { work: self.work, request: Bytes::from_static(b"request") })
+    }
+
+    fn written(&mut self) -> String {
+        self.say(IdentityInput::Written { work: self.work })
+    }
+
+    /// Lets time pass to the next deadline.
+    fn wait(&mut self) -> String {
+        let at = self.identity.next_deadline().at;
+        let seconds = at.0.div_ceil(1_000_000);
+        self.wall += (seconds - self.seconds) as i64;
+        self.seconds = seconds;
+        self.say(IdentityInput::Tick)
+    }
+
+    /// … to the first one that brings something.
+    fn wait_for_something(&mut self) -> String {
+        loop {
+            let seen = self.wait();
+            if !seen.is_empty() {
+                return seen;
+            }
+        }
+    }
+
+    /// Through a whole join.
+    fn joined() -> Script {
+        let mut script = Script::new();
+        script.loaded(None, Some(token("a")));
+        script.answered(authority(CA));
+        script.key_made();
+        script.answered(signed(certificate(START - 3600, START + YEAR)));
+        assert_eq!(script.written(), "Usable, use");
+        script
+    }
+}
+
+#[test]
+fn a_node_joins_with_a_token() {
+    let mut script = Script::new();
+    assert_eq!(script.seen, ["load"]);
+    assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
+    assert_eq!(script.answered(authority(CA)), "CaPinned, key");
+    assert_eq!(script.key_made(), "Requested, join of 1");
+    assert_eq!(script.answered(signed(certificate(START - 3600, START + YEAR))), "write 1");
+    assert_eq!(script.written(), "Usable, use");
+}
+
+#[test]
+fn a_certificate_is_renewed_between_70_and_90_percent_of_its_life() {
+    let mut script = Script::joined();
+    assert_eq!(script.wait_for_something(), "Rotating, authority of 1");
+    let age = (script.wall - (START - 3600)) as f64 / (YEAR + 3600) as f64;
+    assert!((0.7..=0.9).contains(&age), "{age}");
+    assert_eq!(script.answered(authority(CA)), "key");
+    assert_eq!(script.key_made(), "renew of 1");
+    let begin = script.wall;
+    assert_eq!(script.answered(signed(certificate(begin, begin + YEAR))), "write 1");
+    assert_eq!(script.written(), "Usable, use");
+    script.wait_for_something();
+    assert!(script.wall - begin >= YEAR / 10 * 7);
+}
+
+#[test]
+fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted_for_a_while() {
+    let mut script = Script::joined();
+    script.wait_for_something();
+    assert_eq!(script.answered(authority(b"another")), "new authority, key");
+    assert_eq!(script.key_made(), "renew of 2");
+    script.answered(signed(certificate(script.wall, script.wall + YEAR)));
+    script.written();
+    assert_eq!(script.wait_for_something(), "Rotating, authority of 2");
+    assert_eq!(script.answered(authority(b"another")), "key");
+    assert_eq!(script.key_made(), "renew of 1");
+}
+
+#[test]
+fn without_a_token_a_person_is_asked_and_the_files_are_looked_at() {
+    let mut script = Script::new();
+    let seen = script.loaded(None, None);
+    assert!(seen.starts_with("NeedsToken, there is no certificate"), "{seen}");
+    assert_eq!(script.wait(), "load");
+    let seen = script.loaded(None, None);
+    assert!(seen.starts_with("there is no certificate"), "{seen}");
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(Some(certificate(START, START + YEAR)), None), "Usable, use");
+    assert_eq!(
+        join_command(&script.identity.config),
+        "edgehub join --cloud cloud.example --node edge-1 --token TOKEN"
+    );
+}
+
+#[test]
+fn a_refused_token_is_not_tried_again_and_another_one_is() {
+    let mut script = Script::new();
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    script.key_made();
+    let seen = script.answered(refusal(401, b"token is expired\n"));
+    assert!(seen.starts_with("NeedsToken, the cloud refuses the token (token is expired)"), "{seen}");
+    assert_eq!(script.wait(), "load");
+    assert!(script.loaded(None, Some(token("a"))).starts_with("the cloud refuses the token"));
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(None, Some(token("b"))), "NoIdentity, authority of anybody");
+}
+
+#[test]
+fn a_token_can_be_given() {
+    let mut script = Script::new();
+    script.loaded(None, None);
+    assert_eq!(script.say(IdentityInput::Token(token("a"))), "load");
+    assert_eq!(script.loaded(None, None), "NoIdentity, authority of anybody");
+}
+
+/// Each wrong answer to the question for the authority, and the words that name it.
+#[test]
+fn what_is_no_authority_is_named() {
+    let check = |answer: Answer, words: &str| {
+        let mut script = Script::new();
+        script.loaded(None, Some(token("a")));
+        let seen = script.answered(answer);
+        assert!(seen.contains(words), "{seen} should say {words}");
+        assert!(!seen.contains("key") || words.contains("key"), "{seen}");
+        assert_eq!(script.identity.next_deadline().what_for, IdentityTimer::Retry);
+    };
+    check(authority(b"another"), &digest(CA).to_string());
+    check(authority(b"another"), &digest(b"another").to_string());
+    check(refusal(200, b"<html>"), "a web page");
+    check(refusal(200, b"-----BEGIN CERTIFICATE-----"), "PEM");
+    check(refusal(200, b""), "nothing");
+    check(Answer { location: Some("https://x/".into()), ..refusal(302, b"") }, "points to https://x/");
+    check(refusal(500, b"no\x07such"), "answers 500 (no such)");
+    check(signed(certificate(START, START + YEAR)), "another cloud");
+}
+
+/// Each wrong answer to the request for a certificate.
+#[test]
+fn what_is_not_this_nodes_certificate_is_refused() {
+    let check = |certificate: Certificate, words: &str| {
+        let mut script = Script::new();
+        script.loaded(None, Some(token("a")));
+        script.answered(authority(CA));
+        script.key_made();
+        let seen = script.answered(signed(certificate));
+        assert!(seen.contains(words) && seen.starts_with("NoIdentity"), "{seen} should say {words}");
+    };
+    let good = certificate(START, START + YEAR);
+    check(Certificate { node: Some("edge-2".into()), ..good.clone() }, "the node edge-2");
+    check(Certificate { node: None, ..good.clone() }, "not for a node");
+    check(Certificate { is_of_key: false, ..good.clone() }, "another key");
+    check(Certificate { is_of_root: false, ..good }, "not signed");
+    check(certificate(START - 2 * YEAR, START - YEAR), "not now");
+}
+
+#[test]
+fn a_stalled_server_is_given_up_and_tried_again() {
+    let mut script = Script::new();
+    script.loaded(None, Some(token("a")));
+    let seen = script.wait();
+    assert!(seen.starts_with("cancel, the certificate service took longer than 30 s"), "{seen}");
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.answered(authority(CA)), "", "nobody waits for an answer now");
+}
+
+#[test]
+fn an_expired_certificate_is_followed_by_a_join_if_there_is_a_token() {
+    let mut script = Script::new();
+    let old = certificate(START - YEAR, START - 1);
+    assert_eq!(script.loaded(Some(old.clone()), Some(token("a"))), "authority of anybody");
+    assert_eq!(script.answered(authority(CA)), "CaPinned, key");
+
+    let mut script = Script::new();
+    assert_eq!(script.loaded(Some(old), None), "authority of anybody", "to hear what time it is");
+    let date = Some(UnixMillis(START * 1000));
+    let seen = script.answered(Answer { date, ..authority(CA) });
+    assert!(seen.starts_with("NeedsToken, the certificate expired on 2027-01-15 07:59:59 UTC"), "{seen}");
+}
+
+#[test]
+fn a_wrong_clock_is_told_with_the_difference_and_the_pair_is_used() {
+    for (pair, date, ahead) in [
+        (certificate(START - 2 * YEAR, START - YEAR), START - YEAR - 100, YEAR + 100),
+        (certificate(START + YEAR, START + 2 * YEAR), START + YEAR + 100, -YEAR - 100),
+    ] {
+        let mut script = Script::new();
+        assert_eq!(script.loaded(Some(pair), None), "authority of anybody");
+        let date = Some(UnixMillis(date * 1000));
+        let expected = format!("ahead {ahead} s, Usable, use");
+        assert_eq!(script.answered(Answer { date, ..authority(CA) }), expected);
+        assert_eq!(script.identity.health().clock_ahead_ms, Some(ahead * 1000));
+    }
+}
+
+#[test]
+fn a_renewal_that_fails_until_the_end_becomes_a_join() {
+    let mut script = Script::joined();
+    let mut attempts = 0;
+    let mut seen = script.wait_for_something();
+    while !seen.contains("NoIdentity") {
+        let failure = Failure::Unreachable("no route".into());
+        script.say(IdentityInput::Unanswered { work: script.work, failure });
+        attempts += 1;
+        seen = script.wait();
+    }
+    assert_eq!(seen, "NoIdentity, load");
+    // A tenth of a year, every 32 s.
+    assert!(attempts > YEAR / 10 / 36, "{attempts}");
+    assert_eq!(script.identity.state(), IdentityState::NoIdentity);
+}

@@ -1,0 +1,297 @@
+//! Runs the certificate machine. At most one piece of work is under way: the machine asks for one after the other.
+
+use super::key::{self, NewKey};
+use super::service::{Asker, Service, ask};
+use super::{NewFiles, Store, facts};
+use crate::clock::{Alarm, Clock};
+use crate::config::NodeConfig;
+use async_channel::{Receiver, Sender};
+use edgehub_core::identity::{
+    Identity, IdentityConfig, IdentityHealth, IdentityInput, IdentityNote, IdentityOutput, IdentityState,
+    JoinToken, Problem, Request, Trust, WorkNumber, join_command,
+};
+use rustls::sign::CertifiedKey;
+use smol::future::{self, FutureExt, or};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use tracing::{debug, error, info, warn};
+
+/// Where a token comes from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// There is none but what is given later.
+    Nowhere,
+    /// This one.
+    Given(JoinToken),
+    /// The node's configuration, read again each time.
+    Configuration(PathBuf),
+}
+
+impl TokenSource {
+    fn read(&self) -> Option<JoinToken> {
+        match self {
+            TokenSource::Nowhere => None,
+            TokenSource::Given(token) => Some(token.clone()),
+            TokenSource::Configuration(path) => {
+                let (config, _) = NodeConfig::load(path).ok()?;
+                let token = config.token?;
+                match JoinToken::parse(token.reveal()) {
+                    Ok(token) => Some(token),
+                    Err(problem) => {
+                        warn!("{}: modules.edgeHub.token: {problem}", path.display());
+                        None
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What whoever runs an identity hears of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// There is a pair in the files that was not in use so far.
+    Use,
+    /// The state is another one.
+    State(IdentityState),
+    /// An attempt failed, and another one follows.
+    Problem(Problem),
+}
+
+/// The work that is under way.
+type Work = Pin<Box<dyn Future<Output = IdentityInput> + Send>>;
+
+/// Runs a node's identity: files, keys and requests on one side, the core's machine on the other.
+pub struct IdentityDriver {
+    machine: Identity,
+    clock: Clock,
+    config: IdentityConfig,
+    store: Store,
+    service: Service,
+    tokens: TokenSource,
+    given: Receiver<JoinToken>,
+    /// Keeps the channel open when nobody else does.
+    _giver: Sender<JoinToken>,
+    told: Sender<Told>,
+    work: Option<Work>,
+    key: Option<(WorkNumber, Arc<NewKey>)>,
+    own: Option<Arc<CertifiedKey>>,
+}
+
+impl std::fmt::Debug for IdentityDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentityDriver").field("state", &self.machine.state()).finish_non_exhaustive()
+    }
+}
+
+impl IdentityDriver {
+    /// A driver, and where to hear of what it does; nothing happens before [`IdentityDriver::run`] is polled.
+    ///
+    /// `config.rotate` says whether certificates are renewed; a first one is asked for in any case.
+    pub fn new(
+        config: IdentityConfig,
+        store: Store,
+        service: Service,
+        tokens: TokenSource,
+    ) -> (IdentityDriver, Receiver<Told>) {
+        let clock = Clock::start();
+        let machine = Identity::new(config.clone(), fastrand::u64(..), clock.now());
+        let (giver, given) = async_channel::bounded(1);
+        let (told, hear) = async_channel::unbounded();
+        let driver = IdentityDriver {
+            machine,
+            clock,
+            config,
+            store,
+            service,
+            tokens,
+            given,
+            _giver: giver,
+            told,
+            work: None,
+            key: None,
+            own: None,
+        };
+        (driver, hear)
+    }
+
+    /// How it is.
+    pub fn health(&mut self) -> IdentityHealth {
+        self.machine.health()
+    }
+
+    /// Runs for ever, or until nobody listens any more.
+    pub async fn run(mut self) {
+        let mut alarm = self.clock.alarm();
+        self.carry_out();
+        while !self.told.is_closed() {
+            let input = self.next(&mut alarm).await;
+            self.machine.handle(self.clock.now(), input);
+            self.carry_out();
+        }
+    }
+
+    async fn next(&mut self, alarm: &mut Alarm) -> IdentityInput {
+        let deadline = self.machine.next_deadline().at;
+        let tick = async {
+            alarm.ring(Some(deadline)).await;
+            IdentityInput::Tick
+        };
+        let given = async {
+            match self.given.recv().await {
+                Ok(token) => IdentityInput::Token(token),
+                Err(_) => future::pending().await,
+            }
+        };
+        let worked = async {
+            let Some(work) = &mut self.work else { return future::pending().await };
+            let input = work.await;
+            self.work = None;
+            input
+        };
+        or(worked, or(given, tick)).await
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                IdentityOutput::Load { work } => self.work = Some(self.load(work)),
+                IdentityOutput::Send { work, request, trust } => {
+                    self.work = Some(self.send(work, request, trust));
+                }
+                IdentityOutput::Cancel { .. } => self.work = None,
+                IdentityOutput::MakeKey { work } => self.make_key(work),
+                IdentityOutput::Write { work, key, certificate, roots } => {
+                    self.work = Some(self.write(work, key, &certificate, &roots));
+                }
+                IdentityOutput::Use => {
+                    // A renewal shows what is in use, also if it was written meanwhile.
+                    self.own = self.store.load().map(|pair| pair.own);
+                    self.tell(Told::Use);
+                }
+                IdentityOutput::Note(note) => self.note(note),
+            }
+        }
+    }
+
+    fn load(&self, work: WorkNumber) -> Work {
+        let (store, tokens) = (self.store.clone(), self.tokens.clone());
+        let load = move || {
+            let found = store.load();
+            let roots = found.as_ref().map(|pair| pair.roots.clone()).unwrap_or_default();
+            let pair = found.and_then(|pair| {
+                let mut facts = facts::of(&pair.certificate, None, &roots)?;
+                facts.is_of_key = pair.is_matching;
+                Some(facts)
+            });
+            IdentityInput::Loaded { work, pair, roots, token: tokens.read() }
+        };
+        smol::unblock(load).boxed()
+    }
+
+    fn send(&self, work: WorkNumber, request: Request, trust: Trust) -> Work {
+        let service = self.service.clone();
+        let asker = Asker {
+            node: self.config.node.to_string(),
+            own: self.own.clone(),
+            key: self.key.as_ref().map(|(_, key)| key.public.clone()),
+        };
+        let exchange = async move {
+            let asked = async {
+                let tcp = service.connect().await?;
+                ask(tcp, &service, &asker, &request, &trust).await
+            };
+            match asked.await {
+                Ok(answer) => IdentityInput::Answered { work, answer },
+                Err(failure) => IdentityInput::Unanswered { work, failure },
+            }
+        };
+        exchange.boxed()
+    }
+
+    fn make_key(&mut self, work: WorkNumber) {
+        let input = match key::make(&self.config.node) {
+            Ok(key) => {
+                let request = key.request.clone();
+                self.key = Some((work, Arc::new(key)));
+                IdentityInput::KeyMade { work, request }
+            }
+            Err(error) => {
+                IdentityInput::Failed { work, why: format!("a key could not be made: {error}").into() }
+            }
+        };
+        self.work = Some(future::ready(input).boxed());
+    }
+
+    fn write(&self, work: WorkNumber, key: WorkNumber, certificate: &[u8], roots: &[bytes::Bytes]) -> Work {
+        let Some((_, key)) = self.key.as_ref().filter(|(held, _)| *held == key) else {
+            return future::ready(IdentityInput::Failed { work, why: "the key is gone".into() }).boxed();
+        };
+        let new = NewFiles {
+            authorities: roots.iter().map(|root| pem(root)).collect::<String>().into(),
+            certificate: pem(certificate).into(),
+            key: key.pem.clone().into(),
+        };
+        let store = self.store.clone();
+        let write = move || match store.put(&new) {
+            Ok(()) => IdentityInput::Written { work },
+            Err(error) => {
+                let certificate = store.files().certificate.display().to_string();
+                let why = format!(
+                    "{certificate}: the new certificate cannot be written ({error}); check the free space, and owner and \
+                     mode of the directories"
+                );
+                IdentityInput::Failed { work, why: why.into() }
+            }
+        };
+        smol::unblock(write).boxed()
+    }
+
+    fn note(&self, note: IdentityNote) {
+        match note {
+            IdentityNote::State(state) => {
+                match state {
+                    IdentityState::Usable => info!("the node has a certificate"),
+                    IdentityState::Rotating => info!("renewing the node's certificate"),
+                    _ => debug!(?state, "identity"),
+                }
+                self.tell(Told::State(state));
+            }
+            IdentityNote::Problem { problem, retry_in } => {
+                if problem.needs_a_person() {
+                    error!("{problem}; run: {}", join_command(&self.config));
+                } else {
+                    warn!("{problem}; trying again in {:.0} s", retry_in.as_secs_f64());
+                }
+                self.tell(Told::Problem(problem));
+            }
+            IdentityNote::ClockSkew { ahead_ms } => {
+                let seconds = ahead_ms.unsigned_abs() / 1000;
+                let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
+                error!("this machine's clock is {seconds} s {side} the cloud's; set it right");
+            }
+            IdentityNote::NewAuthority => {
+                info!(
+                    "the cloud has a new authority, accepted through the old one; both are trusted for now"
+                );
+            }
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        // Whoever does not listen any more need not be told.
+        let _ = self.told.try_send(told);
+    }
+}
+
+/// A certificate in PEM.
+fn pem(der: &[u8]) -> String {
+    let base64 = data_encoding::BASE64.encode(der);
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in base64.as_bytes().chunks(64) {
+        text += &String::from_utf8_lossy(line);
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}

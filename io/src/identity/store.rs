@@ -1,0 +1,164 @@
+//! The node's files: certificate, key and authorities, under the three names that the configuration gives.
+//!
+//! ```text
+//!   /etc/kubeedge/certs/server.crt ─▶ .edgehub-identity/current/certificate
+//!   /etc/kubeedge/certs/server.key ─▶ .edgehub-identity/current/key
+//!   /etc/kubeedge/ca/rootCA.crt    ─▶ …/certs/.edgehub-identity/current/authorities
+//!                                                              current ─▶ 5f03…   (0700, one directory a pair)
+//! ```
+//!
+//! The names are links that never change, and `current` is the one thing that does, in one rename: at any moment the three
+//! names are of the old pair, or of the new one. Files that were there before become the first pair of their own kind, with the
+//! same contents, before any name is touched.
+
+pub(super) mod layer;
+
+use crate::pki::files::{PRIVATE, PUBLIC};
+use crate::tls::{self, ClientFiles, PairOnDisk};
+use layer::{Disk, Layer};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The directory beside the certificate that holds the pairs.
+const HOME: &str = ".edgehub-identity";
+const CURRENT: &str = "current";
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// What is to be put in place.
+#[derive(Clone)]
+pub struct NewFiles {
+    /// The authorities' certificates in PEM, the newest first.
+    pub authorities: Vec<u8>,
+    /// The certificate in PEM.
+    pub certificate: Vec<u8>,
+    /// The private key in PEM.
+    pub key: Vec<u8>,
+}
+
+/// A node's files.
+#[derive(Debug, Clone)]
+pub struct Store<L = Disk> {
+    files: ClientFiles,
+    layer: L,
+}
+
+impl Store<Disk> {
+    /// The files under these names.
+    pub fn new(files: ClientFiles) -> Store {
+        Store { files, layer: Disk }
+    }
+}
+
+impl<L: Layer> Store<L> {
+    /// The files under these names, changed through a layer.
+    pub fn with_layer(files: ClientFiles, layer: L) -> Store<L> {
+        Store { files, layer }
+    }
+
+    /// The names.
+    pub fn files(&self) -> &ClientFiles {
+        &self.files
+    }
+
+    /// What is there: a certificate with its key and authorities, if all of that can be read.
+    pub fn load(&self) -> Option<PairOnDisk> {
+        tls::pair_on_disk(&self.files).ok()
+    }
+
+    /// Puts a new pair in place, durably; after an error or a crash the old one is there, or the new one.
+    pub fn put(&self, new: &NewFiles) -> io::Result<()> {
+        let home = self.home();
+        self.layer.make_directory(parent(&self.files.certificate), DIRECTORY_MODE)?;
+        self.layer.make_directory(parent(&self.files.key), DIRECTORY_MODE)?;
+        self.layer.make_directory(parent(&self.files.ca), DIRECTORY_MODE)?;
+        self.layer.make_directory(&home, DIRECTORY_MODE)?;
+        if let Some(old) = self.plain_files() {
+            self.switch(&home, &old)?;
+            self.name_all(&home)?;
+        }
+        self.switch(&home, new)?;
+        self.name_all(&home)?;
+        // What is left over does no harm, and the next time it is tried again.
+        let _ = self.tidy(&home);
+        Ok(())
+    }
+
+    fn home(&self) -> PathBuf {
+        let home = parent(&self.files.certificate).join(HOME);
+        // The authorities may have their name in another directory, whose link must not depend on where we are.
+        std::path::absolute(&home).unwrap_or(home)
+    }
+
+    /// The three names, and what each is called in a pair's directory.
+    fn names(&self) -> [(&Path, &'static str); 3] {
+        [(&self.files.ca, "authorities"), (&self.files.key, "key"), (&self.files.certificate, "certificate")]
+    }
+
+    /// A pair that is there under the names, and not through our links: it must stay one while the names change.
+    fn plain_files(&self) -> Option<NewFiles> {
+        let home = self.home();
+        if self.names().into_iter().all(|(path, name)| is_link_to(path, &home, name)) {
+            return None;
+        }
+        let authorities = fs::read(&self.files.ca).unwrap_or_default();
+        let (certificate, key) = (fs::read(&self.files.certificate).ok()?, fs::read(&self.files.key).ok()?);
+        Some(NewFiles { authorities, certificate, key })
+    }
+
+    /// Makes another directory of a pair, and switches to it.
+    fn switch(&self, home: &Path, new: &NewFiles) -> io::Result<()> {
+        let version = format!("{:016x}", fastrand::u64(..));
+        let directory = home.join(&version);
+        self.layer.make_directory(&directory, DIRECTORY_MODE)?;
+        self.layer.write_new(&directory.join("key"), &new.key, PRIVATE)?;
+        self.layer.write_new(&directory.join("certificate"), &new.certificate, PUBLIC)?;
+        self.layer.write_new(&directory.join("authorities"), &new.authorities, PUBLIC)?;
+        self.layer.sync_directory(&directory)?;
+        self.point(Path::new(&version), &home.join(CURRENT))
+    }
+
+    /// Has every name lead to the current pair.
+    fn name_all(&self, home: &Path) -> io::Result<()> {
+        for (path, name) in self.names() {
+            if !is_link_to(path, home, name) {
+                self.point(&home.join(CURRENT).join(name), path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a link in place of whatever has that name.
+    fn point(&self, target: &Path, path: &Path) -> io::Result<()> {
+        let directory = parent(path);
+        let name = path.file_name().unwrap_or_else(|| OsStr::new("link")).to_string_lossy();
+        let temporary = directory.join(format!(".{name}.{:016x}", fastrand::u64(..)));
+        self.layer.link(target, &temporary)?;
+        self.layer.rename(&temporary, path)?;
+        self.layer.sync_directory(directory)
+    }
+
+    /// Removes every pair but the current one.
+    fn tidy(&self, home: &Path) -> io::Result<()> {
+        let current = fs::read_link(home.join(CURRENT))?;
+        for entry in fs::read_dir(home)? {
+            let name = entry?.file_name();
+            if name != CURRENT && name != current.as_os_str() {
+                self.layer.remove(&home.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn is_link_to(path: &Path, home: &Path, name: &str) -> bool {
+    fs::read_link(path).is_ok_and(|target| target == home.join(CURRENT).join(name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The process ends at every boundary between two changes, and in the middle of a write.
+
+use super::*;
+use crate::pki::{Authority, Identity};
+use std::cell::Cell;
+use std::os::unix::fs::PermissionsExt;
+
+/// Carries out so many changes, half of one more if that is a write, and then nothing.
+struct Mortal {
+    left: Cell<usize>,
+}
+
+impl Mortal {
+    fn does(&self, change: impl FnOnce() -> io::Result<()>, half: impl FnOnce()) -> io::Result<()> {
+        match self.left.get() {
+            0 => Err(io::Error::other("the process is gone")),
+            1 => {
+                self.left.set(0);
+                half();
+                Err(io::Error::other("the process ends"))
+            }
+            left => {
+                self.left.set(left - 1);
+                change()
+            }
+        }
+    }
+}
+
+impl Layer for &Mortal {
+    fn make_directory(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.does(|| Disk.make_directory(path, mode), || ())
+    }
+
+    fn write_new(&self, path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+        let half = contents.get(..contents.len() / 2).unwrap_or_default();
+        self.does(|| Disk.write_new(path, contents, mode), || drop(Disk.write_new(path, half, mode)))
+    }
+
+    fn link(&self, target: &Path, path: &Path) -> io::Result<()> {
+        self.does(|| Disk.link(target, path), || ())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.does(|| Disk.rename(from, to), || ())
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        self.does(|| Disk.sync_directory(path), || ())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.does(|| Disk.remove(path), || ())
+    }
+}
+
+fn new_files(authority: &Authority, identity: &Identity) -> NewFiles {
+    NewFiles {
+        authorities: authority.certificate_pem().into(),
+        certificate: identity.certificate_pem.clone().into(),
+        key: identity.key_pem.clone().into(),
+    }
+}
+
+fn names(dir: &Path) -> ClientFiles {
+    ClientFiles {
+        ca: dir.join("ca/rootCA.crt"),
+        certificate: dir.join("certs/server.crt"),
+        key: dir.join("certs/server.key"),
+    }
+}
+
+/// Which of these is in place, if all three names agree.
+fn in_place<'a>(files: &ClientFiles, candidates: &[&'a NewFiles]) -> Option<&'a [u8]> {
+    let (ca, certificate, key) =
+        (fs::read(&files.ca).ok()?, fs::read(&files.certificate).ok()?, fs::read(&files.key).ok()?);
+    let found = candidates
+        .iter()
+        .find(|new| new.certificate == certificate && new.key == key && new.authorities == ca)
+        .unwrap_or_else(|| panic!("half of one pair and half of another"));
+    Some(&found.certificate)
+}
+
+/// Ends the process after each number of changes; `before` prepares the directory and says what is in place.
+fn check(before: impl Fn(&Store, &NewFiles) -> bool) {
+    let (old_authority, new_authority) = (Authority::generate().unwrap(), Authority::generate().unwrap());
+    let old = new_files(&old_authority, &old_authority.node("edge-1").unwrap());
+    let new = new_files(&new_authority, &new_authority.node("edge-1").unwrap());
+    let mut boundaries = 0;
+    for changes in 1.. {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(names(dir.path()));
+        let had_pair = before(&store, &old);
+        let mortal = Mortal { left: Cell::new(changes) };
+        let put = Store::with_layer(names(dir.path()), &mortal).put(&new);
+        let found = in_place(store.files(), &[&old, &new]);
+        assert!(found.is_some() || !had_pair, "after {changes} changes there is no pair");
+        if put.is_ok() {
+            assert_eq!(found, Some(&*new.certificate));
+        }
+        // Whatever was left, the next attempt succeeds and leaves nothing lying about.
+        store.put(&new).unwrap();
+        assert_eq!(in_place(store.files(), &[&new]), Some(&*new.certificate));
+        assert!(store.load().is_some_and(|pair| pair.is_matching));
+        let left: Vec<_> = fs::read_dir(store.home()).unwrap().collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+        boundaries += 1;
+        if mortal.left.get() > 0 {
+            break;
+        }
+    }
+    assert!(boundaries > 10, "{boundaries}");
+}
+
+#[test]
+fn a_first_pair_is_there_or_not() {
+    check(|_, _| false);
+}
+
+#[test]
+fn a_pair_is_replaced_as_a_whole() {
+    check(|store, old| {
+        store.put(old).unwrap();
+        true
+    });
+}
+
+#[test]
+fn files_of_another_program_are_replaced_as_a_whole() {
+    check(|store, old| {
+        for (path, contents) in [
+            (&store.files().ca, &old.authorities),
+            (&store.files().certificate, &old.certificate),
+            (&store.files().key, &old.key),
+        ] {
+            fs::create_dir_all(parent(path)).unwrap();
+            fs::write(path, contents).unwrap();
+        }
+        true
+    });
+}
+
+#[test]
+fn a_key_without_its_certificate_is_no_pair() {
+    check(|store, old| {
+        fs::create_dir_all(parent(&store.files().key)).unwrap();
+        fs::write(&store.files().key, &old.key).unwrap();
+        false
+    });
+}
+
+#[test]
+fn nobody_else_reads_the_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::generate().unwrap();
+    let store = Store::new(names(dir.path()));
+    store.put(&new_files(&authority, &authority.node("edge-1").unwrap())).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&store.files().key), 0o600);
+    assert_eq!(mode(&store.files().certificate), 0o644);
+    assert_eq!(mode(&store.home()), 0o700);
+    assert_eq!(mode(fs::canonicalize(&store.files().key).unwrap().parent().unwrap()), 0o700);
+}

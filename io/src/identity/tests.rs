@@ -1,0 +1,234 @@
+//! Against a certificate service over real sockets, and against servers that are none.
+
+use super::service::{Asker, ask};
+use super::{IdentityDriver, Service, Store, TokenSource, Told, facts, key};
+use crate::pki::Authority;
+use crate::pki::token::TokenKey;
+use crate::server::{CertificateOptions, CertificateServer};
+use crate::tls::{self, ClientFiles, Pems};
+use bytes::Bytes;
+use edgehub_core::identity::{
+    Answer, Failure, IdentityConfig, JoinToken, Problem, Request, Trust, join_command,
+};
+use futures_rustls::TlsAcceptor;
+use smol::future::or;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::TcpListener;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+fn names(dir: &Path) -> ClientFiles {
+    ClientFiles { ca: dir.join("ca.crt"), certificate: dir.join("own.crt"), key: dir.join("own.key") }
+}
+
+fn config() -> IdentityConfig {
+    IdentityConfig { node: "edge-1".into(), cloud: "127.0.0.1".into(), rotate: true }
+}
+
+fn at(address: SocketAddr) -> Service {
+    Service { host: address.ip().to_string(), port: address.port() }
+}
+
+/// Joins; the first problem ends it.
+async fn join(service: Service, dir: &Path, token: &str) -> Result<(), Problem> {
+    let token = TokenSource::Given(JoinToken::parse(token).unwrap());
+    let (driver, told) = IdentityDriver::new(config(), Store::new(names(dir)), service, token);
+    let heard = async {
+        loop {
+            match told.recv().await.unwrap() {
+                Told::Use => return Ok(()),
+                Told::Problem(problem) => return Err(problem),
+                Told::State(_) => {}
+            }
+        }
+    };
+    let run = async {
+        driver.run().await;
+        unreachable!("somebody listens")
+    };
+    or(heard, run).await
+}
+
+/// Runs something beside a certificate service.
+fn with_service<T>(body: impl AsyncFnOnce(&Authority, &TokenKey, Service) -> T) -> T {
+    smol::block_on(async {
+        let authority = Arc::new(Authority::generate().unwrap());
+        let tokens = TokenKey::generate().unwrap();
+        let same = tokens.clone();
+        let options = CertificateOptions::new(Arc::clone(&authority), tokens);
+        let server = CertificateServer::bind(ANY_PORT.into(), options).await.unwrap();
+        let serve = async {
+            server.run().await;
+            unreachable!("it serves as long as it is there")
+        };
+        or(body(&authority, &same, at(server.address())), serve).await
+    })
+}
+
+#[test]
+fn a_node_joins_and_a_second_time_there_is_nothing_to_do() {
+    with_service(async |authority, tokens, service| {
+        let dir = tempfile::tempdir().unwrap();
+        let token = tokens.token(authority, Duration::from_secs(60));
+        join(service.clone(), dir.path(), &token).await.unwrap();
+        let files = names(dir.path());
+        tls::client_config(&files).unwrap();
+        let pair = tls::pair_on_disk(&files).unwrap();
+        let facts = facts::of(&pair.certificate, None, &pair.roots).unwrap();
+        assert!(facts.is_of_root && facts.node.as_deref() == Some("edge-1"), "{facts:?}");
+        assert_eq!(pair.roots, [Bytes::copy_from_slice(authority.certificate_der())]);
+        join(service, dir.path(), &token).await.unwrap();
+        assert_eq!(tls::pair_on_disk(&files).unwrap().certificate, pair.certificate);
+    });
+}
+
+#[test]
+fn a_token_of_another_cloud_or_of_yesterday_is_refused_and_nothing_is_written() {
+    with_service(async |authority, tokens, service| {
+        let dir = tempfile::tempdir().unwrap();
+        let other = Authority::generate().unwrap();
+        let wrong = tokens.token(&other, Duration::from_secs(60));
+        let problem = join(service.clone(), dir.path(), &wrong).await.unwrap_err().to_string();
+        for authority in [authority, &other] {
+            let hash = facts::digest(authority.certificate_der()).to_string();
+            assert!(problem.contains(&hash), "{problem} should show {hash}");
+        }
+        let expired = tokens.token_until(authority, SystemTime::now());
+        let problem = join(service.clone(), dir.path(), &expired).await.unwrap_err().to_string();
+        assert!(problem.contains("refuses the token (the token has expired)"), "{problem}");
+        let forged = TokenKey::generate().unwrap().token(authority, Duration::from_secs(60));
+        let problem = join(service, dir.path(), &forged).await.unwrap_err().to_string();
+        assert!(problem.contains("not one of this cloud"), "{problem}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(join_command(&config()).contains("--node edge-1"));
+    });
+}
+
+/// Sends one request with the pair of one node for another subject.
+async fn renew(service: &Service, authority: &Authority, dir: &Path, node: &str, asks: &str) -> Answer {
+    let (certificate, key) = authority.node(node).unwrap().write(dir, "own").unwrap();
+    let ca = dir.join("ca.crt");
+    std::fs::write(&ca, authority.certificate_pem()).unwrap();
+    let own = tls::pair_on_disk(&ClientFiles { ca, certificate, key }).unwrap().own;
+    let request = Request::Renew { request: key::make(asks).unwrap().request };
+    let trust = Trust::Roots(vec![Bytes::copy_from_slice(authority.certificate_der())]);
+    let asker = Asker { node: asks.into(), own: Some(own), key: None };
+    ask(service.connect().await.unwrap(), service, &asker, &request, &trust).await.unwrap()
+}
+
+#[test]
+fn a_certificate_renews_its_own_node_and_no_other() {
+    with_service(async |authority, _, service| {
+        let dir = tempfile::tempdir().unwrap();
+        let answer = renew(&service, authority, dir.path(), "edge-1", "edge-1").await;
+        assert_eq!((answer.status, answer.date.is_some()), (200, true));
+        assert_eq!(answer.certificate.unwrap().node.as_deref(), Some("edge-1"));
+        let answer = renew(&service, authority, dir.path(), "edge-1", "edge-2").await;
+        assert_eq!(answer.status, 403, "{:?}", answer.body);
+        assert_eq!(answer.certificate, None);
+    });
+}
+
+/// What a service of ours answers to a body.
+async fn posted(service: &Service, authority: &Authority, jwt: &str, request: Bytes) -> Result<u16, Failure> {
+    let trust = Trust::Roots(vec![Bytes::copy_from_slice(authority.certificate_der())]);
+    let asker = Asker { node: "edge-1".into(), own: None, key: None };
+    let request = Request::Join { request, jwt: jwt.into() };
+    let answer = ask(service.connect().await.unwrap(), service, &asker, &request, &trust).await?;
+    Ok(answer.status)
+}
+
+#[test]
+fn requests_that_are_none_are_refused() {
+    with_service(async |authority, tokens, service| {
+        let token = JoinToken::parse(&tokens.token(authority, Duration::from_secs(60))).unwrap();
+        let good = key::make("edge-1").unwrap().request;
+        for (request, status) in [
+            (good.clone(), 200),
+            (Bytes::new(), 500),
+            (Bytes::from_static(b"-----BEGIN CERTIFICATE REQUEST-----"), 500),
+            (Bytes::from(vec![b'x'; 2 << 20]), 500),
+            (key::make("edge-2").unwrap().request, 403),
+        ] {
+            let length = request.len();
+            assert_eq!(posted(&service, authority, token.jwt(), request).await, Ok(status), "{length} bytes");
+        }
+        assert_eq!(posted(&service, authority, "no.such.token", good).await, Ok(401));
+    });
+}
+
+/// A server that answers everything alike.
+fn with_rogue<T>(answer: Vec<u8>, body: impl AsyncFnOnce(&Authority, Service) -> T) -> T {
+    smol::block_on(async {
+        let authority = Authority::generate().unwrap();
+        let identity = authority.server(&["127.0.0.1".to_owned()]).unwrap();
+        let pems = Pems {
+            ca: authority.certificate_pem(),
+            certificate: &identity.certificate_pem,
+            key: &identity.key_pem,
+        };
+        let tls = TlsAcceptor::from(tls::server_config_for_anybody(pems).unwrap());
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = tls.accept(stream).await else { continue };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                // Whoever has heard enough hangs up.
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.close().await;
+            }
+        };
+        or(body(&authority, at(address)), serve).await
+    })
+}
+
+fn check_rogue(answer: impl Into<Vec<u8>>, words: &str) {
+    with_rogue(answer.into(), async |authority, service| {
+        let dir = tempfile::tempdir().unwrap();
+        let token = TokenKey::generate().unwrap().token(authority, Duration::from_secs(60));
+        let problem = join(service, dir.path(), &token).await.unwrap_err().to_string();
+        assert!(problem.contains(words) && !problem.contains('\n'), "{problem} should say {words}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn every_wrong_answer_has_its_own_words() {
+    let body = |bytes: usize| [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b'x'; bytes]].concat();
+    check_rogue(body(2 << 20), "more than 1048576 bytes");
+    check_rogue("HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n", "more than 1048576 bytes");
+    check_rogue("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "a web page");
+    check_rogue("HTTP/1.1 302 Found\r\nLocation: https://x/\r\n\r\n", "points to https://x/");
+    check_rogue("HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy", "answers 503 (busy)");
+    check_rogue("220 smtp\r\n", "not HTTP");
+    check_rogue("", "no answer at all");
+}
+
+#[test]
+fn a_server_without_tls_and_a_port_without_a_server_are_named() {
+    smol::block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::generate().unwrap();
+        let token = TokenKey::generate().unwrap().token(&authority, Duration::from_secs(60));
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+        let service = at(listener.local_addr().unwrap());
+        let plain = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            stream.close().await.unwrap();
+            smol::future::pending().await
+        };
+        let problem = or(join(service.clone(), dir.path(), &token), plain).await.unwrap_err().to_string();
+        assert!(problem.contains("does not speak TLS"), "{problem}");
+        drop(listener);
+        let problem = join(service.clone(), dir.path(), &token).await.unwrap_err().to_string();
+        assert!(problem.contains("cannot be reached") && problem.contains(&service.to_string()), "{problem}");
+    });
+}

@@ -1,0 +1,305 @@
+//! The certificate machine over years of virtual time, from one seed: certificates run out, authorities change, clocks are
+//! wrong, the process is killed, servers refuse, stall and lie; and after every event the promises of
+//! [`edgehub_core::identity`] hold.
+//!
+//! | file | its one job |
+//! |---|---|
+//! | `cloud` | a certificate service, and whoever answers in its place |
+//! | `node` | a node's driver: files, keys, clocks, the token that somebody leaves there |
+//! | `checks` | what must hold |
+
+mod checks;
+mod cloud;
+mod node;
+
+use crate::dice::Dice;
+use checks::Checks;
+use cloud::Cloud;
+use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
+use node::Node;
+
+/// The wall clock at the beginning, in seconds of the Unix era.
+pub(crate) const START: i64 = 1_800_000_000;
+
+const SECOND: u64 = 1_000_000;
+const MINUTE: u64 = 60 * SECOND;
+
+/// What a run came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdentityReport {
+    /// Virtual time, in seconds.
+    pub seconds: u64,
+    /// Requests that were sent.
+    pub requests: usize,
+    /// Pairs that were written after a request with a token.
+    pub joins: usize,
+    /// … and without one.
+    pub renewals: usize,
+    /// Times the process was killed, and those of them in the middle of a write.
+    pub crashes: (usize, usize),
+    /// Times a person was needed.
+    pub helpless: usize,
+    /// Times the clocks were told to differ.
+    pub skews: usize,
+    /// New authorities that were accepted through the old one.
+    pub new_authorities: usize,
+    /// Answers that were not what was asked for.
+    pub faults: usize,
+    /// Times a certificate ran out.
+    pub expiries: usize,
+}
+
+/// Runs one seed: five lives of a certificate with everything that can happen, then some time without faults. Panics with
+/// the seed in the message when a promise is broken.
+pub fn identity(seed: u64) -> IdentityReport {
+    let mut world = World::new(seed);
+    world.play();
+    world.heal();
+    world.report
+}
+
+/// Something that will happen.
+struct Coming {
+    at: u64,
+    input: IdentityInput,
+}
+
+struct World {
+    seed: u64,
+    dice: Dice,
+    /// Microseconds since the beginning, truly.
+    now: u64,
+    cloud: Cloud,
+    node: Node,
+    coming: Vec<Coming>,
+    checks: Checks,
+    report: IdentityReport,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut dice = Dice::new(seed);
+        let cloud = Cloud::new(&mut dice);
+        let node = Node::new(&mut dice);
+        let mut world = World {
+            seed,
+            dice,
+            now: 0,
+            cloud,
+            node,
+            coming: Vec::new(),
+            checks: Checks::new(seed),
+            report: IdentityReport::default(),
+        };
+        if world.dice.chance(600) {
+            world.node.token = Some(world.cloud.token(world.wall()));
+        }
+        world.start();
+        world
+    }
+
+    /// The true wall clock, in seconds.
+    fn wall(&self) -> i64 {
+        START + (self.now / SECOND) as i64
+    }
+
+    fn start(&mut self) {
+        let seed = self.dice.seed();
+        self.node.start(seed, self.now);
+        self.checks.started(self.now);
+        self.drain();
+    }
+
+    fn play(&mut self) {
+        let life = self.cloud.life_seconds;
+        let end = self.now + 5 * life * SECOND;
+        let mut next_event = 0;
+        while self.now < end {
+            if self.now >= next_event {
+                self.event();
+                next_event = self.now + self.dice.magnitude(SECOND, life * SECOND / 2);
+            }
+            self.go_on(next_event.min(end));
+        }
+    }
+
+    /// To the next thing that happens, or to `limit`.
+    fn go_on(&mut self, limit: u64) {
+        let deadline = self.node.identity.next_deadline().at.0 + self.node.started_at;
+        assert!(deadline > self.now, "seed {}: a deadline in the past at {}", self.seed, self.now);
+        let first = self.coming.iter().enumerate().min_by_key(|(_, coming)| coming.at);
+        match first.map(|(index, coming)| (index, coming.at)) {
+            Some((index, at)) if at <= deadline.min(limit) => {
+                self.now = self.now.max(at);
+                let input = self.coming.swap_remove(index).input;
+                self.handle(input);
+            }
+            _ if deadline <= limit => {
+                self.now = deadline;
+                self.handle(IdentityInput::Tick);
+            }
+            _ => self.now = limit,
+        }
+        self.checks.time(self.now, &self.node, &self.cloud);
+    }
+
+    fn handle(&mut self, input: IdentityInput) {
+        if let IdentityInput::Written { .. } = &input {
+            match self.node.commit() {
+                Some(true) => self.report.joins += 1,
+                Some(false) => self.report.renewals += 1,
+                None => {}
+            }
+            self.checks.disk(&self.node, &self.cloud);
+        }
+        self.checks.before(&mut self.node, &input);
+        self.node.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.node.identity.poll_output() {
+            outputs.push(output);
+        }
+        assert!(outputs.len() < 20, "seed {}: {outputs:?}", self.seed);
+        self.checks.after(self.now, &mut self.node, &self.cloud, &outputs, &mut self.report);
+        for output in outputs {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: IdentityOutput) {
+        let soon = self.now + self.dice.magnitude(1, SECOND);
+        let input = match output {
+            IdentityOutput::Load { work } => {
+                if self.node.fresh_tokens {
+                    self.node.token = Some(self.cloud.token(self.wall()));
+                }
+                self.node.load(work, &self.cloud)
+            }
+            IdentityOutput::Send { work, request, trust } => {
+                self.report.requests += 1;
+                let before = self.cloud.faults;
+                let wall = self.wall();
+                let answer = self.cloud.answer(work, &request, &trust, &self.node, wall, &mut self.dice);
+                self.report.faults += self.cloud.faults - before;
+                // A server that stalls says nothing, ever.
+                let Some(answer) = answer else { return };
+                answer
+            }
+            IdentityOutput::Cancel { .. } => return self.coming.clear(),
+            IdentityOutput::MakeKey { work } => self.node.make_key(work, &mut self.dice),
+            IdentityOutput::Write { work, key, certificate, roots } => {
+                self.node.prepare(key, &certificate, &roots, &self.cloud);
+                if self.node.disk_fails {
+                    self.node.writing = None;
+                    IdentityInput::Failed { work, why: "no space".into() }
+                } else {
+                    IdentityInput::Written { work }
+                }
+            }
+            IdentityOutput::Use | IdentityOutput::Note(_) => return,
+        };
+        self.coming.push(Coming { at: soon, input });
+    }
+
+    /// Something from outside.
+    fn event(&mut self) {
+        let wall = self.wall();
+        match self.dice.number(0, 99) {
+            0..25 => self.cloud.trouble = [0, 0, 100, 500, 1000][self.dice.index(5)],
+            25..40 => self.crash(),
+            40..50 => self.node.step_clock(&mut self.dice),
+            50..60 => self.node.clock_error_ms = 0,
+            60..70 => self.node.token = Some(self.cloud.token(wall)),
+            70..75 => self.node.token = None,
+            75..80 => self.node.fresh_tokens = !self.node.fresh_tokens,
+            80..85 => self.cloud.new_authority(wall),
+            85..90 => self.node.disk_fails = !self.node.disk_fails,
+            90..95 => {
+                // Somebody joins by hand, in a process of their own.
+                self.node.joined_by_hand(&mut self.cloud, wall);
+                self.checks.disk(&self.node, &self.cloud);
+            }
+            _ => {
+                let token = self.cloud.token(wall);
+                self.handle(IdentityInput::Token(token));
+            }
+        }
+        self.checks.event();
+    }
+
+    /// Kills the process; what it was writing is there as a whole, or not at all.
+    fn crash(&mut self) {
+        self.report.crashes.0 += 1;
+        if self.node.writing.is_some() {
+            self.report.crashes.1 += 1;
+            if self.dice.chance(500) {
+                self.node.commit();
+                self.checks.disk(&self.node, &self.cloud);
+            }
+        }
+        self.coming.clear();
+        self.start();
+    }
+
+    /// A time in which everything works: longer than from one look at the clock to the next.
+    fn heal(&mut self) {
+        self.cloud.trouble = 0;
+        self.node.clock_error_ms = 0;
+        self.node.disk_fails = false;
+        self.checks.event();
+        let end = self.now + 75 * MINUTE;
+        while self.now < end {
+            self.go_on(end);
+        }
+        self.report.seconds = self.now / SECOND;
+        let state = self.node.identity.state();
+        let wall = self.wall();
+        let can_join = self.node.fresh_tokens || self.node.has_good_token(&self.cloud, wall);
+        let has_pair = self.node.has_valid_pair(&self.cloud, wall, 0);
+        let expected = if can_join || has_pair { "usable" } else { "a token is needed" };
+        let holds = match state {
+            IdentityState::Usable | IdentityState::Rotating => has_pair,
+            IdentityState::NeedsToken => !can_join && !has_pair,
+            _ => false,
+        };
+        assert!(holds, "seed {}: {state:?} in the end, where it should be: {expected}", self.seed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_seed_breaks_a_promise() {
+        let mut total = IdentityReport::default();
+        for seed in 0..200 {
+            let report = identity(seed);
+            total.seconds += report.seconds;
+            total.requests += report.requests;
+            total.joins += report.joins;
+            total.renewals += report.renewals;
+            total.crashes.0 += report.crashes.0;
+            total.crashes.1 += report.crashes.1;
+            total.helpless += report.helpless;
+            total.skews += report.skews;
+            total.new_authorities += report.new_authorities;
+            total.faults += report.faults;
+            total.expiries += report.expiries;
+        }
+        // The runs reach what they are meant to reach.
+        println!("{total:?}");
+        assert!(total.seconds > 10 * 365 * 86_400, "{total:?}");
+        assert!(total.joins > 100 && total.renewals > 200 && total.crashes.0 > 500, "{total:?}");
+        assert!(total.helpless > 100 && total.skews > 30 && total.new_authorities > 20, "{total:?}");
+        assert!(total.faults > 2000 && total.expiries > 100, "{total:?}");
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_run() {
+        assert_eq!(identity(7), identity(7));
+    }
+}

@@ -1,0 +1,200 @@
+//! What must hold at every moment, seen from outside:
+//!
+//! - what is on disk is a pair, of this node, of an authority that is the cloud's, which lies beside it;
+//! - requests keep to the waits of the retry schedule;
+//! - a token that was refused is not sent again;
+//! - whoever has a good pair uses it, as soon as files and clock can be known to be good;
+//! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
+//! - clocks that differ are told.
+
+use super::cloud::{Cloud, NODE, place};
+use super::node::Node;
+use super::{IdentityReport, MINUTE, SECOND, START};
+use edgehub_core::identity::{IdentityInput, IdentityNote, IdentityOutput, IdentityState, Request, Trust};
+use std::collections::BTreeSet;
+
+/// A look at the files every 32 s, an attempt that fails step by step, and some seconds.
+const GRACE: u64 = 4 * MINUTE;
+
+pub(super) struct Checks {
+    seed: u64,
+    /// When the last attempt began.
+    attempt_at: Option<u64>,
+    /// Attempts since the last one that brought something, less one.
+    failures: u32,
+    refused: BTreeSet<String>,
+    asked_with: Option<String>,
+    /// Since when a good pair can be known to be good.
+    good_since: Option<u64>,
+    state: IdentityState,
+    /// Since when the pair in use is in use with a right clock, in a process that lives.
+    steady: bool,
+    skewed: bool,
+    given: bool,
+}
+
+impl Checks {
+    pub(super) fn new(seed: u64) -> Checks {
+        Checks {
+            seed,
+            attempt_at: None,
+            failures: 0,
+            refused: BTreeSet::new(),
+            asked_with: None,
+            good_since: None,
+            state: IdentityState::NoIdentity,
+            steady: false,
+            skewed: false,
+            given: false,
+        }
+    }
+
+    /// The process begins anew, and knows nothing of the one before.
+    pub(super) fn started(&mut self, now: u64) {
+        *self = Checks { good_since: Some(now), ..Checks::new(self.seed) };
+    }
+
+    /// Something happened from outside: whatever was steady is not.
+    pub(super) fn event(&mut self) {
+        self.steady = false;
+        self.good_since = None;
+    }
+
+    pub(super) fn before(&mut self, node: &mut Node, input: &IdentityInput) {
+        match input {
+            IdentityInput::Token(_) => {
+                self.given = true;
+                self.refused.clear();
+            }
+            IdentityInput::Answered { answer, .. } if answer.status == 401 => {
+                self.refused.extend(self.asked_with.take());
+            }
+            _ => {}
+        }
+        self.skewed = node.identity.health().clock_ahead_ms.is_some();
+    }
+
+    pub(super) fn after(
+        &mut self,
+        now: u64,
+        node: &mut Node,
+        cloud: &Cloud,
+        outputs: &[IdentityOutput],
+        report: &mut IdentityReport,
+    ) {
+        let mut told = false;
+        for output in outputs {
+            match output {
+                IdentityOutput::Send { request, trust, .. } => self.sent(now, node, request, trust, cloud),
+                IdentityOutput::Use => self.failures = 0,
+                IdentityOutput::Note(IdentityNote::State(state)) => {
+                    self.became(now, *state, node, cloud, report)
+                }
+                IdentityOutput::Note(IdentityNote::ClockSkew { .. }) => {
+                    told = true;
+                    report.skews += 1;
+                }
+                IdentityOutput::Note(IdentityNote::NewAuthority) => report.new_authorities += 1,
+                _ => {}
+            }
+        }
+        assert_eq!(node.identity.state(), self.state, "seed {}: a state that was not told", self.seed);
+        let skewed = node.identity.health().clock_ahead_ms.is_some();
+        assert!(told || !skewed || self.skewed, "seed {}: the clocks differ, untold, at {now}", self.seed);
+        self.skewed = skewed;
+    }
+
+    fn sent(&mut self, now: u64, node: &mut Node, request: &Request, trust: &Trust, cloud: &Cloud) {
+        node.sends(request);
+        match request {
+            Request::Authority => {
+                if let Some(before) = self.attempt_at.filter(|_| !self.given) {
+                    let wait = (2 * SECOND) << self.failures.saturating_sub(1).min(4);
+                    let shortest = if self.failures == 0 { SECOND } else { wait / 10 * 9 };
+                    let gap = now - before;
+                    assert!(gap >= shortest, "seed {}: {gap} µs after failure {}", self.seed, self.failures);
+                }
+                self.given = false;
+                self.attempt_at = Some(now);
+                self.failures += 1;
+            }
+            Request::Join { jwt, .. } => {
+                assert!(!self.refused.contains(&**jwt), "seed {}: a refused token again", self.seed);
+                self.asked_with = Some(jwt.to_string());
+            }
+            Request::Renew { .. } => {}
+        }
+        if let Trust::Roots(roots) = trust {
+            let known = roots.iter().all(|root| cloud.authorities.contains(&place(root)));
+            assert!(known, "seed {}: a stranger's authority is trusted", self.seed);
+        }
+    }
+
+    fn became(
+        &mut self,
+        now: u64,
+        state: IdentityState,
+        node: &Node,
+        cloud: &Cloud,
+        report: &mut IdentityReport,
+    ) {
+        let was = std::mem::replace(&mut self.state, state);
+        let wall = START + (now / SECOND) as i64;
+        let age =
+            node.disk.as_ref().and_then(|files| cloud.certificates.get(files.certificate)).map(|signed| {
+                let life = signed.validity.not_after - signed.validity.not_before;
+                (wall - signed.validity.not_before) as f64 / life as f64
+            });
+        match (was, state) {
+            (_, IdentityState::Usable) => {
+                // A pair that is found late is renewed late.
+                self.steady = node.clock_error_ms == 0 && age.is_some_and(|age| age < 0.7);
+            }
+            (IdentityState::Usable, IdentityState::Rotating) if self.steady => {
+                let fits = age.is_some_and(|age| (0.7..0.9 + 0.001).contains(&age));
+                assert!(fits, "seed {}: renewed at {age:?} of its life", self.seed);
+            }
+            (IdentityState::Usable, IdentityState::NoIdentity) => {
+                assert!(!self.steady, "seed {}: it ran out before it was renewed", self.seed);
+                report.expiries += 1;
+            }
+            (IdentityState::Rotating, IdentityState::NoIdentity) => report.expiries += 1,
+            (_, IdentityState::NeedsToken) => report.helpless += 1,
+            _ => {}
+        }
+    }
+
+    /// Whoever has a good pair uses it.
+    pub(super) fn time(&mut self, now: u64, node: &Node, cloud: &Cloud) {
+        let wall = START + (now / SECOND) as i64;
+        let can_know = node.clock_error_ms == 0 || cloud.trouble == 0;
+        let good = can_know && node.has_valid_pair(cloud, wall, 300);
+        if !good || node.identity.state().is_usable() {
+            self.good_since = None;
+            return;
+        }
+        let since = *self.good_since.get_or_insert(now);
+        let waited = now - since;
+        let state = node.identity.state();
+        assert!(waited <= GRACE, "seed {}: {state:?} for {} s with a good pair", self.seed, waited / SECOND);
+    }
+
+    pub(super) fn disk(&self, node: &Node, cloud: &Cloud) {
+        let Some(files) = &node.disk else { return };
+        let signed = cloud.certificates.get(files.certificate);
+        assert!(signed.is_some_and(|signed| signed.key == files.key), "seed {}: no pair on disk", self.seed);
+        assert!(
+            signed.is_some_and(|signed| signed.node == Some(NODE)),
+            "seed {}: the pair of another node",
+            self.seed
+        );
+        let roots: Vec<usize> = files.roots.iter().map(|root| place(root)).collect();
+        let known = roots.iter().all(|root| cloud.authorities.contains(root));
+        assert!(known && !roots.is_empty(), "seed {}: roots {roots:?}", self.seed);
+        assert!(
+            signed.is_some_and(|signed| roots.contains(&signed.by)),
+            "seed {}: a pair of no authority beside it",
+            self.seed
+        );
+    }
+}

@@ -1,0 +1,262 @@
+//! A certificate service, and whoever answers in its place. A certificate is an entry of a list, its DER the place there.
+
+use super::node::Node;
+use crate::dice::Dice;
+use bytes::Bytes;
+use edgehub_core::UnixMillis;
+use edgehub_core::identity::{
+    Answer, Certificate, Failure, IdentityInput, JoinToken, Request, Sha256, Trust, Validity, WorkNumber,
+};
+use std::collections::BTreeMap;
+
+/// How long a token is good for, in seconds: as KubeEdge's.
+const TOKEN_LIFE: i64 = 24 * 3600;
+const YEAR: i64 = 365 * 86_400;
+
+/// A certificate, as the world knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Signed {
+    /// Who signed it: the place of an authority; itself for an authority.
+    pub(super) by: usize,
+    /// Its public key.
+    pub(super) key: u64,
+    /// The node that it names.
+    pub(super) node: Option<&'static str>,
+    pub(super) validity: Validity,
+}
+
+/// The name of the node of this world.
+pub(super) const NODE: &str = "edge-1";
+
+/// How long a certificate lives, in seconds: an hour, or some days, and now and then a year, which takes longer to play.
+fn life(dice: &mut Dice) -> u64 {
+    if dice.chance(30) { dice.magnitude(20 * 86_400, 400 * 86_400) } else { dice.magnitude(3600, 5 * 86_400) }
+}
+
+pub(super) struct Cloud {
+    pub(super) certificates: Vec<Signed>,
+    /// Authorities that are really the cloud's, the newest last.
+    pub(super) authorities: Vec<usize>,
+    /// An authority of somebody else.
+    stranger: usize,
+    pub(super) life_seconds: u64,
+    /// When each token that was ever given ends.
+    tokens: BTreeMap<String, (i64, usize)>,
+    /// How many of a thousand requests go wrong.
+    pub(super) trouble: u64,
+    /// Requests that went wrong.
+    pub(super) faults: usize,
+}
+
+impl Cloud {
+    pub(super) fn new(dice: &mut Dice) -> Cloud {
+        let mut cloud = Cloud {
+            certificates: Vec::new(),
+            authorities: Vec::new(),
+            stranger: 0,
+            life_seconds: life(dice),
+            tokens: BTreeMap::new(),
+            trouble: [0, 100, 500][dice.index(3)],
+            faults: 0,
+        };
+        cloud.stranger = cloud.authority(super::START);
+        cloud.new_authority(super::START);
+        cloud
+    }
+
+    fn authority(&mut self, wall: i64) -> usize {
+        let place = self.certificates.len();
+        let validity = Validity { not_before: wall - YEAR, not_after: wall + 100 * YEAR };
+        self.certificates.push(Signed { by: place, key: 1000 + place as u64, node: None, validity });
+        place
+    }
+
+    /// Begins to sign with another key. What the one before signed is taken further on.
+    pub(super) fn new_authority(&mut self, wall: i64) {
+        let authority = self.authority(wall);
+        self.authorities.push(authority);
+    }
+
+    fn present(&self) -> usize {
+        self.authorities.last().copied().unwrap_or(self.stranger)
+    }
+
+    /// A new token for the present authority.
+    pub(super) fn token(&mut self, wall: i64) -> JoinToken {
+        let jwt = format!("h.c{}.s", self.tokens.len());
+        let authority = self.present();
+        let text = format!("{}.{jwt}", digest(&der(authority)));
+        self.tokens.insert(jwt, (wall + TOKEN_LIFE, authority));
+        JoinToken::parse(&text).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// Whether a token can be used to join.
+    pub(super) fn takes(&self, token: &JoinToken, wall: i64) -> bool {
+        let known = self.tokens.get(token.jwt());
+        known.is_some_and(|(ends, authority)| wall < *ends && *authority == self.present())
+    }
+
+    pub(super) fn sign(
+        &mut self,
+        by: usize,
+        key: u64,
+        node: &'static str,
+        not_before: i64,
+        not_after: i64,
+    ) -> usize {
+        let validity = Validity { not_before, not_after };
+        self.certificates.push(Signed { by, key, node: Some(node), validity });
+        self.certificates.len() - 1
+    }
+
+    /// A certificate as the cloud signs it.
+    pub(super) fn sign_now(&mut self, key: u64, wall: i64) -> usize {
+        self.sign(self.present(), key, NODE, wall, wall + self.life_seconds as i64)
+    }
+
+    /// What a certificate is to a node that asks for one with this key, and trusts these.
+    pub(super) fn facts(&self, place: usize, key: u64, roots: &[Bytes]) -> Option<Certificate> {
+        let signed = self.certificates.get(place)?;
+        Some(Certificate {
+            validity: signed.validity,
+            node: signed.node.map(Into::into),
+            is_authority: signed.by == place,
+            is_of_key: signed.key == key,
+            is_of_root: roots.contains(&der(signed.by)),
+        })
+    }
+
+    /// What becomes of a request; `None` when nobody ever answers.
+    pub(super) fn answer(
+        &mut self,
+        work: WorkNumber,
+        request: &Request,
+        trust: &Trust,
+        node: &Node,
+        wall: i64,
+        dice: &mut Dice,
+    ) -> Option<IdentityInput> {
+        let unanswered = |failure| Some(IdentityInput::Unanswered { work, failure });
+        let is_trusted = match trust {
+            Trust::Anybody => true,
+            // The server's own certificate is as old as the world.
+            Trust::Roots(roots) => {
+                roots.contains(&der(self.present())) && node.wall(wall) >= super::START - YEAR
+            }
+        };
+        let roots = match trust {
+            Trust::Anybody => &[][..],
+            Trust::Roots(roots) => roots,
+        };
+        let key = node.latest_key;
+        if dice.chance(self.trouble) {
+            self.faults += 1;
+            let what = dice.number(0, 15);
+            let anybody = *trust == Trust::Anybody;
+            return match what {
+                0..2 => unanswered(Failure::Unreachable("no route".into())),
+                2..4 => None,
+                4 => unanswered(Failure::TooLarge),
+                5 => unanswered(Failure::Broken("not HTTP".into())),
+                6 => unanswered(Failure::Untrusted("unknown issuer".into())),
+                // Everything else is said by a server that is trusted, or not looked at.
+                _ if !is_trusted => unanswered(Failure::Untrusted("unknown issuer".into())),
+                7 => self.text(work, 200, "<html>", anybody, wall, dice),
+                8 => self.text(work, 302, "", anybody, wall, dice),
+                9 => self.text(work, 500, "no", anybody, wall, dice),
+                10 if anybody => self.text_of(work, self.stranger, key, roots, Some(wall)),
+                11 if anybody => {
+                    let date = wall + dice.number(0, 40 * YEAR as u64) as i64 - 20 * YEAR;
+                    self.text_of(work, self.present(), key, roots, Some(date))
+                }
+                10 | 11 => self.text(work, 404, "no", false, wall, dice),
+                12 => {
+                    let place = self.sign(self.present(), key, "edge-2", wall, wall + YEAR);
+                    self.text_of(work, place, key, roots, Some(wall))
+                }
+                13 => {
+                    let place = self.sign(self.present(), key + 1, NODE, wall, wall + YEAR);
+                    self.text_of(work, place, key, roots, Some(wall))
+                }
+                14 => {
+                    let place = self.sign(self.stranger, key, NODE, wall, wall + YEAR);
+                    self.text_of(work, place, key, roots, Some(wall))
+                }
+                _ => {
+                    let place = self.sign(self.present(), key, NODE, wall - 2 * YEAR, wall - YEAR);
+                    self.text_of(work, place, key, roots, Some(wall))
+                }
+            };
+        }
+        if !is_trusted {
+            return unanswered(Failure::Untrusted("unknown issuer".into()));
+        }
+        match request {
+            Request::Authority => self.text_of(work, self.present(), key, roots, Some(wall)),
+            Request::Join { jwt, .. } => {
+                if self.tokens.get(&**jwt).is_some_and(|(ends, _)| wall < *ends) {
+                    let place = self.sign_now(key, wall);
+                    self.text_of(work, place, key, roots, Some(wall))
+                } else {
+                    self.text(work, 401, "token is expired", false, wall, dice)
+                }
+            }
+            Request::Renew { .. } => {
+                if node.has_valid_pair(self, wall, 0) {
+                    let place = self.sign_now(key, wall);
+                    self.text_of(work, place, key, roots, Some(wall))
+                } else {
+                    unanswered(Failure::Untrusted("certificate expired".into()))
+                }
+            }
+        }
+    }
+
+    fn text(
+        &self,
+        work: WorkNumber,
+        status: u16,
+        text: &'static str,
+        lies: bool,
+        wall: i64,
+        dice: &mut Dice,
+    ) -> Option<IdentityInput> {
+        let body = Bytes::from_static(text.as_bytes());
+        let date = (!lies || dice.chance(500)).then_some(UnixMillis(wall * 1000));
+        let location = (status == 302).then(|| "https://elsewhere/".into());
+        let answer = Answer { status, date, location, digest: digest(&body), body, certificate: None };
+        Some(IdentityInput::Answered { work, answer })
+    }
+
+    fn text_of(
+        &self,
+        work: WorkNumber,
+        place: usize,
+        key: u64,
+        roots: &[Bytes],
+        date: Option<i64>,
+    ) -> Option<IdentityInput> {
+        let body = der(place);
+        let certificate = self.facts(place, key, roots);
+        let date = date.map(|seconds| UnixMillis(seconds * 1000));
+        let answer = Answer { status: 200, date, location: None, digest: digest(&body), body, certificate };
+        Some(IdentityInput::Answered { work, answer })
+    }
+}
+
+/// A certificate's DER: its place.
+pub(super) fn der(place: usize) -> Bytes {
+    Bytes::copy_from_slice(&(place as u64).to_be_bytes())
+}
+
+/// The place of a certificate in DER; none that there is for other bytes.
+pub(super) fn place(der: &[u8]) -> usize {
+    der.try_into().map_or(usize::MAX, |bytes| u64::from_be_bytes(bytes) as usize)
+}
+
+fn digest(body: &[u8]) -> Sha256 {
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(body).for_each(|(to, from)| *to = *from);
+    bytes[31] = body.len() as u8;
+    Sha256(bytes)
+}

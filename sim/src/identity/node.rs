@@ -1,0 +1,152 @@
+//! A node as its driver and its operator see it: files, keys, clocks, and the token that somebody leaves there.
+
+use super::cloud::{Cloud, NODE, place};
+use crate::canary;
+use crate::dice::Dice;
+use bytes::Bytes;
+use edgehub_core::Now;
+use edgehub_core::UnixMillis;
+use edgehub_core::identity::{
+    Identity, IdentityConfig, IdentityInput, JoinToken, Request, Verdict, WorkNumber,
+};
+use std::collections::BTreeMap;
+
+/// What is on disk: it changes as a whole.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    /// The place of the certificate.
+    pub(super) certificate: usize,
+    /// The private key.
+    pub(super) key: u64,
+    pub(super) roots: Vec<Bytes>,
+}
+
+pub(super) struct Node {
+    pub(super) identity: Identity,
+    /// When the process was started, in microseconds; its monotonic clock begins there.
+    pub(super) started_at: u64,
+    /// How far its wall clock is ahead.
+    pub(super) clock_error_ms: i64,
+    pub(super) disk: Option<Files>,
+    /// What is being written, and whether it came of a token.
+    pub(super) writing: Option<(Files, bool)>,
+    pub(super) disk_fails: bool,
+    /// The token in the configuration.
+    pub(super) token: Option<JoinToken>,
+    /// Whether somebody keeps the token fresh.
+    pub(super) fresh_tokens: bool,
+    keys: BTreeMap<WorkNumber, u64>,
+    pub(super) latest_key: u64,
+    joins: bool,
+}
+
+impl Node {
+    pub(super) fn new(dice: &mut Dice) -> Node {
+        Node {
+            identity: identity(dice.seed()),
+            started_at: 0,
+            clock_error_ms: 0,
+            disk: None,
+            writing: None,
+            disk_fails: false,
+            token: None,
+            fresh_tokens: dice.chance(300),
+            keys: BTreeMap::new(),
+            latest_key: 0,
+            joins: false,
+        }
+    }
+
+    /// Starts the process; nothing is left of the one before but the files.
+    pub(super) fn start(&mut self, seed: u64, now: u64) {
+        self.started_at = now;
+        self.writing = None;
+        self.keys.clear();
+        self.identity = canary::identity(config(), seed, self.clocks(now));
+    }
+
+    pub(super) fn handle(&mut self, now: u64, input: IdentityInput) {
+        self.identity.handle(self.clocks(now), input);
+    }
+
+    fn clocks(&self, now: u64) -> Now {
+        let wall = super::START * 1000 + (now / 1000) as i64 + self.clock_error_ms;
+        Now::new(now - self.started_at, wall)
+    }
+
+    /// What its wall clock shows, in seconds.
+    pub(super) fn wall(&self, true_wall: i64) -> i64 {
+        true_wall + self.clock_error_ms / 1000
+    }
+
+    pub(super) fn step_clock(&mut self, dice: &mut Dice) {
+        let step = dice.magnitude(1, 10 * 365 * 86_400_000) as i64;
+        self.clock_error_ms = if dice.chance(500) { step } else { -step };
+    }
+
+    pub(super) fn load(&self, work: WorkNumber, cloud: &Cloud) -> IdentityInput {
+        let roots = self.disk.as_ref().map(|files| files.roots.clone()).unwrap_or_default();
+        let pair = self.disk.as_ref().and_then(|files| cloud.facts(files.certificate, files.key, &roots));
+        IdentityInput::Loaded { work, pair, roots, token: self.token.clone() }
+    }
+
+    pub(super) fn make_key(&mut self, work: WorkNumber, dice: &mut Dice) -> IdentityInput {
+        self.latest_key = dice.seed() >> 1;
+        self.keys.insert(work, self.latest_key);
+        IdentityInput::KeyMade { work, request: Bytes::from_static(b"request") }
+    }
+
+    /// Remembers what a request is for, to tell a join from a renewal.
+    pub(super) fn sends(&mut self, request: &Request) {
+        match request {
+            Request::Authority => {}
+            Request::Join { .. } => self.joins = true,
+            Request::Renew { .. } => self.joins = false,
+        }
+    }
+
+    pub(super) fn prepare(&mut self, key: WorkNumber, certificate: &[u8], roots: &[Bytes], cloud: &Cloud) {
+        let place = place(certificate);
+        assert!(place < cloud.certificates.len(), "something else than a certificate is written");
+        let key = self.keys.get(&key).copied().unwrap_or_default();
+        self.writing = Some((Files { certificate: place, key, roots: roots.to_vec() }, self.joins));
+    }
+
+    /// The files are in place; tells whether a token brought them.
+    pub(super) fn commit(&mut self) -> Option<bool> {
+        let (files, joined) = self.writing.take()?;
+        self.disk = Some(files);
+        Some(joined)
+    }
+
+    pub(super) fn joined_by_hand(&mut self, cloud: &mut Cloud, wall: i64) {
+        let certificate = cloud.sign_now(7, wall);
+        let roots = cloud.authorities.last().map(|authority| super::cloud::der(*authority));
+        self.disk = Some(Files { certificate, key: 7, roots: roots.into_iter().collect() });
+        // The command leaves no half of somebody else's work in place.
+        self.writing = None;
+    }
+
+    /// Whether the files are good at a true time, and so many seconds before and after.
+    pub(super) fn has_valid_pair(&self, cloud: &Cloud, wall: i64, margin: i64) -> bool {
+        let Some(signed) = self.disk.as_ref().and_then(|files| cloud.certificates.get(files.certificate))
+        else {
+            return false;
+        };
+        [wall - margin, wall + margin]
+            .iter()
+            .all(|at| signed.validity.at(UnixMillis(at * 1000)) == Verdict::Valid)
+    }
+
+    pub(super) fn has_good_token(&self, cloud: &Cloud, wall: i64) -> bool {
+        self.token.as_ref().is_some_and(|token| cloud.takes(token, wall))
+    }
+}
+
+fn config() -> IdentityConfig {
+    IdentityConfig { node: NODE.into(), cloud: "cloud".into(), rotate: true }
+}
+
+fn identity(seed: u64) -> Identity {
+    canary::identity(config(), seed, Now::new(0, super::START * 1000))
+}

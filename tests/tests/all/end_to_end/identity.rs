@@ -1,0 +1,129 @@
+//! A node that joins, and whose certificate is renewed while messages flow, over real sockets.
+
+use super::bench_of::{Edge, any_port, config};
+use async_channel::Receiver;
+use edgehub::Options;
+use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
+use edgehub::loopback::PROJECT;
+use edgehub::pki::Authority;
+use edgehub::pki::token::TokenKey;
+use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
+use edgehub::tls::{self, ClientFiles, Pems};
+use edgehub::websocket::Target;
+use edgehub_core::identity::{IdentityConfig, IdentityState, JoinToken};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const NODE: &str = "edge-1";
+
+/// A cloud: its link and its certificate service.
+struct Cloud {
+    authority: Arc<Authority>,
+    tokens: TokenKey,
+    server: CloudServer,
+    service: Service,
+}
+
+async fn cloud(node_life: Duration) -> Cloud {
+    let authority = Arc::new(Authority::generate().unwrap());
+    let tokens = TokenKey::generate().unwrap();
+    let identity = authority.server(&["localhost".into(), "127.0.0.1".into()]).unwrap();
+    let pems = Pems {
+        ca: authority.certificate_pem(),
+        certificate: &identity.certificate_pem,
+        key: &identity.key_pem,
+    };
+    let options = ServerOptions::new(tls::server_config_from_pem(pems).unwrap());
+    let (server, driver) = CloudServer::bind(any_port(), options).await.unwrap();
+    smol::spawn(driver.run()).detach();
+    let options =
+        CertificateOptions { node_life, ..CertificateOptions::new(Arc::clone(&authority), tokens.clone()) };
+    let certificates = CertificateServer::bind(any_port(), options).await.unwrap();
+    let address = certificates.address();
+    smol::spawn(async move { certificates.run().await }).detach();
+    let service = Service { host: address.ip().to_string(), port: address.port() };
+    Cloud { authority, tokens, server, service }
+}
+
+/// Looks after the files in a directory from now on.
+fn identity(cloud: &Cloud, dir: &Path) -> (ClientFiles, Receiver<Told>) {
+    let files = ClientFiles {
+        ca: dir.join("ca/rootCA.crt"),
+        certificate: dir.join("certs/server.crt"),
+        key: dir.join("certs/server.key"),
+    };
+    let token = cloud.tokens.token(&cloud.authority, Duration::from_secs(60));
+    let token = TokenSource::Given(JoinToken::parse(&token).unwrap());
+    let config = IdentityConfig { node: NODE.into(), cloud: cloud.service.to_string().into(), rotate: true };
+    let store = Store::new(files.clone());
+    let (driver, told) = IdentityDriver::new(config, store, cloud.service.clone(), token);
+    smol::spawn(driver.run()).detach();
+    (files, told)
+}
+
+/// Waits for something to be told.
+async fn hears(told: &Receiver<Told>, wanted: &Told) {
+    while told.recv().await.expect("the identity runs") != *wanted {}
+}
+
+fn edge(cloud: &Cloud, files: &ClientFiles) -> Edge {
+    let url = format!("wss://{}", cloud.server.address());
+    let tls = tls::client_config(files).unwrap();
+    Edge::with(Options::new(config(), vec![Target::new(url, PROJECT, NODE)], tls))
+}
+
+#[test]
+fn a_joined_node_gets_a_link() {
+    smol::block_on(async {
+        let cloud = cloud(Duration::from_secs(3600)).await;
+        let dir = tempfile::tempdir().unwrap();
+        let (files, told) = identity(&cloud, dir.path());
+        hears(&told, &Told::Use).await;
+        let edge = edge(&cloud, &files);
+        edge.link_up().await;
+        edge.stop().await;
+    });
+}
+
+/// A certificate of some seconds, a module that never pauses: the link is opened anew with the next certificate, and every
+/// message comes once, in its order.
+#[test]
+fn a_renewal_loses_nothing_and_sends_nothing_twice() {
+    smol::block_on(async {
+        let cloud = cloud(Duration::from_secs(4)).await;
+        let dir = tempfile::tempdir().unwrap();
+        let (files, told) = identity(&cloud, dir.path());
+        hears(&told, &Told::Use).await;
+        let first = std::fs::read(&files.certificate).unwrap();
+        let edge = edge(&cloud, &files);
+        edge.link_up().await;
+        let module = edge.hub.join("meter", &[]).await.unwrap();
+        let hub = edge.hub.clone();
+        let renewed = async {
+            hears(&told, &Told::State(IdentityState::Rotating)).await;
+            hears(&told, &Told::Use).await;
+            hub.renew(tls::client_config(&files).unwrap()).await.unwrap();
+            edge.link_down().await;
+            edge.link_up().await;
+        };
+        let send = async {
+            for number in 0_u64.. {
+                module.send(module.compose("resource", "update", "number", &number).unwrap()).await.unwrap();
+                let (_, message) = cloud.server.receive().await.unwrap();
+                assert_eq!(message.content().to_string(), number.to_string());
+            }
+        };
+        smol::future::or(renewed, send).await;
+        assert_ne!(std::fs::read(&files.certificate).unwrap(), first);
+        // What was under way when the link came up again, and one more.
+        let last = module.compose("resource", "update", "last", &0).unwrap();
+        module.send(last).await.unwrap();
+        let mut left = 0;
+        while cloud.server.receive().await.unwrap().1.resource() != "last" {
+            left += 1;
+        }
+        assert!(left <= 1, "{left} messages came that nobody waited for");
+        edge.stop().await;
+    });
+}
