@@ -1,7 +1,7 @@
 //! How a link begins: refused, never answered, too late, or open after a round trip.
 
-use super::lane::Lane;
 use super::edge::Edge;
+use super::lane::Lane;
 use super::network::{LinkId, Side};
 use super::{Event, World};
 use crate::chance::For;
