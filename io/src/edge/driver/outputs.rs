@@ -90,13 +90,10 @@ impl Driver {
     fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch) {
         self.reading = true;
         self.writes.clear();
-        let targets = &self.options.targets;
-        let target =
-            usize::try_from(epoch.0).unwrap_or(0).checked_rem(targets.len()).and_then(|at| targets.get(at));
-        match target {
+        match self.dialer.target(&self.options.targets, epoch.0) {
             Some(target) => {
-                self.form = Dialer::form(target);
-                let to = (target.clone(), self.options.tls.clone());
+                self.form = Dialer::form(&target);
+                let to = (target, self.options.tls.clone());
                 let (dialer, events) = (self.dialer.clone(), self.link_events.0.clone());
                 self.link = Some(Link::open(executor, &self.bell, epoch, dialer, to, events));
             }
