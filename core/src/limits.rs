@@ -15,6 +15,12 @@ pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 /// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
 pub const MESSAGE_STREAMS_MAX: usize = 8;
 
+/// How long a lane that was found blocked is left alone, at first …
+pub const LANE_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// … and at the most: a network that is changed for the better is noticed within a day.
+pub const LANE_RETRY_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Deepest nesting of objects and arrays in a frame. The depth of Kubernetes objects stays below 30; a parser that
 /// recurses further can be made to run out of stack.
 pub const NESTING_DEPTH_MAX: u32 = 128;

@@ -100,6 +100,8 @@ pub enum Lane {
     WebSocket,
     /// QUIC.
     Quic,
+    /// QUIC, and a WebSocket where it does not get through.
+    Auto,
 }
 
 /// The settings of one lane.
@@ -179,7 +181,8 @@ impl NodeConfig {
     /// The settings of the lane in use.
     pub fn active_lane(&self) -> &LaneConfig {
         match self.lane {
-            Lane::WebSocket => &self.websocket,
+            // With both, the one that is given more time.
+            Lane::WebSocket | Lane::Auto => &self.websocket,
             Lane::Quic => &self.quic,
         }
     }
@@ -193,6 +196,7 @@ impl NodeConfig {
     pub fn targets(&self) -> Vec<Target> {
         match self.lane {
             Lane::WebSocket => self.websocket_targets(),
+            Lane::Auto => [self.targets_of(&self.quic, QUIC_SCHEME), self.websocket_targets()].concat(),
             Lane::Quic => self.targets_of(&self.quic, QUIC_SCHEME),
         }
     }

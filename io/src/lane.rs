@@ -8,14 +8,17 @@ mod quic;
 
 pub(crate) use listener::{Cut, Datagrams, Incoming, Listener};
 
+use crate::clock::Clock;
 use crate::pump::pump;
 use crate::websocket::{self, ConnectError, Target};
 use async_channel::Receiver;
 use bytestring::ByteString;
+use edgehub_core::lane::{Choice, LaneChoice};
 use edgehub_core::{Config, Message, Violation};
 use rustls::ClientConfig;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Batches that may wait for the reader's owner.
 pub(crate) const BATCHES: usize = 2;
@@ -52,7 +55,7 @@ pub(crate) trait Owner: Sync {
 }
 
 /// The form in which a lane wants what is to be written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Frames are all that it needs.
     Frames,
@@ -70,6 +73,9 @@ impl Form {
     }
 }
 
+/// How long QUIC may take to open when there is another lane: three attempts of the handshake's first packet.
+const TRIAL: Duration = Duration::from_secs(5);
+
 /// The scheme of a target's URL on the QUIC lane.
 pub(crate) const QUIC_SCHEME: &str = "quic://";
 
@@ -77,12 +83,40 @@ pub(crate) const QUIC_SCHEME: &str = "quic://";
 #[derive(Debug)]
 pub(crate) struct Dialer {
     quic: quic::Client,
+    choice: Mutex<LaneChoice>,
+    clock: Clock,
 }
 
 impl Dialer {
     /// A dialer for hubs of this configuration.
     pub(crate) fn new(config: &Config) -> Dialer {
-        Dialer { quic: quic::Client::new(config) }
+        Dialer { quic: quic::Client::new(config), choice: Mutex::default(), clock: Clock::start() }
+    }
+
+    /// How many endpoints these targets are: those of two lanes are two ways to the same ones.
+    pub(crate) fn endpoints(targets: &[Target]) -> usize {
+        let quic = targets.iter().filter(|target| Dialer::form(target) == Form::Messages).count();
+        quic.max(targets.len() - quic)
+    }
+
+    /// The target to dial for an endpoint. With targets on both lanes, what became of earlier dials says which lane it is.
+    pub(crate) fn target(&self, targets: &[Target], endpoint: usize) -> Option<Target> {
+        let is_quic = |target: &&Target| Dialer::form(target) == Form::Messages;
+        let (quic, rest): (Vec<_>, Vec<_>) = targets.iter().partition(is_quic);
+        let both = !quic.is_empty() && !rest.is_empty();
+        let better = rest.is_empty() || (both && self.choice().next(self.clock.now().mono) == Choice::Better);
+        let lane = if better { quic } else { rest };
+        let at = endpoint.checked_rem(lane.len())?;
+        let mut target = (*lane.get(at)?).clone();
+        if both && Dialer::form(&target) == Form::Messages {
+            // The other lane waits for its turn.
+            target.handshake_timeout = target.handshake_timeout.min(TRIAL);
+        }
+        Some(target)
+    }
+
+    fn choice(&self) -> MutexGuard<'_, LaneChoice> {
+        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The form for links to a target.
@@ -92,7 +126,23 @@ impl Dialer {
 
     /// Opens a link to a cloud hub.
     pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Opened, OpenError> {
-        match Dialer::form(target) {
+        let form = Dialer::form(target);
+        let opened = self.open_as(form, target, tls).await;
+        let choice = if form == Form::Messages { Choice::Better } else { Choice::Safe };
+        match &opened {
+            Ok(_) => self.choice().opened(choice, self.clock.now().mono),
+            Err(_) => self.choice().failed(choice),
+        }
+        opened
+    }
+
+    async fn open_as(
+        &self,
+        form: Form,
+        target: &Target,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Opened, OpenError> {
+        match form {
             Form::Frames => {
                 let stream = websocket::connect(target, tls).await.map_err(OpenError::WebSocket)?;
                 Ok(Opened::ToCloud(Box::new(stream)))

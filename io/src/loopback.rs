@@ -80,11 +80,14 @@ impl Ticket {
             certificate: &self.certificate,
             key: &self.key,
         })?;
-        let url = match self.lane {
-            Lane::WebSocket => format!("wss://{}", self.address),
-            Lane::Quic => format!("quic://{}", self.address),
+        let schemes: &[&str] = match self.lane {
+            Lane::WebSocket => &["wss"],
+            Lane::Quic => &["quic"],
+            Lane::Auto => &["quic", "wss"],
         };
-        Ok(Options::new(config, vec![Target::new(&url, PROJECT, &self.node)], tls))
+        let target = |scheme| Target::new(format!("{scheme}://{}", self.address), PROJECT, &self.node);
+        let targets = schemes.iter().map(target).collect();
+        Ok(Options::new(config, targets, tls))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Every file is checked when it is loaded, not when the first handshake fails: an expired certificate, a key of
 //! another certificate or a DER file under a PEM name is reported in one line that names the file, the problem and the
-//! remedy. Sessions are never resumed, so that every link proves its certificate anew: a resumed session would outlive
-//! a rotation or an expiry.
+//! remedy. Sessions are never resumed on a WebSocket, so that every link proves its certificate anew: a resumed session would outlive
+//! a rotation or an expiry. The QUIC lane resumes them, and guards against both itself.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -12,6 +12,8 @@ pub(super) enum LaneChoice {
     Websocket,
     /// QUIC
     Quic,
+    /// QUIC, and a WebSocket where it does not get through
+    Auto,
 }
 
 impl From<LaneChoice> for Lane {
@@ -19,6 +21,7 @@ impl From<LaneChoice> for Lane {
         match choice {
             LaneChoice::Websocket => Lane::WebSocket,
             LaneChoice::Quic => Lane::Quic,
+            LaneChoice::Auto => Lane::Auto,
         }
     }
 }

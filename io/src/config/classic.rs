@@ -23,7 +23,7 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
     let websocket = lane_config(&websocket_section);
     let quic = lane_config(&quic_section);
     let (active, used) = match lane {
-        Lane::WebSocket => (&websocket_section, &websocket),
+        Lane::WebSocket | Lane::Auto => (&websocket_section, &websocket),
         Lane::Quic => (&quic_section, &quic),
     };
     let in_url = used.addresses.first().and_then(|url| names_in_url(url));
@@ -31,7 +31,11 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
     let node_name = node_name(&controller, node_in_url);
     let project_id =
         controller.name("project-id").or(project_in_url).unwrap_or_else(|| DEFAULT_PROJECT_ID.to_owned());
-    check_addresses(active, lane, used, &project_id, node_name.as_deref());
+    let node = node_name.as_deref();
+    if lane == Lane::Auto {
+        check_addresses(&quic_section, Lane::Quic, &quic, &project_id, node);
+    }
+    check_addresses(active, lane, used, &project_id, node);
 
     let mut files = default_files();
     files.ca = active.file(FILES[0], files.ca);
@@ -71,8 +75,9 @@ fn lane(controller: &Section<'_>) -> Lane {
     match controller.text("protocol").as_deref() {
         None | Some("websocket") => Lane::WebSocket,
         Some("quic") => Lane::Quic,
+        Some("auto") => Lane::Auto,
         Some(other) => {
-            controller.problem_at("protocol", format!("expected websocket or quic, found {other:?}"));
+            controller.problem_at("protocol", format!("expected websocket, quic or auto, found {other:?}"));
             Lane::WebSocket
         }
     }
@@ -99,14 +104,14 @@ fn node_name(controller: &Section<'_>, in_url: Option<String>) -> Option<String>
 fn check_addresses(section: &Section<'_>, lane: Lane, used: &LaneConfig, project: &str, node: Option<&str>) {
     if used.addresses.is_empty() && (section.is_blank("url") || section.is_empty_list("url")) {
         let form = match lane {
-            Lane::WebSocket => "wss://HOST:PORT/PROJECT/NODE/events",
+            Lane::WebSocket | Lane::Auto => "wss://HOST:PORT/PROJECT/NODE/events",
             Lane::Quic => "HOST:PORT",
         };
         section.problem_at("url", format!("expected {form}, found nothing"));
     }
     for address in &used.addresses {
         match lane {
-            Lane::WebSocket => {
+            Lane::WebSocket | Lane::Auto => {
                 // A missing node name has been reported; any name does to check the rest.
                 if let Err(error) = complete_url(address, project, node.unwrap_or("node")) {
                     section.problem_at("url", error.to_string());

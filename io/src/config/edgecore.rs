@@ -24,10 +24,7 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
     let lane = match (websocket.enabled, quic.enabled) {
         (true, false) => Some(Lane::WebSocket),
         (false, true) => Some(Lane::Quic),
-        (true, true) => {
-            hub.problem_at("quic.enable", "both websocket (on by default) and quic are enabled; disable one");
-            None
-        }
+        (true, true) => Some(Lane::Auto),
         (false, false) => {
             hub.problem_at("websocket.enable", "neither websocket nor quic is enabled; enable one");
             None

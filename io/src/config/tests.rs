@@ -242,8 +242,20 @@ fn the_protocol_of_2019_chooses_lane_and_files() {
     assert_eq!(config.files.key, Path::new("/quic/edge.key"));
     check_bad(
         &CLASSIC.replace("protocol: websocket", "protocol: mqtt"),
-        &["edgehub.controller.protocol: expected websocket or quic, found \"mqtt\""],
+        &["edgehub.controller.protocol: expected websocket, quic or auto, found \"mqtt\""],
     );
+}
+
+#[test]
+fn both_lanes_make_a_choice() {
+    let (config, _) = good(&CLASSIC.replace("protocol: websocket", "protocol: auto"));
+    assert_eq!(config.lane, Lane::Auto);
+    let urls: Vec<_> = config.targets().into_iter().map(|target| target.url).collect();
+    assert_eq!(urls[0], "quic://192.0.2.1:10001");
+    assert!(urls.len() == 2 && urls[1].starts_with("wss://"), "{urls:?}");
+    let (config, _) =
+        good("modules: {edged: {hostnameOverride: e}, edgeHub: {quic: {enable: true, server: 'h:1'}}}");
+    assert_eq!((config.lane, config.targets().len()), (Lane::Auto, 2));
 }
 
 #[test]
@@ -320,7 +332,6 @@ edgehub:
             "modules.edgeHub.websocket.server: expected HOST:PORT, found \"wss://h:1\"",
             "modules.edgeHub.websocket.handshakeTimeout: expected a positive number of seconds, found 0",
             "modules.edgeHub.quic.readDeadline: expected a positive number of seconds, found a list",
-            "modules.edgeHub.quic.enable: both websocket (on by default) and quic are enabled; disable one",
             "modules.edgeHub.tlsCaFile: expected text, found a mapping; put it in quotes",
             "modules.edgeHub.projectID: expected text, found a list; put it in quotes",
             "modules.edgeHub.heartbeat: expected a positive number of seconds, found \"x\"",

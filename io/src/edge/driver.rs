@@ -97,7 +97,8 @@ impl Driver {
         let (control_sender, control) = bell.unbounded();
         let (answer_sender, answers) = bell.bounded(COMMANDS);
         let (command_sender, commands) = bell.bounded(COMMANDS);
-        options.config.endpoints = options.config.endpoints.clone().fitted(options.targets.len());
+        options.config.endpoints =
+            options.config.endpoints.clone().fitted(Dialer::endpoints(&options.targets));
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();

@@ -98,18 +98,19 @@ pub fn proxied_targets(node: &NodeConfig) -> Result<Vec<Target>, OptionsError> {
         let quic = target.url.trim().strip_prefix(QUIC_SCHEME);
         let url = quic.map_or_else(|| target.url.clone(), |address| format!("wss://{address}"));
         // What is no address is told when it is dialled.
-        let Some((host, port)) = host_and_port(&url) else { return Ok(target) };
+        let Some((host, port)) = host_and_port(&url) else { return Ok(Some(target)) };
         let proxy = node.hub.reach.proxy.for_host(&host, port, &environment).map_err(OptionsError::Proxy)?;
-        if quic.is_some() && proxy.is_some() {
-            let problem = format!(
+        match (quic, &proxy) {
+            // The other lane is there for that.
+            (Some(_), Some(_)) if node.lane == config::Lane::Auto => Ok(None),
+            (Some(_), Some(_)) => Err(OptionsError::Proxy(format!(
                 "a proxy is to be passed on the way to {host}, and QUIC passes none: use the WebSocket lane, or name the \
                  host in NO_PROXY"
-            );
-            return Err(OptionsError::Proxy(problem));
+            ))),
+            _ => Ok(Some(Target { proxy, ..target })),
         }
-        Ok(Target { proxy, ..target })
     };
-    node.targets().into_iter().map(with_proxy).collect()
+    node.targets().into_iter().filter_map(|target| with_proxy(target).transpose()).collect()
 }
 
 /// Reads a node's journal.

@@ -91,11 +91,10 @@ impl Driver {
         self.reading = true;
         self.renew_by = None;
         self.writes.clear();
-        let target = self.options.targets.get(endpoint);
-        match target {
+        match self.dialer.target(&self.options.targets, endpoint) {
             Some(target) => {
-                self.form = Dialer::form(target);
-                let to = (target.clone(), self.options.tls.clone());
+                self.form = Dialer::form(&target);
+                let to = (target, self.options.tls.clone());
                 let (dialer, events) = (self.dialer.clone(), self.link_events.0.clone());
                 self.link = Some(Link::open(executor, &self.bell, epoch, dialer, to, events));
             }

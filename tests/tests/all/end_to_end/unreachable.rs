@@ -1,9 +1,11 @@
 //! Nobody is there, or nobody who stays.
 
 use super::bench_of::{Edge, NODE, any_port, config, serve};
+use edgehub::config::Lane;
 use edgehub::loopback::Loopback;
 use edgehub_core::hub::LinkEnd;
 use smol::net::TcpListener;
+use std::time::Duration;
 
 #[test]
 fn a_server_that_hangs_up_during_the_handshake_is_tried_again() {
@@ -20,6 +22,24 @@ fn a_server_that_hangs_up_during_the_handshake_is_tried_again() {
         let server = serve(&loopback, address, loopback.server_options().unwrap()).await;
         edge.link_up().await;
         drop(server);
+    });
+}
+
+/// Nothing answers on UDP, as behind a firewall: the WebSocket gets through.
+#[test]
+fn where_quic_is_blocked_a_websocket_takes_its_place() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let ticket = loopback.ticket(server.address(), NODE).unwrap().over(Lane::Auto);
+        let mut options = ticket.options(config()).unwrap();
+        options.targets[0].handshake_timeout = Duration::from_millis(50);
+        let edge = Edge::with(options);
+        assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+        edge.link_up().await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
     });
 }
 
