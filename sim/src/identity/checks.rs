@@ -151,7 +151,7 @@ impl Checks {
                 self.steady = node.clock_error_ms == 0 && age.is_some_and(|age| age < 0.7);
             }
             (IdentityState::Usable, IdentityState::Rotating) if self.steady => {
-                let fits = age.is_some_and(|age| (0.7..0.9 + 0.001).contains(&age));
+                let fits = age.is_some_and(|age| (0.699..0.901).contains(&age));
                 assert!(fits, "seed {}: renewed at {age:?} of its life", self.seed);
             }
             (IdentityState::Usable, IdentityState::NoIdentity) => {
@@ -160,6 +160,8 @@ impl Checks {
             }
             (IdentityState::Rotating, IdentityState::NoIdentity) => report.expiries += 1,
             (_, IdentityState::NeedsToken) => report.helpless += 1,
+            // Another token, or another answer: the waits begin anew.
+            (IdentityState::NeedsToken, IdentityState::NoIdentity) => self.failures = 0,
             _ => {}
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Cloud {
     pub(super) authorities: Vec<usize>,
     /// An authority of somebody else.
     stranger: usize,
+    /// When the present authority took over.
+    took_over: i64,
     pub(super) life_seconds: u64,
     /// When each token that was ever given ends.
     tokens: BTreeMap<String, (i64, usize)>,
@@ -54,6 +56,7 @@ impl Cloud {
             certificates: Vec::new(),
             authorities: Vec::new(),
             stranger: 0,
+            took_over: super::START,
             life_seconds: life(dice),
             tokens: BTreeMap::new(),
             trouble: [0, 100, 500][dice.index(3)],
@@ -71,10 +74,19 @@ impl Cloud {
         place
     }
 
-    /// Begins to sign with another key. What the one before signed is taken further on.
+    /// Begins to sign with another key. What the one before signed is taken further on, and for some time the one before
+    /// vouches for the new one (cross-signed), so that who knows only the old one trusts the server.
     pub(super) fn new_authority(&mut self, wall: i64) {
         let authority = self.authority(wall);
         self.authorities.push(authority);
+        self.took_over = wall;
+    }
+
+    /// Whether whoever trusts these trusts the server.
+    fn is_trusted(&self, roots: &[Bytes], wall: i64) -> bool {
+        let overlaps = wall < self.took_over + 2 * self.life_seconds as i64;
+        let vouching = self.authorities.iter().rev().take(if overlaps { 2 } else { 1 });
+        vouching.into_iter().any(|authority| roots.contains(&der(*authority)))
     }
 
     fn present(&self) -> usize {
@@ -140,9 +152,7 @@ impl Cloud {
         let is_trusted = match trust {
             Trust::Anybody => true,
             // The server's own certificate is as old as the world.
-            Trust::Roots(roots) => {
-                roots.contains(&der(self.present())) && node.wall(wall) >= super::START - YEAR
-            }
+            Trust::Roots(roots) => self.is_trusted(roots, wall) && node.wall(wall) >= super::START - YEAR,
         };
         let roots = match trust {
             Trust::Anybody => &[][..],
