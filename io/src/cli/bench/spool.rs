@@ -41,11 +41,11 @@ impl Bench {
             Opened::open(&directory.path, "bench", journal::Options { settings, ..Default::default() })?;
         let mut options = peer.ticket.options(self.spooling(usize::try_from(bytes)?))?;
         options.journal = Some(opened);
-        // The first attempt goes to the second target: somebody who never says a word.
+        // The first attempt goes to somebody who never says a word.
         let silent = TcpListener::bind("127.0.0.1:0").await?;
         let cloud = options.targets.first().cloned().ok_or("no cloud to go to")?;
         let nobody = Target { url: format!("wss://{}", silent.local_addr()?), ..cloud.clone() };
-        options.targets = vec![cloud, nobody];
+        options.targets = vec![nobody, cloud];
         let (hub, driver) = EdgeHub::new(options);
         let work = async {
             let done = self.pile_up_and_drain(&hub, &mut peer, silent).await;
