@@ -7,7 +7,7 @@ use edgehub::core::{Draft, Message, UnixMillis};
 use edgehub::pki::Authority;
 use edgehub::tls::{Pems, server_config_from_pem};
 use edgehub::websocket::{ServerStream, accept};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use rustls::ServerConfig;
 use smol::net::TcpListener;
 use std::net::Ipv4Addr;

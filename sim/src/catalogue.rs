@@ -14,7 +14,7 @@ pub struct Family {
 }
 
 /// Every family of faults. A new one goes to the end: the order is part of what a seed means.
-pub static FAULTS: [Family; 13] = [
+pub static FAULTS: [Family; 14] = [
     faults::opening::FAMILY,
     faults::closing::FAMILY,
     faults::silence::FAMILY,
@@ -28,6 +28,7 @@ pub static FAULTS: [Family; 13] = [
     faults::clock::FAMILY,
     faults::modules::FAMILY,
     faults::disk::FAMILY,
+    faults::endpoints::FAMILY,
 ];
 
 /// What an operator or a driver does; faults too, but not of anybody else.

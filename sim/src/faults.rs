@@ -9,6 +9,7 @@ pub(crate) mod delay;
 pub(crate) mod disk;
 pub(crate) mod driver;
 pub(crate) mod edge;
+pub(crate) mod endpoints;
 pub(crate) mod epochs;
 pub(crate) mod framing;
 pub(crate) mod hostile;

@@ -11,8 +11,8 @@ use crate::classes;
 use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
 use crate::scenario::{Action, Kind, Parameter, Scenario, Subject, Verb};
-use edgehub_core::Instant;
 use edgehub_core::config::Probe;
+use edgehub_core::{Config, Instant};
 use std::time::Duration;
 
 /// The scenario of a seed, with trouble for so long.
@@ -23,11 +23,28 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     scenario.nodes = [1, 1, 1, 2, 2, 3][dice.number(0, 5) as usize];
     scenario.latency = Duration::from_micros(dice.magnitude(1_000, 150_000));
     scenario.ends_unhealed = dice.chance(150);
-    settings(&mut dice, &EDGE, &mut scenario.edge);
+    let (first, later) = EDGE.split_at(SETTINGS_DRAWN_FIRST);
+    settings(&mut dice, first, &mut scenario.edge);
     settings(&mut dice, &CLOUD, &mut scenario.cloud);
     if dice.chance(600) {
         scenario.edge.classes = classes::set(dice.index(classes::WORDS.len()) as u64);
     }
+    if dice.chance(900) {
+        scenario.cloud.node_limit = 1_000;
+    }
+    traffic::add(&mut dice, &mut scenario);
+    faults(&mut dice, &mut scenario);
+    reach(&mut dice, later, &mut scenario);
+    scenario.sort();
+    scenario
+}
+
+/// Settings that came later are drawn last, so that a seed keeps most of what it meant.
+const SETTINGS_DRAWN_FIRST: usize = 26;
+
+/// How the cloud is reached, and asked for its session.
+fn reach(dice: &mut Dice, later: &[Setting<Config>], scenario: &mut Scenario) {
+    settings(dice, later, &mut scenario.edge);
     if dice.chance(500) {
         let [after, limit] =
             [5_000, 1_000].map(|low| Duration::from_micros(dice.magnitude(low * 1_000, 30_000_000)));
@@ -37,13 +54,6 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
         scenario.edge.endpoints.weights = (1..=dice.number(2, 4) as u32).collect();
         scenario.edge.endpoints.return_after = Duration::from_micros(dice.magnitude(5_000_000, 60_000_000));
     }
-    if dice.chance(900) {
-        scenario.cloud.node_limit = 1_000;
-    }
-    traffic::add(&mut dice, &mut scenario);
-    faults(&mut dice, &mut scenario);
-    scenario.sort();
-    scenario
 }
 
 /// Some settings are not the default, in some scenarios.

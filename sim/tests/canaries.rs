@@ -74,7 +74,7 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::ProbeMissing, 100, 500),
     (Canary::ProbeAnswerRouted, 50, 500),
     (Canary::NoSessionStays, 5, 500),
-    (Canary::ZombieCalledStable, 1, 500),
+    (Canary::ZombieCalledStable, 5, 500),
     (Canary::FailsOverNever, 50, 500),
     (Canary::NotSticky, 50, 500),
     (Canary::ReturnsNever, 5, 500),

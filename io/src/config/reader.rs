@@ -167,7 +167,7 @@ impl<'a> Section<'a> {
         Some(name)
     }
 
-    /// A text, a list of texts, or several texts separated by commas.
+    /// A text, a list of texts, or several texts separated by commas; a whole number stands for its digits.
     pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
         let Some(Value::Array(items)) = self.value(key) else {
             let text = self.text(key).unwrap_or_default();
@@ -180,8 +180,9 @@ impl<'a> Section<'a> {
         };
         let mut texts = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            match item.as_str().map(str::trim) {
-                Some(text) if !text.is_empty() => texts.push(text.to_owned()),
+            match item {
+                Value::String(text) if !text.trim().is_empty() => texts.push(text.trim().to_owned()),
+                Value::Number(number) if number.is_u64() => texts.push(number.to_string()),
                 _ => self
                     .problem_at(&format!("{key}[{index}]"), format!("expected text, found {}", show(item))),
             }

@@ -183,8 +183,10 @@ pub(crate) const EDGE: [Setting<Config>; 32] = [
         parameter: time("probe-limit", 1_000, 60_000),
         read: |config| micros(config.probe.clone().unwrap_or_default().limit),
         change: |config, value| {
-            let probe = config.probe.take().unwrap_or_default();
-            config.probe = Some(Probe { limit: Duration::from_micros(value), ..probe });
+            let (asks, probe) = (config.probe.is_some(), config.probe.take().unwrap_or_default());
+            let limit = Duration::from_micros(value);
+            // The default of a hub that does not ask is no reason to ask.
+            config.probe = (asks || limit != probe.limit).then_some(Probe { limit, ..probe });
         },
     },
     a_time!("cloud-keepalive", cloud_keepalive, 10_000, 90_000),

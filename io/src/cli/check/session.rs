@@ -5,7 +5,7 @@ use edgehub::core::message::operation;
 use edgehub::core::rng::Rng;
 use edgehub::core::{Content, Draft, Message, UnixMillis};
 use edgehub::websocket::Stream;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use smol::Timer;
 use smol::future::or;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
