@@ -384,9 +384,9 @@ mod tests {
             check(json!({ "a": value }), |s| assert_eq!(s.texts("a"), expected), &[]);
         }
         check(
-            json!({ "a": ["x", 1] }),
-            |s| assert_eq!(s.texts("a"), ["x"]),
-            &["a[1]: expected text, found 1"],
+            json!({ "a": ["x", 1, true] }),
+            |s| assert_eq!(s.texts("a"), ["x", "1"]),
+            &["a[2]: expected text, found true"],
         );
         check(json!({ "a": 12 }), |s| assert_eq!(s.text("a").as_deref(), Some("12")), &[]);
         check(json!({ "a": " " }), |s| assert_eq!(s.text("a"), None), &[]);
