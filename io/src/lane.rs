@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Batches that may wait for the reader's owner.
 pub(crate) const BATCHES: usize = 2;
 
+/// Messages in one batch. The owner stops reading between two batches, and has room for a few of them when it does.
+pub(crate) const BATCH_MESSAGES: usize = 128;
+
 /// One thing to write.
 #[derive(Debug)]
 pub(crate) enum Write {

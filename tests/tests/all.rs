@@ -17,6 +17,8 @@
 //! `world` makes runs, `observer` watches them, `script` writes timelines, `recordings` reads the recorded ones.
 // Clippy's own exception covers the test functions and not what helps them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// What holds for every lane is compiled once for each.
+#![allow(clippy::duplicate_mod)]
 
 #[path = "all/classes.rs"]
 mod classes;

@@ -15,13 +15,14 @@ const MAY_USE: [(&str, &[&str]); 5] = [
 ];
 
 /// What the core may depend on, outside its own tests: crates that work without std, clocks and threads.
-const CORE_MAY_USE: [&str; 9] = [
+const CORE_MAY_USE: [&str; 10] = [
     "bytes",
     "bytestring",
     "serde",
     "serde_json",
     "arbitrary",
     "crc32fast",
+    "prost",
     "itoa",
     "lz4_flex",
     "xxhash-rust",

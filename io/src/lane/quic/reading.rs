@@ -1,6 +1,6 @@
 //! From streams to the owner.
 
-use super::super::{Owner, Read};
+use super::super::{BATCH_MESSAGES, Owner, Read};
 use super::error::{NOT_SERVED, QuicError};
 use super::session::{after, end_of};
 use super::writing::Piece;
@@ -126,31 +126,30 @@ async fn read_stream<O: Owner>(
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     let mut reader = Reader::default();
     while next_packages(&mut receive, &mut decoder).await? {
-        let mut batch = Vec::new();
-        let mut broken = None;
-        loop {
-            match decoder.next_package() {
-                Ok(Some(package)) => batch.push(read(&mut reader, package)?),
-                Ok(None) => break,
-                Err(violation) => {
-                    broken = Some(violation);
-                    break;
-                }
-            }
-        }
-        let messages = batch.len() as u64;
-        if messages > 0 {
-            if !shared.owner.read(batch).await {
-                return Err(End { violation: None, why: "nobody reads any more".into() });
-            }
-            shared.arrived.lock().unwrap_or_else(PoisonError::into_inner).read(number, messages);
-            shared.answer_pings().await;
-        }
-        if let Some(violation) = broken {
-            return Err(violation.into());
+        let mut more = true;
+        while more {
+            let (batch, outcome) = next_batch(&mut reader, &mut decoder);
+            shared.hand_on(number, batch).await?;
+            more = outcome?;
         }
     }
     Ok(())
+}
+
+/// The next messages, at most one batch of them, and whether there may be more, or what is wrong behind them.
+fn next_batch(reader: &mut Reader, decoder: &mut Decoder) -> (Vec<Read>, Result<bool, End>) {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH_MESSAGES {
+        match decoder.next_package() {
+            Ok(Some(package)) => match read(reader, package) {
+                Ok(read) => batch.push(read),
+                Err(end) => return (batch, Err(end)),
+            },
+            Ok(None) => return (batch, Ok(false)),
+            Err(violation) => return (batch, Err(violation.into())),
+        }
+    }
+    (batch, Ok(true))
 }
 
 fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
@@ -211,6 +210,20 @@ async fn read_control<O: Owner>(
 }
 
 impl<O: Owner> Shared<'_, O> {
+    /// Hands messages of a stream to the owner, and answers the pings that waited for them.
+    async fn hand_on(&self, stream: usize, batch: Vec<Read>) -> Result<(), End> {
+        let messages = batch.len() as u64;
+        if messages == 0 {
+            return Ok(());
+        }
+        if !self.owner.read(batch).await {
+            return Err(End { violation: None, why: "nobody reads any more".into() });
+        }
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).read(stream, messages);
+        self.answer_pings().await;
+        Ok(())
+    }
+
     /// Answers every ping whose messages are all handed on.
     async fn answer_pings(&self) {
         let next = || self.arrived.lock().unwrap_or_else(PoisonError::into_inner).next_pong();

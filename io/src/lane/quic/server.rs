@@ -137,14 +137,18 @@ async fn welcome(connection: &Connection) -> Result<(Session, Hello), QuicError>
     let known = !hello.node.is_empty() && certified.is_none_or(|node| node == hello.node);
     // A resumed session brings the certificate of the first one, which may have expired since.
     let welcome = known && certificate.is_some_and(|certificate| is_in_force(&certificate));
-    send.write_chunk(writing::package(&answer(&first, welcome)?)).await?;
+    let answer = writing::package(&answer(&first, welcome)?);
     if !welcome {
+        send.write_chunk(answer).await?;
         // The answer has to arrive before the connection ends.
         let _ = send.finish();
         or(async { drop(send.stopped().await) }, after(CLOSE_TIMEOUT)).await;
         return Err(QuicError::Refused);
     }
-    Ok((Session::accepted(connection.clone(), (send, receive, decoder)).await?, hello))
+    let mut session = Session::accepted(connection.clone(), (send, receive, decoder)).await?;
+    // The last step: once the node knows, this end must be ready.
+    session.say(answer).await?;
+    Ok((session, hello))
 }
 
 fn is_in_force(certificate: &CertificateDer<'_>) -> bool {

@@ -6,6 +6,7 @@ use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
 use super::writing::{self, Pieces};
 use async_channel::Receiver;
+use bytes::Bytes;
 use edgehub_core::package::{Arrived, Decoder, STREAMS};
 use futures_util::StreamExt;
 use futures_util::future::Either;
@@ -59,6 +60,11 @@ impl Session {
         // What is said on it must not wait, pings aside from everything else.
         let _ = control.0.set_priority(2);
         Ok(Session { own: None, endpoint: None, connection, control, streams: [urgent, bulk] })
+    }
+
+    /// Says something on the control lane.
+    pub(super) async fn say(&mut self, package: Bytes) -> Result<(), QuicError> {
+        Ok(self.control.0.write_chunk(package).await?)
     }
 
     /// The executor that the endpoint lives on, from now on kept with it.
