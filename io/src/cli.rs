@@ -74,7 +74,8 @@ impl Command {
     /// What is logged unless the operator says otherwise: commands that show things themselves log less.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
-            Command::Join(_) => "off",
+            // What keeps it from joining is its outcome, and told as such.
+            Command::Join(_) => "error,edgehub::identity=off",
             Command::Demo(_)
             | Command::Check(_)
             | Command::DeadLetters(_)
