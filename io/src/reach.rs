@@ -55,15 +55,38 @@ pub enum ReachError {
 impl fmt::Display for ReachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ReachError::NameNotFound { host, error } => write!(f, "the name {host} has no address ({error})"),
-            ReachError::Refused { address } => write!(f, "nobody listens at {address}"),
-            ReachError::Unreachable { address, error } => write!(f, "{address} cannot be reached ({error})"),
+            ReachError::NameNotFound { host, error } => {
+                write!(f, "no address found for host `{host}`: {error}")
+            }
+            ReachError::Refused { address } => {
+                write!(f, "{address} refused the connection: nobody listens there")
+            }
+            ReachError::Unreachable { address, error } => write!(f, "{address} cannot be reached: {error}"),
             ReachError::Proxy { proxy, problem } => write!(f, "no way through the proxy {proxy}: {problem}"),
         }
     }
 }
 
-impl std::error::Error for ReachError {}
+impl std::error::Error for ReachError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReachError::NameNotFound { error, .. } | ReachError::Unreachable { error, .. } => Some(error),
+            ReachError::Refused { .. } | ReachError::Proxy { .. } => None,
+        }
+    }
+}
+
+impl ReachError {
+    /// A short, stable name of the variant, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ReachError::NameNotFound { .. } => "name_not_found",
+            ReachError::Refused { .. } => "refused",
+            ReachError::Unreachable { .. } => "unreachable",
+            ReachError::Proxy { .. } => "proxy",
+        }
+    }
+}
 
 /// Connects to `host:port`, through the proxy if there is one. Names are resolved anew each time, by the proxy if there is one.
 ///

@@ -201,7 +201,8 @@ impl Hub {
             _ => self.selection.failed(self.now.mono, &self.config.endpoints, self.planted),
         };
         // All nodes of an endpoint that has failed come to the next one: not in the same instant.
-        soon.then(|| self.rng.between(BACKOFF_FLOOR, self.config.backoff_base.max(BACKOFF_FLOOR)))
+        let longest = self.config.backoff_base.min(self.config.backoff_max).max(BACKOFF_FLOOR);
+        soon.then(|| self.rng.between(BACKOFF_FLOOR, longest))
     }
 }
 

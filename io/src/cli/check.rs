@@ -5,6 +5,7 @@ mod session;
 use super::Failure;
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
+use edgehub::reach::ReachError;
 use edgehub::tls;
 use edgehub::websocket::{self, ConnectError, Stream, Target};
 use rustls::ClientConfig;
@@ -137,10 +138,8 @@ async fn endpoint(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, 
     let outcome = websocket::connect(target, tls).await;
     let failed_at = match &outcome {
         Ok(_) => STEPS.len(),
-        Err(ConnectError::BadUrl { .. } | ConnectError::NameNotFound { .. }) => 0,
-        Err(ConnectError::Refused { .. } | ConnectError::Unreachable { .. } | ConnectError::Proxy { .. }) => {
-            1
-        }
+        Err(ConnectError::BadUrl { .. } | ConnectError::Reach(ReachError::NameNotFound { .. })) => 0,
+        Err(ConnectError::Reach(_)) => 1,
         Err(ConnectError::Tls(_)) => 2,
         Err(ConnectError::Timeout(_)) => 1,
         Err(_) => 3,
@@ -160,12 +159,12 @@ async fn endpoint(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, 
 fn remedy(error: &ConnectError) -> &'static str {
     match error {
         ConnectError::BadUrl { .. } => "correct modules.edgeHub.websocket.server",
-        ConnectError::NameNotFound { .. } => "correct the name or the DNS of this machine",
-        ConnectError::Refused { .. } => "start CloudHub there, or correct the port",
-        ConnectError::Unreachable { .. } => {
+        ConnectError::Reach(ReachError::NameNotFound { .. }) => "correct the name or the DNS of this machine",
+        ConnectError::Reach(ReachError::Refused { .. }) => "start CloudHub there, or correct the port",
+        ConnectError::Reach(ReachError::Unreachable { .. }) => {
             "look at the route and the firewall; a proxy is set with edgehub.proxy"
         }
-        ConnectError::Proxy { .. } => "correct edgehub.proxy, or the variables HTTPS_PROXY and NO_PROXY",
+        ConnectError::Reach(_) => "correct edgehub.proxy, or the variables HTTPS_PROXY and NO_PROXY",
         ConnectError::Tls(_) => "compare the CA of both sides and the names in CloudHub's certificate",
         ConnectError::Timeout(_) => "look at the firewall, or set a longer websocket.handshakeTimeout",
         _ => "look whether a CloudHub is at this address, and what its log says of this node",

@@ -6,6 +6,7 @@ use edgehub::config::NodeConfig;
 use edgehub::core::identity::{IdentityConfig, JoinToken, date::Utc};
 use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
 use edgehub::pki::files;
+use edgehub::reach::ProxyChoice;
 use edgehub::tls::ClientFiles;
 use smol::future::or;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,8 @@ pub(crate) struct Join {
 impl Join {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let service = Service::parse(&self.cloud)
-            .ok_or_else(|| format!("--cloud {}: expected HOST or HOST:PORT", self.cloud))?;
+            .ok_or_else(|| format!("--cloud {}: expected HOST or HOST:PORT", self.cloud))?
+            .by_way_of(&ProxyChoice::Environment)?;
         let token = JoinToken::parse(&self.token)?;
         let node = self.node()?;
         let configuration = self.dir.join("config/edgecore.yaml");

@@ -34,7 +34,7 @@ pub(crate) struct Run {
 impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let node = node(&self.config)?;
-        let identity = identity(&self.config, &node);
+        let identity = identity(&self.config, &node)?;
         let mut options = match &identity {
             Some(_) => Options::from_config_with_identity(&node)?,
             None => Options::from_config(&node)?,
@@ -77,15 +77,16 @@ impl Run {
 }
 
 /// Looks after the node's certificate, if the configuration names a certificate service.
-fn identity(file: &Path, node: &NodeConfig) -> Option<(IdentityDriver, Receiver<Told>)> {
-    let service = Service::parse(node.http_server.as_deref()?)?;
+fn identity(file: &Path, node: &NodeConfig) -> Result<Option<(IdentityDriver, Receiver<Told>)>, Failure> {
+    let Some(service) = node.http_server.as_deref().and_then(Service::parse) else { return Ok(None) };
+    let service = service.by_way_of(&node.hub.reach.proxy)?;
     let config = IdentityConfig {
         node: node.node_name.as_str().into(),
         cloud: service.to_string().into(),
         rotate: node.rotate_certificates,
     };
     let tokens = TokenSource::Configuration(file.to_owned());
-    Some(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens))
+    Ok(Some(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens)))
 }
 
 /// Hands every new pair to the hub.

@@ -2,6 +2,7 @@
 
 use super::facts;
 use super::http::{self, HttpError};
+use crate::reach::{self, Environment, Proxy, ProxyChoice};
 use bytes::Bytes;
 use edgehub_core::identity::date::http_date;
 use edgehub_core::identity::{Answer, BODY_BYTES_MAX, Failure, Request, Trust};
@@ -24,6 +25,8 @@ pub struct Service {
     pub host: String,
     /// KubeEdge's port is 10002.
     pub port: u16,
+    /// The proxy on the way; without one the way is direct.
+    pub proxy: Option<Proxy>,
 }
 
 impl Service {
@@ -50,16 +53,20 @@ impl Service {
             None => (text, Service::PORT),
         };
         ServerName::try_from(host).ok()?;
-        Some(Service { host: host.to_owned(), port })
+        Some(Service { host: host.to_owned(), port, proxy: None })
+    }
+
+    /// The same by the way that the configuration and the environment of this process lead. An error names what cannot be
+    /// understood.
+    pub fn by_way_of(self, choice: &ProxyChoice) -> Result<Service, String> {
+        let proxy = choice.for_host(&self.host, self.port, &Environment::read())?;
+        Ok(Service { proxy, ..self })
     }
 
     /// Opens a TCP connection to it.
     pub(super) async fn connect(&self) -> Result<TcpStream, Failure> {
-        let unreachable =
-            |error: std::io::Error| Failure::Unreachable(format!("{self}: {}", one_line(&error)).into());
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(unreachable)?;
-        Ok(stream)
+        let reached = reach::connect(&self.host, self.port, self.proxy.as_ref()).await;
+        reached.map_err(|error| Failure::Unreachable(format!("{self}: {}", one_line(&error)).into()))
     }
 }
 

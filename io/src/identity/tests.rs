@@ -30,7 +30,7 @@ fn config() -> IdentityConfig {
 }
 
 fn at(address: SocketAddr) -> Service {
-    Service { host: address.ip().to_string(), port: address.port() }
+    Service { host: address.ip().to_string(), port: address.port(), proxy: None }
 }
 
 /// Joins; the first problem ends it.

@@ -19,32 +19,8 @@ pub enum ConnectError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The host name has no address.
-    NameNotFound {
-        /// The host name.
-        host: String,
-        /// What the resolver says.
-        error: io::Error,
-    },
-    /// Nobody listens at the address.
-    Refused {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// The address cannot be reached.
-    Unreachable {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The way to the proxy, or through it, is closed.
-    Proxy {
-        /// The proxy, without user and password.
-        proxy: String,
-        /// Why.
-        problem: String,
-    },
+    /// There is no way to the host.
+    Reach(ReachError),
     /// No secure connection: one side does not accept the other's certificate, or the peer does not speak TLS.
     Tls(TlsFailure),
     /// The peer answered the upgrade with an HTTP error.
@@ -125,10 +101,7 @@ impl ConnectError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::BadUrl { .. } => "bad_url",
-            Self::NameNotFound { .. } => "name_not_found",
-            Self::Refused { .. } => "refused",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Proxy { .. } => "proxy",
+            Self::Reach(error) => error.kind(),
             Self::Tls(_) => "tls",
             Self::Http { .. } => "http",
             Self::Handshake(_) => "handshake",
@@ -190,12 +163,7 @@ fn is_about_certificates(alert: AlertDescription) -> bool {
 
 impl From<ReachError> for ConnectError {
     fn from(error: ReachError) -> Self {
-        match error {
-            ReachError::NameNotFound { host, error } => Self::NameNotFound { host, error },
-            ReachError::Refused { address } => Self::Refused { address },
-            ReachError::Unreachable { address, error } => Self::Unreachable { address, error },
-            ReachError::Proxy { proxy, problem } => Self::Proxy { proxy, problem },
-        }
+        Self::Reach(error)
     }
 }
 
@@ -203,10 +171,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadUrl { url, problem } => write!(f, "the address `{url}` cannot be used: {problem}"),
-            Self::NameNotFound { host, error } => write!(f, "no address found for host `{host}`: {error}"),
-            Self::Refused { address } => write!(f, "{address} refused the connection: nobody listens there"),
-            Self::Unreachable { address, error } => write!(f, "{address} cannot be reached: {error}"),
-            Self::Proxy { proxy, problem } => write!(f, "no way through the proxy {proxy}: {problem}"),
+            Self::Reach(error) => error.fmt(f),
             Self::Tls(failure) => write!(f, "no secure connection: {failure}"),
             Self::Http { status, reason } if reason.is_empty() => {
                 write!(f, "the cloud answered the upgrade with HTTP {status}")
@@ -261,7 +226,7 @@ impl fmt::Display for AcceptError {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NameNotFound { error, .. } | Self::Unreachable { error, .. } => Some(error),
+            Self::Reach(error) => error.source(),
             _ => None,
         }
     }

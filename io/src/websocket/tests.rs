@@ -12,6 +12,7 @@ use smol::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::pki::{Authority, Identity, Profile, Purpose};
+use crate::reach::ReachError;
 use crate::tls::{Pems, client_config_from_pem, server_config_from_pem};
 
 /// Long enough that no healthy handshake ever meets it.
@@ -252,7 +253,10 @@ fn nobody_listening_is_refused() {
         let (listener, port) = listen().await;
         drop(listener);
         let error = connect(&target(port), tls).await.err().unwrap();
-        assert!(matches!(&error, ConnectError::Refused { address } if address.port() == port), "{error}");
+        assert!(
+            matches!(&error, ConnectError::Reach(ReachError::Refused { address }) if address.port() == port),
+            "{error}"
+        );
     });
 }
 
