@@ -116,6 +116,11 @@ impl Hub {
         (!stays).then_some(deadline)
     }
 
+    /// Whether it has asked the cloud for its session, and has no answer yet.
+    pub fn awaits_session(&self) -> bool {
+        self.state == LinkState::Up && self.session.stage != Stage::Served
+    }
+
     /// Asks.
     pub(super) fn send_probe(&mut self) {
         let Some(probe) = &self.config.probe else { return };

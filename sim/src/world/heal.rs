@@ -33,7 +33,7 @@ impl World {
         self.until(self.back_at())?;
         self.healed_at = self.now;
         let within = self.healed_within();
-        while let Err(missing) = self.in_order() {
+        while let Err(missing) = self.in_order().and_then(|()| self.answered()) {
             if self.now >= self.healed_at + within {
                 let what = format!("{within:?} after the last fault {}", missing.what);
                 return Err(Broken { what, ..missing });
@@ -41,6 +41,17 @@ impl World {
             self.until(self.now + STEP)?;
         }
         self.log.transition(self.now, "heal", || "all in order");
+        Ok(())
+    }
+
+    /// Whether nobody waits for an answer that a fault may have taken: one that does not come ends a link later.
+    fn answered(&self) -> Outcome {
+        for (node, edge) in self.edges.iter().enumerate().filter(|(_, edge)| !edge.stopped) {
+            if edge.hub.awaits_session() && self.served(node, edge).is_ok() {
+                let what = format!("{} has asked for its session and has no answer", edge.name);
+                return Err(Broken::new("liveness", "probe", what));
+            }
+        }
         Ok(())
     }
 
