@@ -130,7 +130,8 @@ impl Check for Endpoints {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
-        let reconfigured = matches!(step.input, Input::Reconfigure(_));
+        let reconfigured =
+            matches!(step.input, Input::Reconfigure(config) if config.endpoints != self.config);
         for output in step.outputs {
             match output {
                 Output::Open { endpoint, .. } if reconfigured => {
