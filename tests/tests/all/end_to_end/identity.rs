@@ -42,7 +42,7 @@ async fn cloud(node_life: Duration) -> Cloud {
     let certificates = CertificateServer::bind(any_port(), options).await.unwrap();
     let address = certificates.address();
     smol::spawn(async move { certificates.run().await }).detach();
-    let service = Service { host: address.ip().to_string(), port: address.port() };
+    let service = Service { host: address.ip().to_string(), port: address.port(), proxy: None };
     Cloud { authority, tokens, server, service }
 }
 
