@@ -31,6 +31,9 @@ pub(super) struct Letters {
     stored: u64,
     lost: u64,
     discarded: u64,
+    /// The hub has stopped: what was still to be read for a letter stays in the journal, and comes back with the next
+    /// start.
+    stopped: bool,
 }
 
 impl Letters {
@@ -46,6 +49,7 @@ impl Letters {
             stored: 0,
             lost: 0,
             discarded: 0,
+            stopped: false,
         }
     }
 
@@ -103,6 +107,7 @@ impl Letters {
         if let Input::Reconfigure(config) = step.input {
             self.reclass(&config.classes);
         }
+        self.stopped |= step.outputs.contains(&Output::Stopped);
         self.count(step, lost.len())
     }
 
@@ -231,7 +236,7 @@ impl Letters {
                     self.lost += u64::from(lost.is_some());
                     self.released.extend(lost.and_then(|(kept, _)| kept));
                 }
-                JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } => {
+                JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } if !self.stopped => {
                     return Some(number.0);
                 }
                 _ => {}
