@@ -4,6 +4,8 @@
 //! with the cargo feature `canaries` only, one at a time, in a hub that was told so with `Hub::with_canary`. Without
 //! the feature there is nothing to switch on: the question is a constant `false`, and nothing of it is compiled.
 
+#[cfg(not(feature = "canaries"))]
+use core::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 
 /// One planted bug.
@@ -203,26 +205,37 @@ impl Canary {
     ];
 }
 
-/// The bug that a hub was given, if any. It is not part of a checkpoint.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Planted {
+/// The bug that a machine was given, if any: one of a hub, unless it says another kind. It is not part of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Planted<Bug = Canary> {
     #[cfg(feature = "canaries")]
     #[serde(skip)]
-    canary: Option<Canary>,
+    bug: Option<Bug>,
+    #[cfg(not(feature = "canaries"))]
+    #[serde(skip)]
+    bug: PhantomData<Bug>,
 }
 
-impl Planted {
+impl<Bug> Default for Planted<Bug> {
+    fn default() -> Planted<Bug> {
+        Planted { bug: Default::default() }
+    }
+}
+
+impl<Bug: Copy + PartialEq> Planted<Bug> {
     /// Whether this bug is there.
     #[cfg(not(feature = "canaries"))]
     #[inline(always)]
-    pub(crate) const fn is(self, _: Canary) -> bool {
+    pub(crate) fn is(self, _: Bug) -> bool {
+        let Planted { bug: PhantomData } = self;
         false
     }
 
     /// Whether this bug is there.
     #[cfg(feature = "canaries")]
-    pub(crate) fn is(self, canary: Canary) -> bool {
-        self.canary == Some(canary)
+    pub(crate) fn is(self, bug: Bug) -> bool {
+        self.bug == Some(bug)
     }
 }
 
@@ -230,7 +243,7 @@ impl Planted {
 impl crate::Hub {
     /// The same hub with a bug.
     pub fn with_canary(mut self, canary: Canary) -> crate::Hub {
-        self.plant(Planted { canary: Some(canary) });
+        self.plant(Planted { bug: Some(canary) });
         self
     }
 }
@@ -261,33 +274,11 @@ impl JournalCanary {
     ];
 }
 
-/// The bug that a writer was given, if any.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PlantedInJournal {
-    #[cfg(feature = "canaries")]
-    canary: Option<JournalCanary>,
-}
-
-impl PlantedInJournal {
-    /// Whether this bug is there.
-    #[cfg(not(feature = "canaries"))]
-    #[inline(always)]
-    pub(crate) const fn is(self, _: JournalCanary) -> bool {
-        false
-    }
-
-    /// Whether this bug is there.
-    #[cfg(feature = "canaries")]
-    pub(crate) fn is(self, canary: JournalCanary) -> bool {
-        self.canary == Some(canary)
-    }
-}
-
 #[cfg(feature = "canaries")]
 impl crate::journal::Writer {
     /// The same writer with a bug.
     pub fn with_canary(mut self, canary: JournalCanary) -> crate::journal::Writer {
-        self.plant(PlantedInJournal { canary: Some(canary) });
+        self.plant(Planted { bug: Some(canary) });
         self
     }
 }
@@ -309,33 +300,11 @@ impl LaneCanary {
         [LaneCanary::PongForOneStream, LaneCanary::PongUnawaited, LaneCanary::PongWithheld];
 }
 
-/// The bug that a lane was given, if any.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PlantedInLane {
-    #[cfg(feature = "canaries")]
-    canary: Option<LaneCanary>,
-}
-
-impl PlantedInLane {
-    /// Whether this bug is there.
-    #[cfg(not(feature = "canaries"))]
-    #[inline(always)]
-    pub(crate) const fn is(self, _: LaneCanary) -> bool {
-        false
-    }
-
-    /// Whether this bug is there.
-    #[cfg(feature = "canaries")]
-    pub(crate) fn is(self, canary: LaneCanary) -> bool {
-        self.canary == Some(canary)
-    }
-}
-
 #[cfg(feature = "canaries")]
 impl crate::package::Arrived {
     /// The same with a bug.
     pub fn with_canary(mut self, canary: LaneCanary) -> crate::package::Arrived {
-        self.plant(PlantedInLane { canary: Some(canary) });
+        self.plant(Planted { bug: Some(canary) });
         self
     }
 }
@@ -384,33 +353,11 @@ impl IdentityCanary {
     ];
 }
 
-/// The bug that an identity was given, if any.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PlantedInIdentity {
-    #[cfg(feature = "canaries")]
-    canary: Option<IdentityCanary>,
-}
-
-impl PlantedInIdentity {
-    /// Whether this bug is there.
-    #[cfg(not(feature = "canaries"))]
-    #[inline(always)]
-    pub(crate) const fn is(self, _: IdentityCanary) -> bool {
-        false
-    }
-
-    /// Whether this bug is there.
-    #[cfg(feature = "canaries")]
-    pub(crate) fn is(self, canary: IdentityCanary) -> bool {
-        self.canary == Some(canary)
-    }
-}
-
 #[cfg(feature = "canaries")]
 impl crate::identity::Identity {
     /// The same identity with a bug.
     pub fn with_canary(mut self, canary: IdentityCanary) -> crate::identity::Identity {
-        self.plant(PlantedInIdentity { canary: Some(canary) });
+        self.plant(Planted { bug: Some(canary) });
         self
     }
 }

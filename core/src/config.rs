@@ -195,7 +195,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(5),
             ping_misses: 3,
             pong_limit: Duration::from_secs(120),
-            barrier_messages: 256,
+            barrier_messages: 1024,
             barrier_after: Duration::from_millis(50),
             open_timeout: Duration::from_secs(30),
             backoff_base: Duration::from_secs(1),

@@ -35,7 +35,7 @@ pub use retry::{RETRY_FIRST, RETRY_LONGEST};
 pub use state::{IdentityChange, IdentityState};
 pub use token::{JoinToken, Sha256, TOKEN_BYTES_MAX, TokenError};
 
-use crate::canary::{IdentityCanary, PlantedInIdentity};
+use crate::canary::{IdentityCanary, Planted};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
@@ -136,7 +136,7 @@ pub struct Identity {
     rotate_at_per_mille: u64,
     usable_since: Option<Instant>,
     problem: Option<Problem>,
-    planted: PlantedInIdentity,
+    planted: Planted<IdentityCanary>,
 }
 
 impl Identity {
@@ -160,7 +160,7 @@ impl Identity {
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
             usable_since: None,
             problem: None,
-            planted: PlantedInIdentity::default(),
+            planted: Planted::default(),
         };
         identity.load();
         identity
@@ -346,7 +346,7 @@ impl Identity {
 
     /// Gives the identity a bug; only ever called with the feature `canaries`.
     #[cfg(feature = "canaries")]
-    pub(crate) fn plant(&mut self, planted: PlantedInIdentity) {
+    pub(crate) fn plant(&mut self, planted: Planted<IdentityCanary>) {
         self.planted = planted;
     }
 

@@ -20,10 +20,22 @@ mod watch;
 
 use clap::{Parser, Subcommand};
 use lane::LaneChoice;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// What went wrong, in words for a person; the process ends with code 2.
 type Failure = Box<dyn std::error::Error>;
+
+/// Prints a line on standard output. It fails where nobody reads on, as behind `| head`.
+fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+/// Whether a command ended because nobody read on: that is no failure.
+pub(crate) fn is_unread(failure: &Failure) -> bool {
+    let error = failure.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
 
 /// The cloud link of a KubeEdge edge node.
 ///

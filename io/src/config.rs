@@ -10,6 +10,8 @@
 //!   pingMisses: 3          # unanswered pings that end a link
 //!   backoff: {base: 1, max: 60}
 //!   outbox: {messages: 10000, bytes: 67108864}
+//!   confirm: {messages: 1024, time: 0.05, limit: 120} # when a ping asks whether the cloud has what was sent
+//!   stallLimit: 30         # seconds that a module may take nothing while messages wait for it
 //!   syncTimeout: 30        # seconds that a module waits for an answer from the cloud
 //!   acknowledge: {resource: hub}                # by hub or by module, for each group; module by default
 //!   duplicateWindow: {messages: 1024, time: 60} # what comes again within it is delivered once
@@ -35,7 +37,7 @@ mod problem;
 mod reach;
 mod reader;
 
-pub use extension::{HubConfig, JournalConfig, LettersConfig, RecorderConfig};
+pub use extension::{ConfirmConfig, HubConfig, JournalConfig, LettersConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use problem::{ConfigErrors, Problem, Warning};

@@ -391,3 +391,26 @@ fn a_damaged_trace_says_where() {
     assert_eq!(code, Some(2), "nothing is left that could be replayed: {told}{warned}");
     assert!(warned.contains(&format!("the block at byte {block} is damaged: its hash is wrong")), "{warned}");
 }
+
+/// As behind `| head`: whoever does not read on is no failure, and nothing is said of it.
+#[test]
+fn a_reader_that_goes_away_ends_a_command_in_silence() {
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces/01-session.trace");
+    let trace = trace.to_str().unwrap();
+    let cluster = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["trace", "show", trace][..],
+        &["trace", "stats", trace],
+        &["trace", "export", "--json", trace],
+        &["explain", trace, "--why", "dropped"],
+        &["replay", trace],
+        &["cloud", "token", "--dir", cluster.path().to_str().unwrap()],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
+        let output = command.args(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !told.contains("ERROR"), "{arguments:?}: {told}");
+    }
+}

@@ -48,6 +48,7 @@ impl Hub {
                 }
             }
             JournalEvent::Refused { number } => {
+                self.letter_not_kept(number);
                 if let Some(msg_id) = self.outbox.not_stored(number) {
                     self.note(Note::NotStored { msg_id });
                 }

@@ -159,6 +159,20 @@ impl Hub {
         cause.is_some()
     }
 
+    /// The journal did not take an entry: there is nothing to be forgotten with its letter, or to be read for it.
+    pub(super) fn letter_not_kept(&mut self, number: EntryNumber) {
+        let letters = &mut self.letters;
+        if let Some(handed) = letters.handed.iter_mut().find(|handed| handed.kept == Some(number)) {
+            handed.kept = None;
+            return;
+        }
+        let waiting = letters.to_fetch.iter().position(|(other, _)| *other == number);
+        let waiting = waiting.and_then(|place| letters.to_fetch.remove(place)).map(|(_, cause)| cause);
+        if let Some((_, reason)) = waiting.or_else(|| letters.fetching.remove(&number)) {
+            self.letter_lost(None, reason);
+        }
+    }
+
     /// Asks for what is to become a letter, as far as there is room for it.
     pub(super) fn fetch_letters(&mut self) {
         // What a stop finds here stays in the journal, and is restored after the next start.

@@ -34,7 +34,7 @@ pub use settings::{Overflow, Settings};
 use super::index::Index;
 use super::record::Record;
 use super::{Entry, EntryNumber, Recovery, SegmentNumber};
-use crate::canary::PlantedInJournal;
+use crate::canary::{JournalCanary, Planted};
 use crate::limits::{JOURNAL_FETCHES_MAX, JOURNAL_UNSYNCED_BYTES_MAX};
 use alloc::collections::{BTreeMap, VecDeque};
 use batch::{Active, Chunk};
@@ -71,7 +71,7 @@ pub struct Writer {
     closing: bool,
     closed: bool,
     events: VecDeque<Event>,
-    planted: PlantedInJournal,
+    planted: Planted<JournalCanary>,
 }
 
 /// What the command that is out is for.
@@ -119,13 +119,13 @@ impl Writer {
             closing: false,
             closed: false,
             events: VecDeque::new(),
-            planted: PlantedInJournal::default(),
+            planted: Planted::default(),
         }
     }
 
     /// Gives the writer a bug; only ever called with the feature `canaries`.
     #[cfg(feature = "canaries")]
-    pub(crate) fn plant(&mut self, planted: PlantedInJournal) {
+    pub(crate) fn plant(&mut self, planted: Planted<JournalCanary>) {
         self.planted = planted;
     }
 

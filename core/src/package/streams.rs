@@ -8,7 +8,7 @@
 //! when so many were handed on from each of them; so its pong confirms all that came before it, as the pong of a WebSocket does.
 
 use super::control::Ping;
-use crate::canary::{LaneCanary, PlantedInLane};
+use crate::canary::{LaneCanary, Planted};
 use crate::limits::{MESSAGE_STREAMS_MAX, PINGS_MAX};
 use crate::message::{Message, operation};
 use crate::violation::Violation;
@@ -59,12 +59,12 @@ impl Written {
 pub struct Arrived {
     messages: Vec<u64>,
     pings: VecDeque<Ping>,
-    planted: PlantedInLane,
+    planted: Planted<LaneCanary>,
 }
 
 impl Arrived {
     #[cfg(feature = "canaries")]
-    pub(crate) fn plant(&mut self, planted: PlantedInLane) {
+    pub(crate) fn plant(&mut self, planted: Planted<LaneCanary>) {
         self.planted = planted;
     }
 

@@ -9,7 +9,7 @@ mod spool;
 mod tally;
 
 use super::histogram::Histogram;
-use super::{Failure, LaneChoice, process};
+use super::{Failure, LaneChoice, process, say};
 use clap::{Args, ValueEnum};
 use edgehub::core::class::Delivery;
 use edgehub::core::{Config, Note};
@@ -133,7 +133,7 @@ struct Measured {
 impl Report {
     /// Prints it as one line; what is lost is a failure.
     fn print(&self) -> Result<ExitCode, Failure> {
-        println!("{}", serde_json::to_string(self)?);
+        say(serde_json::to_string(self)?)?;
         Ok(if self.lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -2,7 +2,7 @@
 
 mod session;
 
-use super::Failure;
+use super::{Failure, say};
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
 use edgehub::reach::ReachError;
@@ -41,14 +41,16 @@ struct Report {
 
 impl Report {
     fn good(&self, step: &str, what: impl Display) {
-        println!("✓ {step:<14} {what}");
+        // Nobody may read on; what was found is the exit code, too.
+        let _ = say(format_args!("✓ {step:<14} {what}"));
     }
 
     fn bad(&mut self, step: &str, what: impl Display, remedy: &str) {
         self.failed = true;
         // Errors of a configuration have a line for each problem.
         let what = what.to_string().replace('\n', "; ");
-        println!("✗ {step:<14} {what}{}{remedy}", if remedy.is_empty() { "" } else { " → " });
+        let arrow = if remedy.is_empty() { "" } else { " → " };
+        let _ = say(format_args!("✗ {step:<14} {what}{arrow}{remedy}"));
     }
 
     fn end(self) -> ExitCode {

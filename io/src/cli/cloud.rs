@@ -4,7 +4,7 @@
 //! node. Standard output: one line per message of a node, `{"node":"edge-1","message":{…}}`.
 
 use super::token::Token;
-use super::{Failure, process};
+use super::{Failure, process, say};
 use clap::{Args, Subcommand};
 use edgehub::core::cloud::{CloudConfig, Delivery};
 use edgehub::core::message::operation;
@@ -132,11 +132,9 @@ fn beside(link: SocketAddr) -> SocketAddr {
 async fn print_upstream(server: &CloudServer) -> Result<(), Failure> {
     let mut ids = Rng::new(fastrand::u64(..));
     while let Some((node, message)) = server.receive().await {
-        println!(
-            "{{\"node\":{},\"message\":{}}}",
-            serde_json::Value::from(node.as_str()),
-            message.frame().trim_end()
-        );
+        // Nodes are served also when nobody reads what they say.
+        let name = serde_json::Value::from(node.as_str());
+        let _ = say(format_args!("{{\"node\":{name},\"message\":{}}}", message.frame().trim_end()));
         if message.operation() == operation::QUERY {
             let id = ids.uuid();
             let draft = Draft::response_to(&message, id.as_str(), message.timestamp());

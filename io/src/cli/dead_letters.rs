@@ -35,6 +35,9 @@ enum Command {
         /// The directory of the node's journal; its hub must not run
         #[arg(long, value_name = "DIR")]
         journal: PathBuf,
+        /// How large the node's journal may become, if its configuration says so (`journal.bytes`)
+        #[arg(long, value_name = "BYTES")]
+        journal_bytes: Option<u64>,
         /// All of them
         #[arg(long, conflicts_with_all = ["numbers", "reason"])]
         all: bool,
@@ -69,7 +72,14 @@ impl DeadLetters {
                 let entry = entry.ok_or_else(|| format!("{}: no dead letter {number}", dir.display()))?;
                 writeln!(std::io::stdout(), "{}", entry.frame.trim_end())?;
             }
-            Command::Requeue { directory: Directory { dir }, journal, all, reason, numbers } => {
+            Command::Requeue {
+                directory: Directory { dir },
+                journal,
+                journal_bytes,
+                all,
+                reason,
+                numbers,
+            } => {
                 let Some(owner) = owner(&dir)? else {
                     return Err(format!("{}: no dead letters", dir.display()).into());
                 };
@@ -77,7 +87,7 @@ impl DeadLetters {
                     (false, None) => numbers.into_iter().map(EntryNumber).collect(),
                     (_, reason) => chosen(&dir, reason.as_deref())?,
                 };
-                let missing = requeue(&dir, &journal, &owner, &numbers).await?;
+                let missing = requeue(&dir, &journal, journal_bytes, &owner, &numbers).await?;
                 if !missing.is_empty() {
                     let missing: Vec<_> = missing.iter().map(EntryNumber::to_string).collect();
                     return Err(format!(

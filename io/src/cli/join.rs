@@ -1,6 +1,6 @@
 //! `edgehub join`: gives a node its identity, once.
 
-use super::Failure;
+use super::{Failure, say};
 use clap::Args;
 use edgehub::config::NodeConfig;
 use edgehub::core::identity::{IdentityConfig, JoinToken, date::Utc};
@@ -69,13 +69,13 @@ impl Join {
         let is_new = had.as_ref() != Some(&pair.certificate);
         let until = Utc(pair.validity().map_or(0, |validity| validity.not_after));
         let what = if is_new { "has a certificate now" } else { "has a certificate already" };
-        println!("{node} {what}: {}, valid until {until}", files.certificate.display());
+        say(format_args!("{node} {what}: {}, valid until {until}", files.certificate.display()))?;
         if !configuration.exists() {
             let text = self.starter(&service, &node, &files);
             files::write_atomically(&configuration, text.as_bytes(), files::PUBLIC)?;
-            println!("wrote {}", configuration.display());
+            say(format_args!("wrote {}", configuration.display()))?;
         }
-        println!("next: edgehub run --config {}", configuration.display());
+        say(format_args!("next: edgehub run --config {}", configuration.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -2,7 +2,7 @@
 
 mod lines;
 
-use super::{Failure, run};
+use super::{Failure, run, say};
 use clap::Args;
 use edgehub::EdgeHub;
 use smol::future::{or, zip};
@@ -55,10 +55,7 @@ impl Send {
             let sent = if self.lines {
                 self.send_lines(&hub, &module).await?
             } else if self.request {
-                module
-                    .request(&message, Some(timeout))
-                    .await
-                    .map(|answer| println!("{}", answer.frame().trim_end()))?;
+                say(module.request(&message, Some(timeout)).await?.frame().trim_end())?;
                 true
             } else {
                 module.send(message).await?;

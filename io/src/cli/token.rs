@@ -1,6 +1,6 @@
 //! `edgehub cloud token`: a token to join the embedded CloudHub with.
 
-use super::Failure;
+use super::{Failure, say};
 use clap::Args;
 use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
@@ -22,7 +22,7 @@ impl Token {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let (authority, _) = Authority::load_or_create(&self.dir)?;
         let key = TokenKey::load_or_create(&self.dir)?;
-        println!("{}", key.token(&authority, Duration::from_secs(self.hours * 60 * 60)));
+        say(key.token(&authority, Duration::from_secs(self.hours * 60 * 60)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,6 +1,6 @@
 //! `edgehub watch`: prints what modules receive.
 
-use super::{Failure, process, run};
+use super::{Failure, process, run, say};
 use clap::Args;
 use edgehub::EdgeHub;
 use smol::future::{or, zip};
@@ -31,7 +31,9 @@ impl Watch {
             let module = hub.join(&self.name, &groups).await?;
             let print = async {
                 while let Some(message) = module.receive().await {
-                    println!("{}", message.frame().trim_end());
+                    if say(message.frame().trim_end()).is_err() {
+                        break;
+                    }
                     if self.acknowledge && !message.is_response() && !message.msg_id().is_empty() {
                         module.send(module.acknowledgement(&message)?).await?;
                     }

@@ -31,6 +31,11 @@ pub struct HubConfig {
     /// fast as can be), the backlog above which that counts (`above`; 100 messages), and the longest random wait before it
     /// begins (`spread`; 10 s).
     pub drain: Option<Drain>,
+    /// When the cloud is asked whether it has what was sent (`confirm`).
+    pub confirm: ConfirmConfig,
+    /// How long a module may take nothing while messages wait for it before they are dropped (`stallLimit`); 30 s by
+    /// default.
+    pub stall_limit: Duration,
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
@@ -53,6 +58,26 @@ pub struct HubConfig {
     pub reach: ReachConfig,
     /// The flight recorder (`recorder`); always on, unless `recorder.enabled` is false.
     pub recorder: Option<RecorderConfig>,
+}
+
+/// When the cloud is asked whether it has what was sent: a ping follows so many messages, or so much time, whatever comes
+/// first, and its pong confirms all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfirmConfig {
+    /// Messages (`confirm.messages`); 1,024 by default. A quarter of what may be on its way makes a ping sooner.
+    pub messages: u32,
+    /// Time since the first unconfirmed message (`confirm.time`); 50 ms by default.
+    pub time: Duration,
+    /// How long a link whose bytes move may leave a ping unanswered (`confirm.limit`); 120 s by default.
+    pub limit: Duration,
+}
+
+impl Default for ConfirmConfig {
+    fn default() -> Self {
+        let Config { barrier_messages: messages, barrier_after: time, pong_limit: limit, .. } =
+            Config::default();
+        Self { messages, time, limit }
+    }
 }
 
 /// The settings of the journal: what survives the process.
@@ -119,6 +144,8 @@ impl Default for HubConfig {
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
             drain: Config::default().drain,
+            confirm: ConfirmConfig::default(),
+            stall_limit: Config::default().stall_limit,
             sync_timeout: Duration::from_secs(30),
             journal: None,
             letters: None,
@@ -162,6 +189,8 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
         outbox_bytes,
         drain: drain(&section.section("drain"), defaults.drain),
+        confirm: confirm(&section.section("confirm"), defaults.confirm),
+        stall_limit: section.seconds("stallLimit", defaults.stall_limit),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
         journal,
         letters,
@@ -239,6 +268,16 @@ fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
     let spread = section.seconds("spread", default.spread);
     section.warn_of_unknown();
     (per_second > 0).then_some(Drain { per_second, above, spread })
+}
+
+fn confirm(section: &Section<'_>, defaults: ConfirmConfig) -> ConfirmConfig {
+    let confirm = ConfirmConfig {
+        messages: count(section, "messages", defaults.messages, 1_000_000),
+        time: section.seconds("time", defaults.time),
+        limit: section.seconds("limit", defaults.limit),
+    };
+    section.warn_of_unknown();
+    confirm
 }
 
 fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {

@@ -151,6 +151,8 @@ edgehub:
   backoff: {base: 2, max: 3}
   outbox: {messages: 5, bytes: 6}
   syncTimeout: 7
+  confirm: {messages: 9, time: 0.25, limit: 100}
+  stallLimit: 11
   recorder: {path: /srv/edgehub, memory: 8, contents: true}
   acknowledge: {resource: hub, twin: module}
   duplicateWindow: {messages: 0, time: 8}
@@ -167,6 +169,8 @@ edgehub:
         outbox_messages: 5,
         outbox_bytes: 6,
         sync_timeout: seconds(7),
+        confirm: ConfirmConfig { messages: 9, time: Duration::from_millis(250), limit: seconds(100) },
+        stall_limit: seconds(11),
         recorder: Some(RecorderConfig { path: "/srv/edgehub".into(), memory: 8, contents: true }),
         acknowledged_by_hub: vec!["resource"],
         journal: Some(JournalConfig {

@@ -80,15 +80,18 @@ pub fn list(path: &Path) -> Result<Vec<Entry>, JournalError> {
 }
 
 /// Moves dead letters into a node's journal, from where the hub takes them up at its next start. Both directories must
-/// be free. Returns the numbers that were not there. When this is interrupted, a letter may be in both.
+/// be free; `bytes` is how large the node's journal may become, as in its configuration. Returns the numbers that were not there. When this is interrupted, a letter may be in both.
 pub async fn requeue(
     dead_letters: &Path,
     journal: &Path,
+    bytes: Option<u64>,
     identity: &str,
     numbers: &[EntryNumber],
 ) -> Result<Vec<EntryNumber>, JournalError> {
     let letters = Opened::open(dead_letters, identity, Options::dead_letters())?;
-    let target = Opened::open(journal, identity, Options::default())?;
+    let mut options = Options::default();
+    options.settings.total_bytes = bytes.unwrap_or(options.settings.total_bytes);
+    let target = Opened::open(journal, identity, options)?;
     let chosen: Vec<_> = letters.entries().filter(|entry| numbers.contains(&entry.number)).collect();
     let missing =
         numbers.iter().filter(|number| !chosen.iter().any(|entry| entry.number == **number)).copied();

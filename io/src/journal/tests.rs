@@ -205,7 +205,7 @@ fn dead_letters_are_listed_and_sent_again() {
     assert_eq!(owner(tempfile::tempdir().unwrap().path()).unwrap(), None);
     assert_eq!(listed[1].reason.as_deref(), Some("outbox full"));
     let chosen = [EntryNumber(2), EntryNumber(7)];
-    let missing = block_on(requeue(letters.path(), target.path(), NODE, &chosen)).unwrap();
+    let missing = block_on(requeue(letters.path(), target.path(), None, NODE, &chosen)).unwrap();
     assert_eq!(missing, [EntryNumber(7)]);
     assert_eq!(list(letters.path()).unwrap().len(), 1);
     assert_eq!(live(&open(target.path())), [1, 2]);

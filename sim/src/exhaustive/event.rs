@@ -49,6 +49,14 @@ pub(super) enum Event {
     Acknowledge,
     /// The module sends a sync request, always of the same id.
     Request,
+    /// The journal of dead letters is there.
+    LettersOpened,
+    /// The journal is there, and empty.
+    JournalOpened,
+    /// The journals have done what they were asked for first.
+    JournalAnswers,
+    /// They cannot do it; with nothing to do, the disk fails or has recovered.
+    JournalFails,
     /// The hub gets the other one of two configurations.
     Reconfigure,
     /// The operator stops the hub.
@@ -56,7 +64,7 @@ pub(super) enum Event {
 }
 
 impl Event {
-    pub(super) const ALL: [Event; 25] = [
+    pub(super) const ALL: [Event; 29] = [
         Event::Opened,
         Event::OpenFailed,
         Event::Closed,
@@ -80,6 +88,10 @@ impl Event {
         Event::Send,
         Event::Acknowledge,
         Event::Request,
+        Event::LettersOpened,
+        Event::JournalOpened,
+        Event::JournalAnswers,
+        Event::JournalFails,
         Event::Reconfigure,
         Event::Shutdown,
     ];
@@ -110,6 +122,10 @@ impl Event {
             Event::Send => "module sends",
             Event::Acknowledge => "module acknowledges",
             Event::Request => "module requests",
+            Event::LettersOpened => "dead letters opened",
+            Event::JournalOpened => "journal opened",
+            Event::JournalAnswers => "journal answers",
+            Event::JournalFails => "journal fails",
             Event::Reconfigure => "reconfigure",
             Event::Shutdown => "shutdown",
         }

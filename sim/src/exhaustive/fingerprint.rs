@@ -67,6 +67,7 @@ mod tests {
             Event::Opened,
             Event::OpenFailed,
             Event::WrongPong,
+            Event::JournalOpened,
         ];
         for event in Event::ALL {
             let same = after(&busy) == after(&[busy.as_slice(), &[event]].concat());

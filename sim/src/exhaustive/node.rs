@@ -2,8 +2,11 @@
 
 use super::event::Event;
 use crate::checks::EdgeChecks;
+use crate::faithful::Faithful;
+use edgehub_core::class::Classes;
 use edgehub_core::config::Rate;
 use edgehub_core::hub::{Deadline, LinkState};
+use edgehub_core::journal::EntryNumber;
 use edgehub_core::message::operation;
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
@@ -38,6 +41,7 @@ pub(super) struct Node {
     /// Messages made for the module, for their ids.
     sent: u32,
     reconfigured: bool,
+    journals: Faithful,
 }
 
 /// Everything is small and soon, so that a few events reach every limit and every deadline.
@@ -55,6 +59,8 @@ fn config(other: bool) -> Config {
         outbox_messages: 3,
         stall_limit: seconds(3),
         shutdown_grace: seconds(5),
+        classes: classes(other),
+        spool_above: 0,
         ..Config::default()
     };
     if !other {
@@ -70,6 +76,15 @@ fn config(other: bool) -> Config {
     }
 }
 
+/// All that a journal may keep is kept, and what is dropped is buried, where there is a journal for it.
+fn classes(coalesce: bool) -> Classes {
+    let mut classes = Classes::default();
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters, class.coalesce) = (true, true, coalesce);
+    }
+    classes
+}
+
 impl Node {
     pub(super) fn new() -> Result<Node, String> {
         let config = config(false);
@@ -83,6 +98,7 @@ impl Node {
             module: ModuleId(0),
             sent: 0,
             reconfigured: false,
+            journals: Faithful::default(),
         };
         let outputs = node.checks.begin(&mut node.hub, now)?;
         node.observe(&outputs);
@@ -101,6 +117,7 @@ impl Node {
 
     fn observe(&mut self, outputs: &[Output]) {
         for output in outputs {
+            self.journals.observe(output);
             match output {
                 Output::Open { .. } => self.unflushed = (0, 0),
                 Output::Write { message, .. } => {
@@ -166,6 +183,11 @@ impl Node {
                 sync: true,
                 ..Draft::default()
             })?,
+            Event::LettersOpened => Faithful::letters_opened(),
+            Event::JournalOpened => Faithful::journal_opened(EntryNumber(1)),
+            // There is always something that can be said.
+            Event::JournalAnswers => self.journals.answer().unwrap_or_else(Faithful::letters_opened),
+            Event::JournalFails => self.journals.failure(),
             Event::Reconfigure => {
                 self.reconfigured = !self.reconfigured;
                 Input::Reconfigure(Box::new(config(self.reconfigured)))

@@ -15,11 +15,23 @@ pub enum Start {
     Cut,
     /// A shutdown waits for the cloud to confirm what was sent, and for the rate limit to let a request go.
     Draining,
+    /// What waits is in the journal and nowhere else; there is no link yet.
+    Spooled,
+    /// What was written and never confirmed is stored, and what came after it is not yet; the link is gone.
+    Storing,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 5] = [Start::Fresh, Start::Serving, Start::Busy, Start::Cut, Start::Draining];
+    pub const ALL: [Start; 7] = [
+        Start::Fresh,
+        Start::Serving,
+        Start::Busy,
+        Start::Cut,
+        Start::Draining,
+        Start::Spooled,
+        Start::Storing,
+    ];
 
     /// As it is called in reports.
     pub fn name(self) -> &'static str {
@@ -29,6 +41,8 @@ impl Start {
             Start::Busy => "busy",
             Start::Cut => "cut",
             Start::Draining => "draining",
+            Start::Spooled => "spooled",
+            Start::Storing => "storing",
         }
     }
 
@@ -39,6 +53,25 @@ impl Start {
             Start::Busy => &[Event::Join, Event::Opened, Event::Request, Event::Send],
             Start::Cut => &[Event::Join, Event::Opened, Event::Request, Event::Message, Event::Closed],
             Start::Draining => &[Event::Join, Event::Opened, Event::Send, Event::Request, Event::Shutdown],
+            Start::Spooled => &[
+                Event::LettersOpened,
+                Event::JournalOpened,
+                Event::Join,
+                Event::Send,
+                Event::Acknowledge,
+                Event::JournalAnswers,
+                Event::JournalAnswers,
+            ],
+            Start::Storing => &[
+                Event::LettersOpened,
+                Event::JournalOpened,
+                Event::Join,
+                Event::Opened,
+                Event::Send,
+                Event::JournalAnswers,
+                Event::Closed,
+                Event::Send,
+            ],
         }
     }
 }

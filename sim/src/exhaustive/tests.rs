@@ -1,4 +1,5 @@
 use super::*;
+use edgehub_core::Output;
 
 /// As many as a debug build plays in a second or two. `edgehub-sim exhaustive` goes further, and compares the picture.
 const DEPTH: u32 = 3;
@@ -6,7 +7,7 @@ const DEPTH: u32 = 3;
 #[test]
 fn every_sequence_of_a_few_events_holds_and_all_of_the_links_table_is_reached() {
     let seen = explore(DEPTH, |_, _| {}).unwrap_or_else(|counterexample| panic!("{counterexample}"));
-    assert_eq!(seen.interleavings, 5 * 25u128.pow(DEPTH));
+    assert_eq!(seen.interleavings, 7 * 29u128.pow(DEPTH));
     assert!(seen.states > 100 && seen.steps > 10_000, "{} states, {} steps", seen.states, seen.steps);
     assert_eq!(
         seen.lifecycle.unseen(),
@@ -30,4 +31,29 @@ fn a_counterexample_names_its_events_and_its_command() {
         "books: wrong\nfrom the start \"serving\", after\n  module sends\n  closed\n  deadline\n\
          reproduce: cargo run --release -p edgehub-sim -- exhaustive --depth 3"
     );
+}
+
+/// The journal takes part: what waits is really there and nowhere else, and what is dropped is really buried.
+#[test]
+fn the_starts_with_a_journal_are_what_they_say() {
+    let outputs = |start, events: &[Event]| {
+        let mut node = Path { start, events: Vec::new() }.node().unwrap();
+        let played = events.iter().flat_map(|&event| node.play(event).unwrap().outputs);
+        played.collect::<Vec<_>>()
+    };
+    let sent = outputs(Start::Spooled, &[Event::Opened]);
+    assert!(sent.iter().any(|output| matches!(output, Output::Fetch { .. })), "{sent:?}");
+    // The outbox holds three. What it drops first is read back, behind the answers to three stores.
+    let answers = [Event::JournalAnswers; 4];
+    let dropped = outputs(Start::Storing, &[[Event::Send, Event::Send].as_slice(), &answers].concat());
+    assert!(dropped.iter().any(|output| matches!(output, Output::Bury { .. })), "{dropped:?}");
+}
+
+/// A dropped message is in memory, and its letter on the way, when the journal says that it never took the message.
+#[test]
+fn what_the_journal_refused_is_not_forgotten_with_its_letter() {
+    let mut node = Path { start: Start::Storing, events: Vec::new() }.node().unwrap();
+    for event in [Event::Reconfigure, Event::Send, Event::JournalFails, Event::JournalAnswers] {
+        node.play(event).unwrap();
+    }
 }

@@ -14,7 +14,8 @@ const DAY: u64 = 86_400;
 const START: i64 = 1_800_000_000;
 const GOES: u64 = 200 * DAY;
 const TOKEN_COMES: u64 = 399 * DAY;
-const RETURNS: u64 = 400 * DAY;
+/// In the middle of the day: no wait that somebody rounded ends just then.
+const RETURNS: u64 = 400 * DAY + 12_345;
 const END: u64 = 403 * DAY;
 const HASH: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 

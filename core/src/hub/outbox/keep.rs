@@ -7,7 +7,7 @@ use crate::canary::Canary;
 use crate::journal::EntryNumber;
 use crate::limits::{JOURNAL_UNSTORED_BYTES, JOURNAL_UNSTORED_BYTES_MAX, JOURNAL_UNSTORED_MESSAGES};
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ pub(super) struct Kept {
     storing: BTreeMap<u64, (Place, u32)>,
     storing_bytes: usize,
     /// Numbers that have come to their end since the last [`Outbox::take_forgets`].
-    forgets: Vec<u64>,
+    forgets: BTreeSet<u64>,
 }
 
 impl Kept {
@@ -55,7 +55,7 @@ impl Kept {
     /// It has come to its end here.
     pub(super) fn forget(&mut self, number: u64) {
         self.settle(number);
-        self.forgets.push(number);
+        self.forgets.insert(number);
     }
 }
 
@@ -101,10 +101,8 @@ impl Outbox {
     pub(in crate::hub) fn take_forgets(
         &mut self,
     ) -> impl Iterator<Item = (EntryNumber, EntryNumber)> + use<> {
-        let mut numbers = core::mem::take(&mut self.kept.forgets);
-        numbers.sort_unstable();
         let mut ranges: Vec<(EntryNumber, EntryNumber)> = Vec::new();
-        for number in numbers {
+        for number in core::mem::take(&mut self.kept.forgets) {
             match ranges.last_mut() {
                 Some((_, last)) if last.0.checked_add(1) == Some(number) => last.0 = number,
                 _ => ranges.push((EntryNumber(number), EntryNumber(number))),
@@ -125,9 +123,8 @@ impl Outbox {
 
     /// The journal may not forget this one yet, although it has left: [`Outbox::forget`] follows.
     pub(in crate::hub) fn hold_back(&mut self, number: Option<EntryNumber>) {
-        let held = number.and_then(|number| self.kept.forgets.iter().rposition(|&other| other == number.0));
-        if let Some(at) = held {
-            self.kept.forgets.swap_remove(at);
+        if let Some(number) = number {
+            self.kept.forgets.remove(&number.0);
         }
     }
 

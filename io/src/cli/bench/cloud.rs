@@ -1,5 +1,6 @@
 //! The CloudHub process of the benchmark.
 
+use super::super::say;
 use super::tally::{LAST, Tally, payload};
 use crate::cli::{Failure, process};
 use edgehub::core::cloud::Delivery;
@@ -27,7 +28,7 @@ pub(super) enum Order {
 pub(crate) async fn run() -> Result<ExitCode, Failure> {
     let loopback = Loopback::new()?;
     let (server, driver) = loopback.serve(ServerOptions { quic: true, ..loopback.server_options()? }).await?;
-    println!("{}", serde_json::to_string(&loopback.ticket(server.address(), NODE)?)?);
+    say(serde_json::to_string(&loopback.ticket(server.address(), NODE)?)?)?;
     let tally = Mutex::new(Tally::new());
     let work = async {
         let ended = or(serve_orders(&server, &tally), receive(&server, &tally)).await;
@@ -64,7 +65,7 @@ async fn serve_orders(server: &CloudServer, tally: &Mutex<Tally>) -> Result<(), 
             Order::Down { messages, size } => send_down(server, messages, size).await?,
             Order::Report => {
                 let seen = tally.lock().unwrap_or_else(PoisonError::into_inner).seen();
-                println!("{}", serde_json::to_string(&seen)?);
+                say(serde_json::to_string(&seen)?)?;
             }
         }
         line.clear();

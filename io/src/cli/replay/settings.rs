@@ -1,7 +1,7 @@
 //! `key=value,…`: other values for settings of a recorded configuration.
 
 use super::super::trace::length;
-use edgehub::core::config::Rate;
+use edgehub::core::config::{Drain, Rate};
 use edgehub::core::{Config, Profile};
 use std::fmt::Write;
 use std::time::Duration;
@@ -36,7 +36,7 @@ macro_rules! count {
     };
 }
 
-const SETTINGS: [Setting; 19] = [
+const SETTINGS: [Setting; 22] = [
     time!("heartbeat", "15s", heartbeat),
     time!("ping.interval", "5s", ping_interval),
     count!("ping.misses", "3", ping_misses),
@@ -68,6 +68,34 @@ const SETTINGS: [Setting; 19] = [
             Ok(())
         },
     },
+    Setting {
+        name: "drain.rate",
+        example: "20 messages/s, or off",
+        change: |config, value| {
+            let drain = config.drain.or(Config::default().drain);
+            config.drain = match value {
+                "off" => None,
+                value => drain
+                    .map(|drain| Ok::<_, String>(Drain { per_second: number(value)?, ..drain }))
+                    .transpose()?,
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "drain.above",
+        example: "100",
+        change: |config, value| {
+            number(value).and_then(|above| paced(config).map(|drain| drain.above = above))
+        },
+    },
+    Setting {
+        name: "drain.spread",
+        example: "10s",
+        change: |config, value| {
+            length(value).and_then(|spread| paced(config).map(|drain| drain.spread = spread))
+        },
+    },
     count!("outbox.messages", "8192", outbox_messages),
     count!("outbox.bytes", "16777216", outbox_bytes),
     time!("stall.limit", "30s", stall_limit),
@@ -87,6 +115,11 @@ const SETTINGS: [Setting; 19] = [
         },
     },
 ];
+
+/// How a backlog leaves, where it is paced at all.
+fn paced(config: &mut Config) -> Result<&mut Drain, String> {
+    config.drain.as_mut().ok_or_else(|| "backlogs are not paced: set drain.rate first".into())
+}
 
 fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
     value.parse().map_err(|_| format!("expected a number, found {value:?}"))

@@ -1,6 +1,7 @@
 //! `edgehub send --lines`: a message for each line of standard input, and with `--track` a line for each thing that
 //! becomes of it: `{"line":1,"msg_id":"…","stage":"stored"}`.
 
+use super::super::say;
 use super::{Failure, Send, content};
 use edgehub::core::hub::Stage;
 use edgehub::edge::Receipt;
@@ -74,7 +75,8 @@ async fn track(line: u64, msg_id: String, mut receipt: Receipt) {
         };
         let told = Told { line, msg_id: &msg_id, stage: name, reason };
         if let Ok(told) = serde_json::to_string(&told) {
-            println!("{told}");
+            // What was accepted is sent also when nobody reads what becomes of it.
+            let _ = say(told);
         }
         if stage.is_last() {
             break;

@@ -52,13 +52,10 @@ impl Show {
             }
             shown += 1;
             problem = self.show(&mut out, moment);
-            // A reader that has seen enough closes the pipe.
             if problem.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        match problem {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(ExitCode::SUCCESS),
-        }
+        problem?;
+        Ok(ExitCode::SUCCESS)
     }
 
     fn wants(&self, moment: &Moment<'_>) -> bool {

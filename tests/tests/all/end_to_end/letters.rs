@@ -41,7 +41,7 @@ fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
         let causes: Vec<_> = kept.iter().map(cause_of).collect();
         assert_eq!(causes, [(Some("state"), "class full"); 3]);
         let numbers = [kept[0].number, kept[2].number];
-        assert_eq!(requeue(letters.path(), journal.path(), OWNER, &numbers).await.unwrap(), []);
+        assert_eq!(requeue(letters.path(), journal.path(), None, OWNER, &numbers).await.unwrap(), []);
         assert_eq!(list(letters.path()).unwrap().len(), 1);
 
         let mut options = loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap();
