@@ -73,3 +73,27 @@ fn stops(scenario: &Scenario, file: &Path) -> bool {
     // A process that cannot be started finds nothing smaller.
     status.is_ok_and(|status| status.code() == Some(EXIT_CODE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgehub_core::Instant;
+    use edgehub_sim::PATIENCE;
+    use std::time::Duration;
+
+    /// Smaller ones are looked for with this test's own program, which knows nothing of scenarios: none is found.
+    #[test]
+    fn a_run_without_end_is_saved_and_its_command_told() {
+        let folder = std::env::temp_dir().join(format!("edgehub-sim-stuck-{}", std::process::id()));
+        let scenario = Scenario::quiet("no end (seed 7)", Duration::from_secs(60));
+        let stuck = Stuck { scenario: scenario.clone(), at: Instant(30_000_000), patience: PATIENCE };
+        let told = told(&stuck, &folder);
+        let file = folder.join("no-end--seed-7-.stuck.scn");
+        let saved: Scenario = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+        assert_eq!(saved, scenario);
+        assert!(told.contains("after 30.000000 s") && told.ends_with(&command_for(&file)), "{told}");
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, [file], "nothing else is left behind");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
