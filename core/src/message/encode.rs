@@ -1,8 +1,8 @@
 //! Writes new messages.
 
-use super::decode::{Unknown, unknown_members};
+use super::decode::{Unknown, check_content, unknown_members};
 use super::{Field, Index, Message, Span, operation, text};
-use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::limits::{FIELD_BYTES_MAX, FRAME_BYTES_MAX, NESTING_DEPTH_MAX};
 use crate::time::UnixMillis;
 use crate::violation::Violation;
 use alloc::string::String;
@@ -33,7 +33,11 @@ impl Content<'_> {
 }
 
 /// Appends a content to a frame that has come so far.
-pub(super) fn write_content(content: Content<'_>, frame: &mut String, index: &mut Index) {
+pub(super) fn write_content(
+    content: Content<'_>,
+    frame: &mut String,
+    index: &mut Index,
+) -> Result<(), Violation> {
     let start = frame.len();
     match content {
         Content::Null => frame.push_str("null"),
@@ -42,10 +46,18 @@ pub(super) fn write_content(content: Content<'_>, frame: &mut String, index: &mu
             text::escape(text, frame);
             frame.push('"');
         }
-        Content::Json(raw) => frame.push_str(raw.get()),
+        Content::Json(raw) => {
+            // Without so many brackets it cannot be too deep, and counting them costs next to nothing.
+            let brackets = raw.get().bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+            if brackets >= NESTING_DEPTH_MAX as usize {
+                check_content(raw.get())?;
+            }
+            frame.push_str(raw.get());
+        }
     }
     // A frame has at most 32 MiB, or is refused.
     index.content = (start as u32, frame.len() as u32);
+    Ok(())
 }
 
 /// A message to be written: its fields by name. Empty fields are left out of the frame.
@@ -155,7 +167,7 @@ impl<'a> Draft<'a> {
         frame.member(Field::Resource, ",\"resource\":\"", self.resource)?;
         frame.append_members(&unknown.route);
         frame.out.push_str("},\"content\":");
-        write_content(self.content, &mut frame.out, &mut frame.index);
+        write_content(self.content, &mut frame.out, &mut frame.index)?;
         frame.out.push_str(&unknown.top);
         frame.out.push('}');
         frame.finish()
@@ -294,6 +306,24 @@ mod tests {
         let sized = |text| Draft { content: Content::Text(text), ..Draft::default() }.encode();
         assert_eq!(sized(&content[1..]).unwrap().bytes(), FRAME_BYTES_MAX);
         assert_eq!(sized(&content).unwrap_err(), Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 });
+    }
+
+    /// What nobody would read is not written.
+    #[test]
+    fn a_content_is_no_deeper_than_a_frame_may_be() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let written = |content: &str| {
+            let raw: &RawValue = serde_json::from_str(content).unwrap();
+            Draft { content: Content::Json(raw), ..Draft::default() }.encode()
+        };
+        // The frame's own object is one level.
+        let most = NESTING_DEPTH_MAX as usize - 1;
+        let frame = written(&nested(most)).unwrap();
+        assert!(Message::decode(frame.frame().clone()).is_ok());
+        let at = most;
+        assert_eq!(written(&nested(most + 1)).unwrap_err(), Violation::NestingTooDeep { at });
+        let wide = String::from("[") + &"[],".repeat(300) + "1]";
+        assert!(written(&wide).is_ok(), "many brackets are not deep");
     }
 
     proptest! {

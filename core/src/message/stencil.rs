@@ -88,7 +88,7 @@ impl Stencil {
             // An empty field is not there, and has no place.
             span.start = if span.len == 0 { 0 } else { span.start + u16::try_from(ahead).ok()? };
         }
-        write_content(content, frame, &mut index);
+        write_content(content, frame, &mut index).ok()?;
         frame.push('}');
         if frame.len() > FRAME_BYTES_MAX {
             return None;
