@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Trace(trace::Trace),
     /// The CloudHub process of `bench`
     #[command(hide = true)]
-    BenchCloud,
+    BenchCloud(bench::cloud::BenchCloud),
 }
 
 impl Command {
@@ -92,7 +92,7 @@ impl Command {
             | Command::Check(_)
             | Command::DeadLetters(_)
             | Command::Bench(_)
-            | Command::BenchCloud => "warn",
+            | Command::BenchCloud(_) => "warn",
             _ => "info",
         }
     }
@@ -111,7 +111,7 @@ impl Command {
             Command::Replay(replay) => replay.run(),
             Command::Explain(explain) => explain.run(),
             Command::Trace(trace) => trace.run(),
-            Command::BenchCloud => smol::block_on(bench::cloud::run()),
+            Command::BenchCloud(arguments) => smol::block_on(bench::cloud::run(arguments)),
         }
     }
 }

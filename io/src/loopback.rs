@@ -106,7 +106,12 @@ impl Loopback {
 
     /// Options for a server with a certificate for this machine's loopback names.
     pub fn server_options(&self) -> Result<ServerOptions, LoopbackError> {
-        let identity = self.authority.server(&["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
+        self.server_options_for(&["localhost".into(), "127.0.0.1".into(), "::1".into()])
+    }
+
+    /// Options for a server with a certificate for these names and addresses.
+    pub fn server_options_for(&self, names: &[String]) -> Result<ServerOptions, LoopbackError> {
+        let identity = self.authority.server(names)?;
         let tls = tls::server_config_from_pem(self.pems(&identity))?;
         Ok(ServerOptions::new(tls))
     }

@@ -15,12 +15,19 @@ struct Channel<T> {
     queue: ConcurrentQueue<T>,
     /// Senders that found the queue full.
     waiting: AtomicUsize,
+    /// Those of them that have missed the room they waited for.
+    overtaken: AtomicUsize,
     room: Event,
 }
 
 /// Both ends of a channel over this queue, whose senders pull this rope.
 pub(super) fn channel<T>(queue: ConcurrentQueue<T>, rope: Rope) -> (Sender<T>, Receiver<T>) {
-    let channel = Arc::new(Channel { queue, waiting: AtomicUsize::new(0), room: Event::new() });
+    let channel = Arc::new(Channel {
+        queue,
+        waiting: AtomicUsize::new(0),
+        overtaken: AtomicUsize::new(0),
+        room: Event::new(),
+    });
     (Sender(Arc::new(Speaker { channel: channel.clone(), rope })), Receiver(channel))
 }
 
@@ -52,48 +59,80 @@ impl<T> Drop for Speaker<T> {
 pub(crate) struct Closed<T>(pub(crate) T);
 
 impl<T> Sender<T> {
-    /// Sends if there is room and a receiver.
+    /// Sends if there is room and a receiver, and nobody who waited was overtaken.
     pub(crate) fn try_send(&self, item: T) -> Result<(), PushError<T>> {
+        let Channel { queue, overtaken, .. } = &*self.0.channel;
+        if overtaken.load(Ordering::SeqCst) > 0 && !queue.is_closed() {
+            return Err(PushError::Full(item));
+        }
+        self.push(item)
+    }
+
+    /// Sends once there is room. Room may go to one that comes just then, but only once: who was overtaken is first.
+    pub(crate) async fn send(&self, item: T) -> Result<(), Closed<T>> {
+        let channel = &*self.0.channel;
+        let mut overtaken = None;
+        let mut sent = self.try_send(item);
+        loop {
+            let item = match sent {
+                Ok(()) => return Ok(()),
+                Err(PushError::Closed(item)) => return Err(Closed(item)),
+                Err(PushError::Full(item)) => item,
+            };
+            let waiting = Counted::in_(&channel.waiting);
+            let room = channel.room.listen();
+            // What was taken before this sender could be seen waiting has told nobody.
+            sent = if overtaken.is_some() { self.push(item) } else { self.try_send(item) };
+            let Err(PushError::Full(item)) = sent else { continue };
+            room.await;
+            drop(waiting);
+            sent = self.push(item);
+            if matches!(sent, Err(PushError::Full(_))) {
+                overtaken.get_or_insert_with(|| Overtaken::of(channel));
+            }
+        }
+    }
+
+    fn push(&self, item: T) -> Result<(), PushError<T>> {
         self.0.channel.queue.push(item)?;
         self.0.rope.pull();
         Ok(())
     }
+}
 
-    /// Sends once there is room.
-    pub(crate) async fn send(&self, mut item: T) -> Result<(), Closed<T>> {
-        loop {
-            item = match self.try_send(item) {
-                Ok(()) => return Ok(()),
-                Err(PushError::Closed(item)) => return Err(Closed(item)),
-                Err(PushError::Full(item)) => item,
-            };
-            let waiting = Waiting::on(&self.0.channel);
-            let room = self.0.channel.room.listen();
-            // What was taken before this sender could be seen waiting has told nobody.
-            item = match self.try_send(item) {
-                Ok(()) => return Ok(()),
-                Err(PushError::Closed(item)) => return Err(Closed(item)),
-                Err(PushError::Full(item)) => item,
-            };
-            room.await;
-            drop(waiting);
-        }
+/// One more in a count, for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn in_(count: &'a AtomicUsize) -> Counted<'a> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Counted(count)
     }
 }
 
-/// One sender that waits, for as long as it does.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn on<T>(channel: &'a Channel<T>) -> Waiting<'a> {
-        channel.waiting.fetch_add(1, Ordering::SeqCst);
-        Waiting(&channel.waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A sender that waited for room which another one took. While it waits on, those that come do so behind it.
+struct Overtaken<'a> {
+    room: &'a Event,
+    counted: Option<Counted<'a>>,
+}
+
+impl<'a> Overtaken<'a> {
+    fn of<T>(channel: &'a Channel<T>) -> Overtaken<'a> {
+        Overtaken { room: &channel.room, counted: Some(Counted::in_(&channel.overtaken)) }
+    }
+}
+
+impl Drop for Overtaken<'_> {
+    fn drop(&mut self) {
+        self.counted = None;
+        // Whoever waits because of it may find room without anything being taken out.
+        self.room.notify_additional(1);
     }
 }
 
@@ -157,6 +196,49 @@ mod tests {
         });
         assert!(matches!(sender.try_send(7), Err(PushError::Closed(7))));
         assert_eq!((receiver.is_closed(), receiver.try_recv(), receiver.try_recv()), (true, Some(5), None));
+    }
+
+    /// A sender without a pause finds the room first whenever some is made, before those that wait have woken up.
+    #[test]
+    fn who_waits_is_overtaken_once() {
+        let (sender, receiver) = Bell::default().bounded(1);
+        sender.try_send(1).unwrap();
+        block_on(async {
+            let mut waiting = std::pin::pin!(sender.send(2));
+            assert!(poll_once(waiting.as_mut()).await.is_none());
+            assert_eq!(receiver.try_recv(), Some(1));
+            sender.try_send(3).unwrap();
+            assert!(poll_once(waiting.as_mut()).await.is_none(), "overtaken");
+            let mut behind = std::pin::pin!(sender.send(4));
+            assert_eq!(receiver.try_recv(), Some(3));
+            assert!(matches!(sender.try_send(5), Err(PushError::Full(5))), "not again");
+            assert!(poll_once(behind.as_mut()).await.is_none());
+            assert!(matches!(poll_once(waiting).await, Some(Ok(()))));
+            assert_eq!(receiver.try_recv(), Some(2));
+            assert!(matches!(poll_once(behind).await, Some(Ok(()))));
+            assert_eq!(receiver.try_recv(), Some(4));
+            sender.try_send(6).unwrap();
+        });
+    }
+
+    /// It gives up after it was overtaken: who waits behind it finds the room that nobody takes.
+    #[test]
+    fn who_was_overtaken_and_gives_up_holds_nobody_back() {
+        let (sender, receiver) = Bell::default().bounded(1);
+        sender.try_send(1).unwrap();
+        block_on(async {
+            let mut waiting = Box::pin(sender.send(2));
+            assert!(poll_once(waiting.as_mut()).await.is_none());
+            assert_eq!(receiver.try_recv(), Some(1));
+            sender.try_send(3).unwrap();
+            assert!(poll_once(waiting.as_mut()).await.is_none(), "overtaken");
+            assert_eq!(receiver.try_recv(), Some(3));
+            let mut behind = std::pin::pin!(sender.send(4));
+            assert!(poll_once(behind.as_mut()).await.is_none(), "there is room, and it is another's");
+            drop(waiting);
+            behind.await.unwrap();
+        });
+        assert_eq!(receiver.try_recv(), Some(4));
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! message carries its number and the time it was made; whoever receives it tells what is missing, doubled or late.
 
 pub(super) mod cloud;
+mod mixed;
 mod peer;
+mod report;
 mod spool;
 mod tally;
 
 use super::histogram::Histogram;
-use super::{Failure, LaneChoice, process, say};
+use super::{Failure, LaneChoice, process};
 use clap::{Args, ValueEnum};
 use edgehub::core::class::Delivery;
 use edgehub::core::{Config, Note};
@@ -18,8 +20,10 @@ use edgehub::loopback::PROJECT;
 use edgehub::tls::{self, ClientFiles};
 use edgehub::websocket::Target;
 use edgehub::{EdgeHub, Module, Options};
-use peer::Peer;
-use serde::{Deserialize, Serialize};
+use mixed::{Mix, Mixed};
+use peer::{Peer, Place};
+use report::{Latency, Report, Seen, latency};
+use serde::Serialize;
 use smol::future::zip;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +33,8 @@ use tally::{Tally, payload};
 /// How often the cloud is asked what it has seen, until it has seen everything.
 const REPORTS_MAX: usize = 100;
 
+const OWN_CLOUD: &str = "this mode needs our own CloudHub: leave --server out";
+
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// What to measure
@@ -37,7 +43,7 @@ pub(crate) struct Bench {
     /// The lane between edge and cloud
     #[arg(long, value_enum, default_value_t = LaneChoice::Websocket)]
     lane: LaneChoice,
-    /// How many messages
+    /// How many messages (not for mode mixed, which ends by --seconds)
     #[arg(long, default_value_t = 100_000)]
     messages: u64,
     /// Bytes of content in each
@@ -52,6 +58,10 @@ pub(crate) struct Bench {
     /// Send each message once and forget it, without pings behind them: what confirmation costs is the difference
     #[arg(long)]
     at_most_once: bool,
+    #[command(flatten)]
+    mix: Mix,
+    #[command(flatten)]
+    place: Place,
     /// A CloudHub that runs already (modes up and sync), instead of our own in a second process
     #[arg(long, value_name = "URL", requires_all = ["ca", "cert", "key"])]
     server: Option<String>,
@@ -83,59 +93,18 @@ enum Mode {
     Sync,
     /// Messages of a stored class pile up while there is no cloud, and leave once there is one; watch the memory
     Spool,
-}
-
-/// Percentiles in microseconds.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Latency {
-    p50: f64,
-    p99: f64,
-    max: f64,
-}
-
-/// What the receiving side saw.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Seen {
-    received: u64,
-    duplicates: u64,
-    out_of_order: u64,
-    latency_us: Latency,
-}
-
-#[derive(Debug, Serialize)]
-struct Report {
-    mode: Mode,
-    lane: LaneChoice,
-    messages: u64,
-    size: usize,
-    elapsed_s: f64,
-    messages_per_s: f64,
-    latency_us: Latency,
-    cpu_s: f64,
-    cpu_us_per_message: f64,
-    peak_rss_kib: i64,
-    idle_rss_kib: i64,
-    /// With everything queued and nothing sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spooled_rss_kib: Option<i64>,
-    lost: u64,
-    duplicates: u64,
-    out_of_order: u64,
+    /// User data flows up for --seconds; meanwhile the cloud asks and the node answers at once (control), and the node asks the
+    /// cloud (sync), each --pace times a second
+    Mixed,
 }
 
 /// One measured stretch.
 struct Measured {
     elapsed_s: f64,
     cpu_s: f64,
+    messages: u64,
     seen: Seen,
-}
-
-impl Report {
-    /// Prints it as one line; what is lost is a failure.
-    fn print(&self) -> Result<ExitCode, Failure> {
-        say(serde_json::to_string(self)?)?;
-        Ok(if self.lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
+    mixed: Option<Mixed>,
 }
 
 impl Bench {
@@ -146,7 +115,10 @@ impl Bench {
             }
             return self.spool().await;
         }
-        let mut peer = if self.server.is_none() { Some(Peer::start().await?) } else { None };
+        if self.mode != Mode::Mixed && self.mix.is_asked_for() {
+            return Err("--rate and --meanwhile are for --mode mixed".into());
+        }
+        let mut peer = if self.server.is_none() { Some(Peer::start(&self.place).await?) } else { None };
         let mut options = match &peer {
             Some(peer) => peer.ticket.clone().over(self.lane.into()).options(self.config())?,
             None => self.foreign_options()?,
@@ -179,19 +151,20 @@ impl Bench {
         let report = Report {
             mode: self.mode,
             lane: self.lane,
-            messages: self.messages,
+            messages: measured.messages,
             size: self.size,
             elapsed_s: measured.elapsed_s,
-            messages_per_s: self.messages as f64 / measured.elapsed_s,
+            messages_per_s: measured.messages as f64 / measured.elapsed_s,
             latency_us: seen.latency_us,
             cpu_s: measured.cpu_s,
-            cpu_us_per_message: measured.cpu_s * 1e6 / self.messages.max(1) as f64,
+            cpu_us_per_message: measured.cpu_s * 1e6 / measured.messages.max(1) as f64,
             peak_rss_kib: process::peak_rss_kib(),
             idle_rss_kib,
             spooled_rss_kib: None,
-            lost: self.messages.saturating_sub(seen.received),
+            lost: measured.messages.saturating_sub(seen.received),
             duplicates: seen.duplicates,
             out_of_order: seen.out_of_order,
+            mixed: measured.mixed,
         };
         report.print()
     }
@@ -212,8 +185,8 @@ impl Bench {
         else {
             return Err("--server needs --ca, --cert and --key".into());
         };
-        if self.mode == Mode::Down {
-            return Err("--mode down needs our own CloudHub: leave --server out".into());
+        if matches!(self.mode, Mode::Down | Mode::Mixed) {
+            return Err(OWN_CLOUD.into());
         }
         let tls = tls::client_config(&ClientFiles { ca, certificate, key })?;
         Ok(Options::new(self.config(), vec![Target::new(url, &self.project, &self.node)], tls))
@@ -227,26 +200,25 @@ impl Bench {
         hub.settled().await?;
         let idle_rss_kib = process::rss_kib();
         let (cpu, start) = (process::cpu_s(), process::monotonic_ns());
+        let (mut messages, mut mixed) = (self.messages, None);
         let mut seen = match (self.mode, peer.as_mut()) {
+            (Mode::Mixed, Some(peer)) => {
+                let (sent, seen, rest) = self.mixed(hub, &module, peer).await?;
+                (messages, mixed) = (sent, Some(rest));
+                seen
+            }
             (Mode::Up, _) => self.up(hub, &module).await?,
             (Mode::Sync, _) => self.sync(&module).await?,
             (Mode::Down, Some(peer)) => self.down(&module, peer).await?,
             (Mode::Spool, _) => return Err("mode spool is measured in another way".into()),
-            (Mode::Down, None) => return Err("--mode down needs our own CloudHub".into()),
+            (Mode::Down | Mode::Mixed, None) => return Err(OWN_CLOUD.into()),
         };
         let elapsed_s = (process::monotonic_ns() - start) as f64 / 1e9;
         let cpu_s = process::cpu_s() - cpu;
         if let (Mode::Up, Some(peer)) = (self.mode, peer) {
-            seen = peer.report().await?;
-            // Confirmed is what the cloud has read; its last messages may still be on their way to whoever counts them there.
-            for _ in 0..REPORTS_MAX {
-                if seen.received >= self.messages {
-                    break;
-                }
-                seen = peer.report().await?;
-            }
+            seen = peer.report_of(self.messages).await?;
         }
-        Ok((Measured { elapsed_s, cpu_s, seen }, idle_rss_kib))
+        Ok((Measured { elapsed_s, cpu_s, messages, seen, mixed }, idle_rss_kib))
     }
 
     async fn up(&self, hub: &EdgeHub, module: &Module) -> Result<Seen, Failure> {
@@ -293,8 +265,4 @@ impl Bench {
         }
         Ok(Seen { received, latency_us: latency(&times), ..Seen::default() })
     }
-}
-
-fn latency(histogram: &Histogram) -> Latency {
-    Latency { p50: histogram.quantile_us(0.5), p99: histogram.quantile_us(0.99), max: histogram.max_us() }
 }

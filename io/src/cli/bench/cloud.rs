@@ -1,19 +1,24 @@
 //! The CloudHub process of the benchmark.
 
-use super::super::say;
+use super::mixed::ticks;
 use super::tally::{LAST, Tally, payload};
-use crate::cli::{Failure, process};
+use super::{Latency, Seen};
+use crate::cli::{Failure, process, say};
+use clap::Args;
 use edgehub::core::cloud::Delivery;
 use edgehub::core::message::operation;
 use edgehub::core::rng::Rng;
 use edgehub::core::{Content, Draft, Message, UnixMillis};
 use edgehub::loopback::Loopback;
 use edgehub::server::{CloudServer, ServerOptions};
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use smol::future::{or, zip};
 use smol::io::AsyncBufReadExt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const NODE: &str = "bench";
 
@@ -22,16 +27,42 @@ const NODE: &str = "bench";
 pub(super) enum Order {
     Down { messages: u64, size: usize },
     Report,
+    Ask { time: Duration, per_second: u32 },
+    ReportAsked,
+}
+
+/// What became of the cloud's questions.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) asked: u64,
+    pub(super) answered: u64,
+    /// From the question to its answer.
+    pub(super) latency_us: Latency,
+}
+
+/// Where this process listens.
+#[derive(Debug, Args)]
+pub(crate) struct BenchCloud {
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+}
+
+/// What the node has said: by itself, and when asked.
+struct Heard {
+    messages: Mutex<Tally>,
+    answers: Mutex<Tally>,
 }
 
 /// Serves until standard input ends.
-pub(crate) async fn run() -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: BenchCloud) -> Result<ExitCode, Failure> {
     let loopback = Loopback::new()?;
-    let (server, driver) = loopback.serve(ServerOptions { quic: true, ..loopback.server_options()? }).await?;
+    let address = arguments.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let options = ServerOptions { quic: true, ..loopback.server_options_for(&[address.ip().to_string()])? };
+    let (server, driver) = loopback.serve_on(address, options).await?;
     say(serde_json::to_string(&loopback.ticket(server.address(), NODE)?)?)?;
-    let tally = Mutex::new(Tally::new());
+    let heard = Heard { messages: Mutex::new(Tally::new()), answers: Mutex::new(Tally::new()) };
     let work = async {
-        let ended = or(serve_orders(&server, &tally), receive(&server, &tally)).await;
+        let ended = or(serve_orders(&server, &heard), receive(&server, &heard)).await;
         server.shutdown().await?;
         ended
     };
@@ -39,7 +70,7 @@ pub(crate) async fn run() -> Result<ExitCode, Failure> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn receive(server: &CloudServer, tally: &Mutex<Tally>) -> Result<(), Failure> {
+async fn receive(server: &CloudServer, heard: &Heard) -> Result<(), Failure> {
     let mut ids = Rng::new(1);
     while let Some((node, message)) = server.receive().await {
         if message.operation() == operation::QUERY {
@@ -48,24 +79,28 @@ async fn receive(server: &CloudServer, tally: &Mutex<Tally>) -> Result<(), Failu
             let content = serde_json::from_str(message.content()).map_or(Content::Null, Content::Json);
             server.send(&node, Draft { content, ..draft }.encode()?, Delivery::Unacknowledged).await?;
         } else {
-            tally
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .add(message.content(), process::monotonic_ns());
+            let tally = if message.is_response() { &heard.answers } else { &heard.messages };
+            locked(tally).add(message.content(), process::monotonic_ns());
         }
     }
     Ok(())
 }
 
-async fn serve_orders(server: &CloudServer, tally: &Mutex<Tally>) -> Result<(), Failure> {
+async fn serve_orders(server: &CloudServer, heard: &Heard) -> Result<(), Failure> {
     let mut orders = smol::io::BufReader::new(smol::Unblock::new(std::io::stdin()));
     let mut line = String::new();
+    let mut asked = 0;
     while orders.read_line(&mut line).await? > 0 {
         match serde_json::from_str(&line)? {
             Order::Down { messages, size } => send_down(server, messages, size).await?,
             Order::Report => {
-                let seen = tally.lock().unwrap_or_else(PoisonError::into_inner).seen();
+                let seen = locked(&heard.messages).seen();
                 say(serde_json::to_string(&seen)?)?;
+            }
+            Order::Ask { time, per_second } => asked = ask(server, time, per_second).await?,
+            Order::ReportAsked => {
+                let Seen { received, latency_us, .. } = locked(&heard.answers).seen();
+                say(serde_json::to_string(&Asked { asked, answered: received, latency_us })?)?;
             }
         }
         line.clear();
@@ -80,6 +115,23 @@ async fn send_down(server: &CloudServer, messages: u64, size: usize) -> Result<(
         server.send(NODE, downstream(&mut ids, &content)?, Delivery::Unacknowledged).await?;
     }
     Ok(())
+}
+
+/// Asks the node at a steady pace, whether it answers or not. Returns how often.
+async fn ask(server: &CloudServer, time: Duration, per_second: u32) -> Result<u64, Failure> {
+    let (mut ids, mut content) = (Rng::new(3), String::new());
+    let mut ticks = ticks(time, per_second);
+    let mut asked = 0;
+    while ticks.next().await.is_some() {
+        payload(&mut content, asked, process::monotonic_ns(), 0);
+        server.send(NODE, downstream(&mut ids, &content)?, Delivery::Unacknowledged).await?;
+        asked += 1;
+    }
+    Ok(asked)
+}
+
+fn locked(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn downstream(ids: &mut Rng, content: &str) -> Result<Message, Failure> {

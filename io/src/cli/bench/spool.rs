@@ -33,7 +33,7 @@ impl Drop for Directory {
 
 impl Bench {
     pub(super) async fn spool(&self) -> Result<ExitCode, Failure> {
-        let mut peer = Peer::start().await?;
+        let mut peer = Peer::start(&self.place).await?;
         let directory = self.directory();
         let bytes = self.messages.saturating_mul(self.size as u64 + 1024);
         let settings = Settings { total_bytes: bytes.saturating_mul(2).max(64 << 20), ..Settings::default() };
@@ -112,6 +112,7 @@ impl Bench {
             lost: self.messages.saturating_sub(seen.received),
             duplicates: seen.duplicates,
             out_of_order: seen.out_of_order,
+            mixed: None,
         })
     }
 
