@@ -133,11 +133,23 @@ pub enum Canary {
     ReturnsNever,
     /// The preferred endpoint is tried again at once.
     ReturnsAtOnce,
+    /// A link is left for another certificate without waiting for what was written to it.
+    RenewalUnawaited,
+    /// What has another certificate dials as after a failure.
+    RenewalBacksOff,
+    /// A link that is to be left for another certificate is written to as before.
+    RenewalWrites,
+    /// A link that is to be left for another certificate waits for a stalled peer without end.
+    RenewalEndless,
+    /// A dial with an old certificate goes on.
+    RenewalMissesDial,
+    /// What gathers while a link is opened anew with another certificate is taken for the backlog of an outage.
+    RenewalPaced,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 62] = [
+    pub const ALL: [Canary; 68] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -200,6 +212,12 @@ impl Canary {
         Canary::NotSticky,
         Canary::ReturnsNever,
         Canary::ReturnsAtOnce,
+        Canary::RenewalUnawaited,
+        Canary::RenewalBacksOff,
+        Canary::RenewalWrites,
+        Canary::RenewalEndless,
+        Canary::RenewalMissesDial,
+        Canary::RenewalPaced,
     ];
 }
 

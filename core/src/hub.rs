@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `input`, `output`, `note` | the two closed lists, and what is told about them |
 //! | `lifecycle` | dialling, connect info, losing the link, shutting down |
+//! | `renewal` | leaving a link because the node has another certificate |
 //! | `upstream` | from a module into the outbox |
 //! | `writing`, `barrier` | from the outbox onto the link, and its confirmation |
 //! | `flight` | how much may be on its way |
@@ -42,6 +43,7 @@ mod output;
 mod pace;
 mod probe;
 mod receipt;
+mod renewal;
 pub mod route;
 mod suspicion;
 mod sync_keeper;
@@ -106,7 +108,7 @@ pub struct Hub {
     state: LinkState,
     epoch: LinkEpoch,
     backoff: Backoff,
-    /// When the present state ends by itself: opening, waiting, draining.
+    /// When the present state ends by itself: opening, waiting, draining, renewing.
     state_ends: Option<Instant>,
     opened_at: Option<Instant>,
     keepalive: Keepalive,
@@ -189,6 +191,7 @@ impl Hub {
             Input::Journal(event) => self.journal_event(event),
             Input::Shutdown => self.shutdown(),
             Input::Reconfigure(config) => self.reconfigure(*config),
+            Input::Renewed => self.renew(),
         }
         if self.planted.is(Canary::AnswerAtDeadline) {
             self.settle_timers();
@@ -291,6 +294,7 @@ impl Hub {
     fn pump(&mut self) {
         self.write_ready();
         self.finish_draining();
+        self.finish_renewing();
         self.adjust_intake();
         self.adjust_reading();
         self.fetch_ahead();

@@ -68,6 +68,10 @@ pub const INTAKE_BACKLOG_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
 /// Bytes of the same.
 pub const INTAKE_BACKLOG_BYTES: usize = WRITE_WINDOW_BYTES;
 
+/// How long a link that is left for another certificate may take to have confirmed what was written to it. The old
+/// certificate is good for far longer, and whoever answers no ping for so long is stalled.
+pub const RENEWAL_GRACE: Duration = Duration::from_secs(30);
+
 /// Messages of the hub's own making (keepalive, link control answers) that wait to be written. A peer that asks for
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;

@@ -56,8 +56,9 @@ impl EdgeHub {
         self.ask(Control::Shutdown).await
     }
 
-    /// Opens links with other certificates from now on. The present link ends when everything on it is confirmed, or some
-    /// seconds later, and is opened again: nothing is lost, and nothing that was confirmed is sent twice.
+    /// Opens links with other certificates from now on. The present link ends when everything that was written to it is
+    /// confirmed, or after [`RENEWAL_GRACE`](edgehub_core::limits::RENEWAL_GRACE), and is opened again at once: nothing is
+    /// lost, and nothing is sent twice but what a stalled cloud has not confirmed.
     pub async fn renew(&self, tls: Arc<ClientConfig>) -> Result<(), Stopped> {
         self.control.send(Control::Renew(tls)).await.map_err(|_| Stopped)
     }

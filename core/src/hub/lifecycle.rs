@@ -14,7 +14,7 @@ use core::time::Duration;
 
 impl Hub {
     /// Moves the link on; `false` when the change has no place in its state, and then nothing changed.
-    fn change(&mut self, change: LinkChange) -> bool {
+    pub(super) fn change(&mut self, change: LinkChange) -> bool {
         let Some(next) = self.state.after(change) else { return false };
         self.state = next;
         true
@@ -33,7 +33,7 @@ impl Hub {
 
     /// An event of a link. One that is not the current link changes nothing.
     pub(super) fn link_event(&mut self, epoch: LinkEpoch, event: LinkEvent) {
-        let current = matches!(self.state, LinkState::Opening | LinkState::Up | LinkState::Draining);
+        let current = self.state == LinkState::Opening || self.state.is_open();
         let stale = epoch != self.epoch && !self.planted.is(Canary::EpochUnchecked);
         let stale = stale || self.state == LinkState::Draining && self.planted.is(Canary::LiveCalledStale);
         if stale || !current {
@@ -80,6 +80,7 @@ impl Hub {
             if end == LinkEnd::OpenTimeout {
                 self.outputs.push_back(Output::Close { epoch: self.epoch });
             }
+            self.keep_pace(false);
             self.wait_to_dial(end, 0);
         }
     }
@@ -107,7 +108,7 @@ impl Hub {
     }
 
     /// Puts back what belonged to the link; returns how much was unconfirmed.
-    fn link_ended(&mut self, silent: bool) -> usize {
+    pub(super) fn link_ended(&mut self, silent: bool) -> usize {
         if self.planted.is(Canary::WriteAfterClose)
             && let Some(class) = self.outbox.next(|_| true)
         {
@@ -128,7 +129,7 @@ impl Hub {
         unconfirmed
     }
 
-    fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
+    pub(super) fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
         let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
         if let Some(lived) = lived {
             self.suspect_end(end, lived);
@@ -149,7 +150,7 @@ impl Hub {
     }
 
     /// Tells every module group once that the link came or went.
-    fn publish_connect_info(&mut self, content: &str) {
+    pub(super) fn publish_connect_info(&mut self, content: &str) {
         for group in CONNECT_INFO_GROUPS {
             if self.modules.member(group, 0).is_none() {
                 continue;

@@ -29,6 +29,9 @@ impl Hub {
                 self.put_on_link(message, 0);
                 continue;
             }
+            if !self.may_write_messages() {
+                break;
+            }
             let may = self.throttle.has_token(self.now.mono) && self.flight.has_room(self.planted);
             let Some(class) = self.outbox.next(|class| may || !self.is_throttled(class.rate_limited)) else {
                 break;
@@ -60,6 +63,11 @@ impl Hub {
             self.take_turn(class);
             self.write(class);
         }
+    }
+
+    /// A link that is to end in peace gets nothing more of what the cloud would see twice, or not at all.
+    fn may_write_messages(&self) -> bool {
+        self.state.takes_messages() || self.planted.is(Canary::RenewalWrites)
     }
 
     /// Acknowledgements and keepalives are exempt (defect D8), from what the link carries as from the rate limit.

@@ -53,10 +53,12 @@ pub(super) enum Event {
     Reconfigure,
     /// The operator stops the hub.
     Shutdown,
+    /// The node has another certificate.
+    Renew,
 }
 
 impl Event {
-    pub(super) const ALL: [Event; 25] = [
+    pub(super) const ALL: [Event; 26] = [
         Event::Opened,
         Event::OpenFailed,
         Event::Closed,
@@ -82,6 +84,7 @@ impl Event {
         Event::Request,
         Event::Reconfigure,
         Event::Shutdown,
+        Event::Renew,
     ];
 
     /// As it is called in reports and in the picture.
@@ -112,6 +115,7 @@ impl Event {
             Event::Request => "module requests",
             Event::Reconfigure => "reconfigure",
             Event::Shutdown => "shutdown",
+            Event::Renew => "another certificate",
         }
     }
 }

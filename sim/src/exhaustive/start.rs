@@ -15,11 +15,14 @@ pub enum Start {
     Cut,
     /// A shutdown waits for the cloud to confirm what was sent, and for the rate limit to let a request go.
     Draining,
+    /// There is another certificate, a request is written and not confirmed, and data waits for the next link.
+    Renewing,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 5] = [Start::Fresh, Start::Serving, Start::Busy, Start::Cut, Start::Draining];
+    pub const ALL: [Start; 6] =
+        [Start::Fresh, Start::Serving, Start::Busy, Start::Cut, Start::Draining, Start::Renewing];
 
     /// As it is called in reports.
     pub fn name(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Start {
             Start::Busy => "busy",
             Start::Cut => "cut",
             Start::Draining => "draining",
+            Start::Renewing => "renewing",
         }
     }
 
@@ -39,6 +43,7 @@ impl Start {
             Start::Busy => &[Event::Join, Event::Opened, Event::Request, Event::Send],
             Start::Cut => &[Event::Join, Event::Opened, Event::Request, Event::Message, Event::Closed],
             Start::Draining => &[Event::Join, Event::Opened, Event::Send, Event::Request, Event::Shutdown],
+            Start::Renewing => &[Event::Join, Event::Opened, Event::Request, Event::Send, Event::Renew],
         }
     }
 }

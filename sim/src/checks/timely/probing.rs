@@ -4,7 +4,7 @@
 use super::super::pings::Pings;
 use super::{Due, Outcome, Step, broken, length};
 use edgehub_core::config::Probe;
-use edgehub_core::hub::{Direction, DropReason, LinkEnd};
+use edgehub_core::hub::{Direction, DropReason, LinkEnd, LinkState};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, Note, Output};
 use std::time::Duration;
@@ -31,7 +31,8 @@ pub(super) struct Probing {
     proven: Option<Instant>,
     stage: Stage,
     paused: bool,
-    told_to_stop: bool,
+    /// It stops, or leaves its link for another certificate.
+    leaving: bool,
     pings: Pings,
     last_ping: u64,
     /// Questions that may still be written although nobody needs them any more.
@@ -56,7 +57,7 @@ impl Probing {
             proven: None,
             stage: Stage::Served,
             paused: false,
-            told_to_stop: false,
+            leaving: false,
             pings: Pings::default(),
             last_ping: 0,
             unseen: 0,
@@ -157,7 +158,8 @@ impl Probing {
                 _ => {}
             }
         }
-        self.told_to_stop |= *step.input == Input::Shutdown;
+        self.leaving =
+            matches!(step.hub.link_state(), LinkState::Draining | LinkState::Stopped | LinkState::Renewing);
         if let Input::Reconfigure(config) = step.input {
             self.lengths = lengths(config);
         }
@@ -197,7 +199,7 @@ impl Probing {
 
     pub(super) fn due(&self) -> Option<Due> {
         let (proven, (after, limit)) = self.proven.zip(self.lengths)?;
-        if self.paused || self.told_to_stop {
+        if self.paused || self.leaving {
             return None;
         }
         match self.stage {
