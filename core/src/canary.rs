@@ -145,11 +145,15 @@ pub enum Canary {
     RenewalMissesDial,
     /// What gathers while a link is opened anew with another certificate is taken for the backlog of an outage.
     RenewalPaced,
+    /// An endpoint that never answers is left as soon each time.
+    OldCloudLeftForEver,
+    /// What is probably wrong is kept when it is over.
+    HealthStale,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 68] = [
+    pub const ALL: [Canary; 70] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -218,6 +222,8 @@ impl Canary {
         Canary::RenewalEndless,
         Canary::RenewalMissesDial,
         Canary::RenewalPaced,
+        Canary::OldCloudLeftForEver,
+        Canary::HealthStale,
     ];
 }
 
@@ -383,11 +389,13 @@ pub enum IdentityCanary {
     SkewUntold,
     /// A certificate is renewed when its life is over (defect D10).
     RotatesAtTheEnd,
+    /// A new authority is told at each attempt to renew.
+    AuthorityToldAgain,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 11] = [
+    pub const ALL: [IdentityCanary; 12] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -399,6 +407,7 @@ impl IdentityCanary {
         IdentityCanary::CloudClockIgnored,
         IdentityCanary::SkewUntold,
         IdentityCanary::RotatesAtTheEnd,
+        IdentityCanary::AuthorityToldAgain,
     ];
 }
 

@@ -35,7 +35,7 @@ pub static FAULTS: [Family; 14] = [
 pub static OWN: [Family; 2] = [faults::control::FAMILY, faults::driver::FAMILY];
 
 /// The same; what came later is drawn last, so that a seed keeps what it meant.
-pub static LATER: [Family; 1] = [faults::renewal::FAMILY];
+pub static LATER: [Family; 2] = [faults::renewal::FAMILY, faults::cloud::LATER];
 
 /// What modules and the cloud send.
 pub static TRAFFIC: Family = traffic::FAMILY;

@@ -34,6 +34,7 @@ mod upstream;
 pub use broken::{Broken, Outcome};
 pub use cloud::CloudChecks;
 
+pub(crate) use timely::is_probe;
 pub(crate) use upstream::class_of;
 
 use broken::broken;

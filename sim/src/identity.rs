@@ -17,12 +17,16 @@ use checks::Checks;
 use cloud::Cloud;
 use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
 use node::Node;
+use std::fmt;
 
 /// The wall clock at the beginning, in seconds of the Unix era.
 pub(crate) const START: i64 = 1_800_000_000;
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
+
+/// In seconds.
+const DAY: u64 = 86_400;
 
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,10 +56,51 @@ pub struct IdentityReport {
 /// Runs one seed: five lives of a certificate with everything that can happen, then some time without faults. Panics with
 /// the seed in the message when a promise is broken.
 pub fn identity(seed: u64) -> IdentityReport {
-    let mut world = World::new(seed);
-    world.play();
-    world.heal();
-    world.report
+    let mut dice = Dice::new(seed);
+    let cloud = Cloud::new(&mut dice);
+    let lives = 5 * cloud.life_seconds;
+    World::new(seed, dice, cloud).run(lives)
+}
+
+/// The same for so many years, with certificates of months and years: what a node goes through between two visits of a person.
+pub fn years(seed: u64, years: u32) -> IdentityReport {
+    let mut dice = Dice::new(seed);
+    let mut cloud = Cloud::new(&mut dice);
+    cloud.life_seconds = dice.magnitude(90 * DAY, 2 * 365 * DAY);
+    World::new(seed, dice, cloud).run(u64::from(years) * 365 * DAY)
+}
+
+impl IdentityReport {
+    /// Adds another run.
+    pub fn add(&mut self, other: &IdentityReport) {
+        self.seconds += other.seconds;
+        self.requests += other.requests;
+        self.joins += other.joins;
+        self.renewals += other.renewals;
+        self.crashes.0 += other.crashes.0;
+        self.crashes.1 += other.crashes.1;
+        self.helpless += other.helpless;
+        self.skews += other.skews;
+        self.new_authorities += other.new_authorities;
+        self.faults += other.faults;
+        self.expiries += other.expiries;
+    }
+}
+
+impl fmt::Display for IdentityReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let IdentityReport { requests, joins, renewals, crashes: (crashes, torn), helpless, .. } = self;
+        let IdentityReport { seconds, skews, new_authorities, faults, expiries, .. } = self;
+        let days = seconds / DAY;
+        write!(
+            f,
+            "{}.{} years, {requests} requests, {joins} joins, {renewals} renewals, {crashes} crashes ({torn} while writing), \
+             {faults} wrong answers, {skews} skews, {new_authorities} new authorities, {expiries} expiries, \
+             {helpless} times a person was needed",
+            days / 365,
+            days % 365 * 10 / 365,
+        )
+    }
 }
 
 /// Something that will happen.
@@ -77,9 +122,7 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
-        let mut dice = Dice::new(seed);
-        let cloud = Cloud::new(&mut dice);
+    fn new(seed: u64, mut dice: Dice, cloud: Cloud) -> World {
         let node = Node::new(&mut dice);
         let mut world = World {
             seed,
@@ -98,6 +141,12 @@ impl World {
         world
     }
 
+    fn run(mut self, seconds: u64) -> IdentityReport {
+        self.play(seconds);
+        self.heal();
+        self.report
+    }
+
     /// The true wall clock, in seconds.
     fn wall(&self) -> i64 {
         START + (self.now / SECOND) as i64
@@ -110,9 +159,9 @@ impl World {
         self.drain();
     }
 
-    fn play(&mut self) {
+    fn play(&mut self, seconds: u64) {
         let life = self.cloud.life_seconds;
-        let end = self.now + 5 * life * SECOND;
+        let end = self.now + seconds * SECOND;
         let mut next_event = 0;
         while self.now < end {
             if self.now >= next_event {
@@ -277,18 +326,7 @@ mod tests {
     fn no_seed_breaks_a_promise() {
         let mut total = IdentityReport::default();
         for seed in 0..200 {
-            let report = identity(seed);
-            total.seconds += report.seconds;
-            total.requests += report.requests;
-            total.joins += report.joins;
-            total.renewals += report.renewals;
-            total.crashes.0 += report.crashes.0;
-            total.crashes.1 += report.crashes.1;
-            total.helpless += report.helpless;
-            total.skews += report.skews;
-            total.new_authorities += report.new_authorities;
-            total.faults += report.faults;
-            total.expiries += report.expiries;
+            total.add(&identity(seed));
         }
         // The runs reach what they are meant to reach.
         println!("{total:?}");
@@ -296,6 +334,18 @@ mod tests {
         assert!(total.joins > 100 && total.renewals > 200 && total.crashes.0 > 500, "{total:?}");
         assert!(total.helpless > 100 && total.skews > 30 && total.new_authorities > 20, "{total:?}");
         assert!(total.faults > 2000 && total.expiries > 100, "{total:?}");
+    }
+
+    /// Every hour of a hundred and twenty years is played; a node that nobody visits keeps its certificate all the while.
+    #[test]
+    fn decades_pass_in_seconds() {
+        let mut total = IdentityReport::default();
+        for seed in 0..6 {
+            total.add(&years(seed, 20));
+        }
+        println!("{total}");
+        assert!(total.seconds > 6 * 20 * 365 * DAY, "{total}");
+        assert!(total.renewals > 60 && total.faults > 100 && total.crashes.0 > 30, "{total}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl Hub {
             let late = if self.planted.is(Canary::OpenTimeoutLate) { 2 } else { 1 };
             self.state_ends = Some(self.now.mono + self.config.open_timeout * late);
             self.selection.dials();
+            self.habits.dials(self.selection.present());
             self.outputs.push_back(Output::Open { epoch: self.epoch, endpoint: self.selection.present() });
         }
     }
@@ -61,6 +62,7 @@ impl Hub {
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
         self.session = Session::new(now);
+        self.findings.link_up();
         self.in_flight = Amount::default();
         self.begin_drain();
         self.account.links += 1;
@@ -96,7 +98,7 @@ impl Hub {
         }
         let unconfirmed = self.link_ended(matches!(end, LinkEnd::Silent | LinkEnd::Stalled));
         if was == LinkState::Draining {
-            self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: None, unconfirmed });
+            self.link_down(end, None, unconfirmed);
             self.publish_connect_info("cloud_disconnected");
             return self.stopped();
         }
@@ -146,7 +148,13 @@ impl Hub {
         };
         let late = if self.planted.is(Canary::DialsLate) { wait / 2 } else { Duration::ZERO };
         self.state_ends = Some(self.now.mono + wait + late);
-        self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });
+        self.link_down(end, Some(wait), unconfirmed);
+    }
+
+    /// Tells that a link is over.
+    pub(super) fn link_down(&mut self, end: LinkEnd, retry_in: Option<Duration>, unconfirmed: usize) {
+        self.findings.link_down(end);
+        self.note(Note::LinkDown { epoch: self.epoch, end, retry_in, unconfirmed });
     }
 
     /// Tells every module group once that the link came or went.
@@ -208,7 +216,7 @@ impl Hub {
         }
         self.outputs.push_back(Output::Close { epoch: self.epoch });
         let unconfirmed = self.link_ended(false);
-        self.note(Note::LinkDown { epoch: self.epoch, end: LinkEnd::Shutdown, retry_in: None, unconfirmed });
+        self.link_down(LinkEnd::Shutdown, None, unconfirmed);
         self.publish_connect_info("cloud_disconnected");
         self.stopped();
     }

@@ -13,7 +13,7 @@
 //! its next dial goes on waiting: that one has the new certificate in any case.
 
 use super::link::LinkChange;
-use super::{Hub, LinkEnd, LinkState, Note, Output};
+use super::{Hub, LinkEnd, LinkState, Output};
 use crate::canary::Canary;
 use crate::limits::RENEWAL_GRACE;
 use core::time::Duration;
@@ -73,8 +73,7 @@ impl Hub {
                 self.selection.held(self.planted);
             }
         }
-        let retry_in = Some(Duration::ZERO);
-        self.note(Note::LinkDown { epoch: self.epoch, end: LinkEnd::Renewed, retry_in, unconfirmed });
+        self.link_down(LinkEnd::Renewed, Some(Duration::ZERO), unconfirmed);
         if lived.is_some() {
             self.publish_connect_info("cloud_disconnected");
         }

@@ -1,11 +1,12 @@
 //! From the outbox onto the link.
 
+use super::keepalive::keepalive_message;
 use super::outbox::{Body, Taken};
 use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
 use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
-use crate::message::{Content, Draft, Message, operation};
+use crate::message::{Message, operation};
 
 impl Hub {
     /// Whether the driver can take another message.
@@ -123,17 +124,7 @@ impl Hub {
             return;
         }
         let id = self.rng.uuid();
-        let draft = Draft {
-            msg_id: id.as_str(),
-            timestamp: self.now.wall,
-            source: "websocket",
-            group: "resource",
-            operation: operation::KEEPALIVE,
-            resource: "node",
-            content: Content::Text("ping"),
-            ..Draft::default()
-        };
-        if let Ok(message) = draft.encode() {
+        if let Ok(message) = keepalive_message(id.as_str(), self.now.wall).encode() {
             self.enqueue_own(message);
         }
     }

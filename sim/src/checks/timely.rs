@@ -26,7 +26,7 @@ mod silence;
 mod stopping;
 mod writing;
 
-pub(super) use probing::is_probe;
+pub(crate) use probing::is_probe;
 
 use super::confirmation::Confirmation;
 use super::flight::Flight;
