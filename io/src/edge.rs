@@ -9,17 +9,19 @@ mod module;
 mod options;
 mod receipt;
 mod recorder;
+mod trial;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
+pub use trial::{TrialError, try_session};
 
 use crate::bell;
 use async_channel::Sender;
 use command::{Control, Senders};
-use edgehub_core::hub::Account;
+use edgehub_core::hub::{Account, HubHealth};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
@@ -49,6 +51,11 @@ impl EdgeHub {
     /// The books, now.
     pub async fn account(&self) -> Result<Account, Stopped> {
         self.ask(Control::Account).await
+    }
+
+    /// How it is, now: whether there is a link, what is probably wrong, and what to do about it.
+    pub async fn health(&self) -> Result<HubHealth, Stopped> {
+        self.ask(Control::Health).await
     }
 
     /// Ends in good order: what is queued leaves first, within the configured grace. Returns the closed books.

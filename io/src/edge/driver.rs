@@ -332,6 +332,7 @@ impl Driver {
                 self.handle(Input::Renewed);
             }
             Control::Account(reply) => drop(reply.try_send(self.hub.account())),
+            Control::Health(reply) => drop(reply.try_send(self.hub.health())),
             Control::Dump => {
                 if let Some(recorder) = &mut self.recorder {
                     recorder.dump("requested");

@@ -8,7 +8,7 @@ use super::{Due, Outcome, Step, broken};
 use crate::key;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::RENEWAL_GRACE;
-use edgehub_core::{Input, Instant, Note, Output};
+use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Life {
@@ -30,7 +30,7 @@ impl Renewing {
     /// Judges a step, in which the confirmation has already counted.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
         let now = step.now.mono;
-        if let Input::Link { epoch, event: edgehub_core::LinkEvent::Pong(number) } = step.input
+        if let Input::Link { epoch, event: LinkEvent::Pong(number) } = step.input
             && *epoch == step.epoch
             && self.pings.is_answered_by(*number)
         {
@@ -50,11 +50,13 @@ impl Renewing {
                     }
                     (self.life, self.leave_by) = (Life::Down, None);
                 }
-                Output::Write { message, .. } if self.leave_by.is_some() && !self.stopping => {
-                    if confirmation.is_of_module(key::of(message.msg_id())) {
-                        let what = format!("{} is written to a link that is left", message.msg_id());
-                        return broken("renewal-writes", what);
-                    }
+                Output::Write { message, .. }
+                    if self.leave_by.is_some()
+                        && !self.stopping
+                        && confirmation.is_of_module(key::of(message.msg_id())) =>
+                {
+                    let what = format!("{} is written to a link that is left", message.msg_id());
+                    return broken("renewal-writes", what);
                 }
                 _ => {}
             }
