@@ -101,7 +101,7 @@ impl Importer {
                 self.is_changed("a frame that was no message: the link is closed in its place");
             }
             Some(Input::Reconfigure(config)) => self.reconfigured(now, config),
-            Some(Input::Renewed) => self.act(now, "renew", &[]),
+            Some(Input::Renewed) => self.act(now, "renew", &[0, 0, 0, 0]),
             _ => {}
         }
         for output in moment.outputs {

@@ -80,14 +80,14 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::ReturnsNever, 48, 500),
     (Canary::ReturnsAtOnce, 83, 500),
     (Canary::KickedUnnamed, 35, 500),
-    (Canary::RenewalUnawaited, 20, 500),
-    (Canary::RenewalBacksOff, 20, 500),
-    (Canary::RenewalWrites, 5, 500),
-    (Canary::RenewalEndless, 2, 500),
-    (Canary::RenewalMissesDial, 5, 500),
-    (Canary::RenewalPaced, 1, 500),
-    (Canary::OldCloudLeftForEver, 5, 500),
-    (Canary::HealthStale, 20, 500),
+    (Canary::RenewalUnawaited, 83, 500),
+    (Canary::RenewalBacksOff, 59, 500),
+    (Canary::RenewalWrites, 64, 500),
+    (Canary::RenewalEndless, 5, 500),
+    (Canary::RenewalMissesDial, 3, 500),
+    (Canary::RenewalPaced, 5, 500),
+    (Canary::OldCloudLeftForEver, 4, 500),
+    (Canary::HealthStale, 91, 500),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.

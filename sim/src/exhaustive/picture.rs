@@ -53,8 +53,8 @@ const ARROWS: [Arrow; 14] = [
     arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 582", (660, 510)),
     arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 760 H 292", (180, 510)),
     arrow(LinkState::Up, LinkState::Renewing, "M 1320 210 H 1512", (1340, 202)),
-    arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 85)),
-    arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 50 H 120 V 122", (1640, 18)),
+    arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 106)),
+    arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 5 H 120 V 122", (1730, 30)),
     arrow(LinkState::Renewing, LinkState::Draining, "M 1670 550 V 790 H 1328", (1680, 585)),
     arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 550 V 990 H 550 V 968", (1400, 984)),
 ];
