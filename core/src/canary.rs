@@ -135,11 +135,27 @@ pub enum Canary {
     ReturnsNever,
     /// The preferred endpoint is tried again at once.
     ReturnsAtOnce,
+    /// A link is left for another certificate without waiting for what was written to it.
+    RenewalUnawaited,
+    /// What has another certificate dials as after a failure.
+    RenewalBacksOff,
+    /// A link that is to be left for another certificate is written to as before.
+    RenewalWrites,
+    /// A link that is to be left for another certificate waits for a stalled peer without end.
+    RenewalEndless,
+    /// A dial with an old certificate goes on.
+    RenewalMissesDial,
+    /// What gathers while a link is opened anew with another certificate is taken for the backlog of an outage.
+    RenewalPaced,
+    /// An endpoint that never answers is left as soon each time.
+    OldCloudLeftForEver,
+    /// What is probably wrong is kept when it is over.
+    HealthStale,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 62] = [
+    pub const ALL: [Canary; 70] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -202,6 +218,14 @@ impl Canary {
         Canary::NotSticky,
         Canary::ReturnsNever,
         Canary::ReturnsAtOnce,
+        Canary::RenewalUnawaited,
+        Canary::RenewalBacksOff,
+        Canary::RenewalWrites,
+        Canary::RenewalEndless,
+        Canary::RenewalMissesDial,
+        Canary::RenewalPaced,
+        Canary::OldCloudLeftForEver,
+        Canary::HealthStale,
     ];
 }
 
@@ -334,11 +358,13 @@ pub enum IdentityCanary {
     SkewUntold,
     /// A certificate is renewed when its life is over (defect D10).
     RotatesAtTheEnd,
+    /// A new authority is told at each attempt to renew.
+    AuthorityToldAgain,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 11] = [
+    pub const ALL: [IdentityCanary; 12] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -350,6 +376,7 @@ impl IdentityCanary {
         IdentityCanary::CloudClockIgnored,
         IdentityCanary::SkewUntold,
         IdentityCanary::RotatesAtTheEnd,
+        IdentityCanary::AuthorityToldAgain,
     ];
 }
 

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `input`, `output`, `note` | the two closed lists, and what is told about them |
 //! | `lifecycle` | dialling, connect info, losing the link, shutting down |
+//! | `renewal` | leaving a link because the node has another certificate |
 //! | `upstream` | from a module into the outbox |
 //! | `writing`, `barrier` | from the outbox onto the link, and its confirmation |
 //! | `flight` | how much may be on its way |
 //! | `downstream` | from the link to the modules |
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
-//! | `probe`, `suspicion` | whether the cloud has a session, and what is probably wrong |
+//! | `probe`, `patience`, `suspicion` | whether the cloud has a session, how long to wait for the answer, and what is probably wrong |
+//! | `health` | how it is, and what to do |
 //! | `endpoints` | which of several is dialled |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
@@ -29,6 +31,7 @@ mod downstream;
 mod duplicates;
 mod endpoints;
 mod flight;
+mod health;
 mod input;
 mod journaled;
 mod keepalive;
@@ -40,8 +43,10 @@ mod note;
 mod outbox;
 mod output;
 mod pace;
+mod patience;
 mod probe;
 mod receipt;
+mod renewal;
 pub mod route;
 mod suspicion;
 mod sync_keeper;
@@ -52,12 +57,15 @@ mod view;
 mod writing;
 
 pub use account::{Account, Ledger};
+pub use health::Health as HubHealth;
 pub use input::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, ReceiptId};
+pub use keepalive::keepalive_message;
 pub use letters::LetterNumber;
 pub use link::LinkState;
 pub use note::{Direction, DropReason, LinkEnd, Note, SyncOutcome};
 pub use outbox::Held;
 pub use output::Output;
+pub use probe::session_question;
 pub use receipt::Stage;
 pub use suspicion::Suspicion;
 pub use timers::{Deadline, TimerKind};
@@ -72,12 +80,14 @@ use backoff::Backoff;
 use duplicates::Duplicates;
 use endpoints::Selection;
 use flight::Flight;
+use health::Findings;
 use journaled::Journal;
 use keepalive::Keepalive;
 use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
 use pace::Pace;
+use patience::Habits;
 use probe::Session;
 use serde::{Deserialize, Serialize};
 use sync_keeper::SyncKeeper;
@@ -106,11 +116,13 @@ pub struct Hub {
     state: LinkState,
     epoch: LinkEpoch,
     backoff: Backoff,
-    /// When the present state ends by itself: opening, waiting, draining.
+    /// When the present state ends by itself: opening, waiting, draining, renewing.
     state_ends: Option<Instant>,
     opened_at: Option<Instant>,
     keepalive: Keepalive,
     session: Session,
+    habits: Habits,
+    findings: Findings,
     selection: Selection,
     /// Links in a row that the cloud closed right after they had opened.
     kicked: u32,
@@ -154,6 +166,8 @@ impl Hub {
             opened_at: None,
             keepalive: Keepalive::new(now.mono, &config),
             session: Session::new(now.mono),
+            habits: Habits::default(),
+            findings: Findings::default(),
             kicked: 0,
             paused: None,
             in_flight: Amount::default(),
@@ -189,6 +203,7 @@ impl Hub {
             Input::Journal(event) => self.journal_event(event),
             Input::Shutdown => self.shutdown(),
             Input::Reconfigure(config) => self.reconfigure(*config),
+            Input::Renewed => self.renew(),
         }
         if self.planted.is(Canary::AnswerAtDeadline) {
             self.settle_timers();
@@ -273,6 +288,7 @@ impl Hub {
         }
         if config.endpoints != self.config.endpoints {
             self.selection.reconfigure(&config.endpoints, &mut self.rng);
+            self.habits.forget();
             if self.state == LinkState::Up {
                 self.selection.up(self.now.mono, &config.endpoints, &mut self.rng);
             }
@@ -291,6 +307,7 @@ impl Hub {
     fn pump(&mut self) {
         self.write_ready();
         self.finish_draining();
+        self.finish_renewing();
         self.adjust_intake();
         self.adjust_reading();
         self.fetch_ahead();

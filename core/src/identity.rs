@@ -44,13 +44,14 @@ use alloc::vec::Vec;
 use attempt::{Attempt, Step};
 use bytes::Bytes;
 use clock::Clock;
+use core::fmt;
 use core::time::Duration;
 use retry::Retry;
 
 /// The longest body that is read, in bytes, of an answer and of a request. A certificate has some 500.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long a request may take, from the first packet to the last; and any other piece of work.
+/// How long a request may take unless it is configured, from the first packet to the last; and any other piece of work.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// How often the files are looked at while only a person can help.
@@ -77,6 +78,15 @@ pub struct IdentityConfig {
     pub cloud: Box<str>,
     /// Whether to renew at all (`rotateCertificates`).
     pub rotate: bool,
+    /// How long a piece of work may take, a request above all.
+    pub request_limit: Duration,
+}
+
+impl IdentityConfig {
+    /// For this node of this cloud, renewed or not, with [`REQUEST_LIMIT`].
+    pub fn new(node: impl Into<Box<str>>, cloud: impl Into<Box<str>>, rotate: bool) -> IdentityConfig {
+        IdentityConfig { node: node.into(), cloud: cloud.into(), rotate, request_limit: REQUEST_LIMIT }
+    }
 }
 
 /// When to look again.
@@ -110,6 +120,30 @@ pub struct IdentityHealth {
     pub clock_ahead_ms: Option<i64>,
     /// The validity of the certificate in use.
     pub validity: Option<Validity>,
+    /// What a person has to run, while only a person can help.
+    pub command: Option<Box<str>>,
+}
+
+impl fmt::Display for IdentityHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.problem, self.state.is_usable()) {
+            (None, true) => f.write_str("the node has a certificate")?,
+            (Some(problem), true) => {
+                write!(f, "the node has a certificate, and its renewal fails: {problem}")?
+            }
+            (None, false) => f.write_str("the node is getting a certificate")?,
+            (Some(problem), false) => write!(f, "the node has no certificate that can be used: {problem}")?,
+        }
+        if let Some(command) = &self.command {
+            write!(f, "; run: {command}")?;
+        }
+        if let Some(ahead_ms) = self.clock_ahead_ms {
+            let seconds = ahead_ms.unsigned_abs() / 1000;
+            let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
+            write!(f, "\nthis machine's clock is {seconds} s {side} the cloud's; set it right")?;
+        }
+        Ok(())
+    }
 }
 
 /// The identity of a node. Driven as a [`Hub`](crate::Hub) is.
@@ -135,6 +169,8 @@ pub struct Identity {
     /// When in its life the present certificate is renewed.
     rotate_at_per_mille: u64,
     usable_since: Option<Instant>,
+    /// The new authority that was told last: a renewal that fails meets it again.
+    told_authority: Option<Sha256>,
     problem: Option<Problem>,
     planted: Planted<IdentityCanary>,
 }
@@ -159,6 +195,7 @@ impl Identity {
             roots: Vec::new(),
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
             usable_since: None,
+            told_authority: None,
             problem: None,
             planted: Planted::default(),
         };
@@ -235,6 +272,7 @@ impl Identity {
             problem: self.problem.clone(),
             clock_ahead_ms: self.clock.skew(self.now),
             validity: self.pair.as_ref().map(|pair| pair.validity),
+            command: (self.state == IdentityState::NeedsToken).then(|| join_command(&self.config).into()),
         }
     }
 
@@ -253,7 +291,7 @@ impl Identity {
             Step::Waiting => self.load(),
             Step::Asking | Step::Requesting => {
                 self.outputs.push_back(IdentityOutput::Cancel { work: self.attempt.work });
-                self.failed(Problem::TooLate);
+                self.failed(Problem::TooLate { limit: self.config.request_limit });
             }
             Step::Loading | Step::MakingKey | Step::Writing => {
                 self.failed(Problem::Local("the disk takes too long; check its health and load".into()));

@@ -68,6 +68,21 @@ pub const INTAKE_BACKLOG_MESSAGES: usize = WRITE_WINDOW_MESSAGES;
 /// Bytes of the same.
 pub const INTAKE_BACKLOG_BYTES: usize = WRITE_WINDOW_BYTES;
 
+/// The longest patience with an endpoint that has never answered a question for the session: one that is too old to be asked
+/// loses its link once a day.
+pub const UNANSWERED_LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// The same with one that has.
+pub const UNANSWERED_LONGEST_KNOWN: Duration = Duration::from_secs(10 * 60);
+
+/// Links in a row without an answer that an endpoint which has answered before may have before the patience grows: a node
+/// limit is lifted in minutes.
+pub const UNANSWERED_AT_ONCE: u32 = 4;
+
+/// How long a link that is left for another certificate may take to have confirmed what was written to it. The old
+/// certificate is good for far longer, and whoever answers no ping for so long is stalled.
+pub const RENEWAL_GRACE: Duration = Duration::from_secs(30);
+
 /// Messages of the hub's own making (keepalive, link control answers) that wait to be written. A peer that asks for
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;

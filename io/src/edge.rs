@@ -9,17 +9,19 @@ mod module;
 mod options;
 mod receipt;
 mod recorder;
+mod trial;
 
 pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
+pub use trial::{TrialError, try_session};
 
 use crate::bell;
 use async_channel::Sender;
 use command::{Control, Senders};
-use edgehub_core::hub::Account;
+use edgehub_core::hub::{Account, HubHealth};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
@@ -51,13 +53,19 @@ impl EdgeHub {
         self.ask(Control::Account).await
     }
 
+    /// How it is, now: whether there is a link, what is probably wrong, and what to do about it.
+    pub async fn health(&self) -> Result<HubHealth, Stopped> {
+        self.ask(Control::Health).await
+    }
+
     /// Ends in good order: what is queued leaves first, within the configured grace. Returns the closed books.
     pub async fn shutdown(&self) -> Result<Account, Stopped> {
         self.ask(Control::Shutdown).await
     }
 
-    /// Opens links with other certificates from now on. The present link ends when everything on it is confirmed, or some
-    /// seconds later, and is opened again: nothing is lost, and nothing that was confirmed is sent twice.
+    /// Opens links with other certificates from now on. The present link ends when everything that was written to it is
+    /// confirmed, or after [`RENEWAL_GRACE`](edgehub_core::limits::RENEWAL_GRACE), and is opened again at once: nothing is
+    /// lost, and nothing is sent twice but what a stalled cloud has not confirmed.
     pub async fn renew(&self, tls: Arc<ClientConfig>) -> Result<(), Stopped> {
         self.control.send(Control::Renew(tls)).await.map_err(|_| Stopped)
     }

@@ -16,7 +16,7 @@ mod key;
 mod service;
 mod store;
 
-pub use driver::{IdentityDriver, TokenSource, Told};
+pub use driver::{IdentityDriver, IdentityWatch, TokenSource, Told};
 pub use service::Service;
 pub use store::layer::{Disk, Layer};
 pub use store::{NewFiles, Store};

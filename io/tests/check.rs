@@ -5,6 +5,7 @@ use async_tungstenite::tungstenite::Message as Frame;
 use edgehub::core::message::operation;
 use edgehub::core::{Draft, Message, UnixMillis};
 use edgehub::pki::Authority;
+use edgehub::server::{CloudServer, ServerOptions};
 use edgehub::tls::{Pems, server_config_from_pem};
 use edgehub::websocket::{ServerStream, accept};
 use futures_util::StreamExt;
@@ -45,22 +46,33 @@ impl Site {
         more: &str,
         environment: &[(&str, &str)],
     ) -> (i32, Vec<String>) {
-        let path = |name: &str| self.dir.path().join(name).to_str().unwrap().to_string();
-        let config = format!(
+        self.check_config(&self.config(node, server, more), environment)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_string()
+    }
+
+    fn config(&self, node: &str, server: &str, more: &str) -> String {
+        let path = |name: &str| self.path(name);
+        format!(
             "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
              {node}\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      \
              enable: true\n      server: {server}\n{more}",
             path("ca.crt"),
             path("edge.crt"),
             path("edge.key"),
-        );
-        std::fs::write(path("edgecore.yaml"), config).unwrap();
+        )
+    }
+
+    fn check_config(&self, config: &str, environment: &[(&str, &str)]) -> (i32, Vec<String>) {
+        std::fs::write(self.path("edgecore.yaml"), config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
         for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
             command.env_remove(name);
         }
         let output = command
-            .args(["check", "--config", &path("edgecore.yaml")])
+            .args(["check", "--config", &self.path("edgecore.yaml")])
             .envs(environment.iter().copied())
             .output()
             .unwrap();
@@ -122,6 +134,41 @@ async fn serve(mut stream: ServerStream, answer_at: Option<SystemTime>) {
             stream.send(Frame::text(answer.into_frame().to_string())).await.unwrap();
         }
     }
+}
+
+/// The same steps over QUIC; and without anybody there, what to do about it.
+#[test]
+fn the_quic_lane_is_checked_up_to_the_first_keepalive() {
+    let site = Site::new();
+    let own = site.authority.server(&["127.0.0.1".into()]).unwrap();
+    let ca = site.authority.certificate_pem();
+    let tls =
+        server_config_from_pem(Pems { ca, certificate: &own.certificate_pem, key: &own.key_pem }).unwrap();
+    let (server, driver) = smol::block_on(async {
+        let options = ServerOptions { quic: true, ..ServerOptions::new(tls) };
+        CloudServer::bind((Ipv4Addr::LOCALHOST, 0).into(), options).await.unwrap()
+    });
+    let running = smol::spawn(driver.run());
+    let quic = |address: &str| {
+        let more =
+            format!("    quic:\n      enable: true\n      handshakeTimeout: 1\n      server: {address}\n");
+        let config = site.config("edge-1", "127.0.0.1:1", &more);
+        site.check_config(&config.replacen("enable: true", "enable: false", 1), &[])
+    };
+    let (code, lines) = quic(&server.address().to_string());
+    assert!(code == 0 && lines.iter().all(|line| line.starts_with("✓ ")), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("keepalive") && line.contains("serves this node")),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|line| line.contains("the cloud's")), "the clocks are compared: {lines:#?}");
+    let nobody = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let silent = nobody.local_addr().unwrap().to_string();
+    fails(quic(&silent), "QUIC", &["let UDP through", "edgehub cloud --quic"]);
+    smol::block_on(async {
+        server.shutdown().await.unwrap();
+        running.await;
+    });
 }
 
 #[test]

@@ -34,12 +34,15 @@ pub static FAULTS: [Family; 14] = [
 /// What an operator or a driver does; faults too, but not of anybody else.
 pub static OWN: [Family; 2] = [faults::control::FAMILY, faults::driver::FAMILY];
 
+/// The same; what came later is drawn last, so that a seed keeps what it meant.
+pub static LATER: [Family; 2] = [faults::renewal::FAMILY, faults::cloud::LATER];
+
 /// What modules and the cloud send.
 pub static TRAFFIC: Family = traffic::FAMILY;
 
 /// Every verb.
 pub fn verbs() -> impl Iterator<Item = &'static Verb> {
-    FAULTS.iter().chain(&OWN).chain([&TRAFFIC]).flat_map(|family| family.verbs)
+    FAULTS.iter().chain(&OWN).chain(&LATER).chain([&TRAFFIC]).flat_map(|family| family.verbs)
 }
 
 /// The verb of this name.

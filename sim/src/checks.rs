@@ -34,13 +34,14 @@ mod upstream;
 pub use broken::{Broken, Outcome};
 pub use cloud::CloudChecks;
 
+pub(crate) use timely::is_probe;
 pub(crate) use upstream::class_of;
 
 use broken::broken;
 use confirmation::Confirmation;
 use drain::drain;
 use edgehub_core::hub::Deadline;
-use edgehub_core::{Config, Hub, Input, Instant, Now, Output};
+use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, Now, Output};
 use flight::Flight;
 use pace::Pace;
 use rate::RateLimit;
@@ -59,6 +60,8 @@ pub struct Step<'a> {
     pub now: Now,
     /// The input.
     pub input: &'a Input,
+    /// The latest link before it.
+    pub epoch: LinkEpoch,
     /// What the hub wanted before.
     pub deadline_before: Option<Deadline>,
     /// What it wants now.
@@ -136,7 +139,7 @@ impl EdgeChecks {
 
     /// Hands an input to the hub and checks what comes of it. Returns the outputs.
     pub fn handle(&mut self, hub: &mut Hub, now: Now, input: Input) -> Result<Vec<Output>, Broken> {
-        let deadline_before = hub.next_deadline();
+        let (deadline_before, epoch) = (hub.next_deadline(), hub.epoch());
         // A hub holds a clock that goes back, and so does whoever judges it.
         self.latest = self.latest.max(now.mono);
         let before = drain::held(hub);
@@ -144,7 +147,7 @@ impl EdgeChecks {
         let now = Now { mono: self.latest, ..now };
         let outputs = drain(before, || hub.poll_output())?;
         let deadline = hub.next_deadline();
-        self.after(&Step { hub, now, input: &input, deadline_before, deadline, outputs: &outputs })?;
+        self.after(&Step { hub, now, input: &input, epoch, deadline_before, deadline, outputs: &outputs })?;
         Ok(outputs)
     }
 
@@ -154,7 +157,8 @@ impl EdgeChecks {
         self.latest = now.mono;
         let deadline_before = Some(Deadline { at: now.mono, kind: edgehub_core::hub::TimerKind::Backoff });
         let deadline = hub.next_deadline();
-        self.after(&Step { hub, now, input: &Input::Tick, deadline_before, deadline, outputs: &outputs })?;
+        let (input, epoch) = (&Input::Tick, LinkEpoch(0));
+        self.after(&Step { hub, now, input, epoch, deadline_before, deadline, outputs: &outputs })?;
         Ok(outputs)
     }
 

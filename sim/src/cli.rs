@@ -4,6 +4,7 @@
 
 mod bench;
 mod exhaustive;
+mod identity;
 mod import;
 mod meta;
 mod museum;
@@ -65,6 +66,7 @@ commands! {
     Exhaustive = exhaustive,
     Storm = storm,
     Museum = museum,
+    Identity = identity,
     Bench = bench,
 }
 

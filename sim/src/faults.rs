@@ -16,6 +16,7 @@ pub(crate) mod hostile;
 pub(crate) mod modules;
 pub(crate) mod opening;
 pub(crate) mod pressure;
+pub(crate) mod renewal;
 pub(crate) mod silence;
 
 use crate::scenario::Parameter;

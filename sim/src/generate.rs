@@ -6,7 +6,7 @@
 
 mod traffic;
 
-use crate::catalogue;
+use crate::catalogue::{self, Family};
 use crate::classes;
 use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
@@ -33,8 +33,9 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
         scenario.cloud.node_limit = 1_000;
     }
     traffic::add(&mut dice, &mut scenario);
-    faults(&mut dice, &mut scenario);
+    faults(&mut dice, &mut scenario, catalogue::FAULTS.iter().chain(&catalogue::OWN));
     reach(&mut dice, later, &mut scenario);
+    faults(&mut dice, &mut scenario, &catalogue::LATER);
     scenario.sort();
     scenario
 }
@@ -66,11 +67,11 @@ fn settings<C>(dice: &mut Dice, settings: &[Setting<C>], config: &mut C) {
     }
 }
 
-fn faults(dice: &mut Dice, scenario: &mut Scenario) {
+fn faults(dice: &mut Dice, scenario: &mut Scenario, families: impl IntoIterator<Item = &'static Family>) {
     // In most scenarios few kinds of faults, in some all of them, in some none.
     let per_mille = [0, 50, 100, 100, 200, 500][dice.number(0, 5) as usize];
     let minutes = scenario.duration.as_secs().div_ceil(60);
-    for verb in catalogue::FAULTS.iter().chain(&catalogue::OWN).flat_map(|family| family.verbs) {
+    for verb in families.into_iter().flat_map(|family| family.verbs) {
         if !dice.chance(per_mille) {
             continue;
         }

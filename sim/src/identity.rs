@@ -17,12 +17,19 @@ use checks::Checks;
 use cloud::Cloud;
 use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
 use node::Node;
+use std::fmt;
 
 /// The wall clock at the beginning, in seconds of the Unix era.
 pub(crate) const START: i64 = 1_800_000_000;
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
+
+/// In seconds.
+const DAY: u64 = 86_400;
+
+/// Far less than the last tenth of any life.
+const TROUBLE_LONGEST: u64 = 3 * DAY * SECOND;
 
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,10 +59,67 @@ pub struct IdentityReport {
 /// Runs one seed: five lives of a certificate with everything that can happen, then some time without faults. Panics with
 /// the seed in the message when a promise is broken.
 pub fn identity(seed: u64) -> IdentityReport {
-    let mut world = World::new(seed);
-    world.play();
+    let mut dice = Dice::new(seed);
+    let cloud = Cloud::new(&mut dice);
+    let lives = 5 * cloud.life_seconds;
+    World::new(seed, dice, cloud).run(lives)
+}
+
+/// So many years of a node that joined once and that nobody visits again, with certificates of months and years. Services, disks
+/// and processes fail, for a few days at the longest, and authorities change: it must never need a person. Panics with the
+/// seed in the message when it does, or when a promise is broken.
+pub fn years(seed: u64, years: u32) -> IdentityReport {
+    let mut dice = Dice::new(seed);
+    let mut cloud = Cloud::new(&mut dice);
+    cloud.life_seconds = dice.magnitude(90 * DAY, 2 * 365 * DAY);
+    cloud.trouble = 0;
+    let mut world = World::new(seed, dice, cloud);
+    world.node.clock_error_ms = 0;
+    if world.node.token.is_none() {
+        world.node.token = Some(world.cloud.token(world.wall()));
+    }
+    world.until(DAY * SECOND);
+    // From here on there is no token that could help.
+    (world.node.token, world.node.fresh_tokens) = (None, false);
+    let needed = |report: &IdentityReport| (report.joins, report.helpless, report.expiries);
+    let joined = needed(&world.report);
+    world.play_unattended(u64::from(years) * 365 * DAY);
     world.heal();
+    assert_eq!(needed(&world.report), joined, "seed {seed}: {}", world.report);
     world.report
+}
+
+impl IdentityReport {
+    /// Adds another run.
+    pub fn add(&mut self, other: &IdentityReport) {
+        self.seconds += other.seconds;
+        self.requests += other.requests;
+        self.joins += other.joins;
+        self.renewals += other.renewals;
+        self.crashes.0 += other.crashes.0;
+        self.crashes.1 += other.crashes.1;
+        self.helpless += other.helpless;
+        self.skews += other.skews;
+        self.new_authorities += other.new_authorities;
+        self.faults += other.faults;
+        self.expiries += other.expiries;
+    }
+}
+
+impl fmt::Display for IdentityReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let IdentityReport { requests, joins, renewals, crashes: (crashes, torn), helpless, .. } = self;
+        let IdentityReport { seconds, skews, new_authorities, faults, expiries, .. } = self;
+        let days = seconds / DAY;
+        write!(
+            f,
+            "{}.{} years, {requests} requests, {joins} joins, {renewals} renewals, {crashes} crashes ({torn} while writing), \
+             {faults} wrong answers, {skews} skews, {new_authorities} new authorities, {expiries} expiries, \
+             {helpless} times a person was needed",
+            days / 365,
+            days % 365 * 10 / 365,
+        )
+    }
 }
 
 /// Something that will happen.
@@ -77,9 +141,7 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
-        let mut dice = Dice::new(seed);
-        let cloud = Cloud::new(&mut dice);
+    fn new(seed: u64, mut dice: Dice, cloud: Cloud) -> World {
         let node = Node::new(&mut dice);
         let mut world = World {
             seed,
@@ -98,6 +160,12 @@ impl World {
         world
     }
 
+    fn run(mut self, seconds: u64) -> IdentityReport {
+        self.play(seconds);
+        self.heal();
+        self.report
+    }
+
     /// The true wall clock, in seconds.
     fn wall(&self) -> i64 {
         START + (self.now / SECOND) as i64
@@ -110,9 +178,9 @@ impl World {
         self.drain();
     }
 
-    fn play(&mut self) {
+    fn play(&mut self, seconds: u64) {
         let life = self.cloud.life_seconds;
-        let end = self.now + 5 * life * SECOND;
+        let end = self.now + seconds * SECOND;
         let mut next_event = 0;
         while self.now < end {
             if self.now >= next_event {
@@ -120,6 +188,35 @@ impl World {
                 next_event = self.now + self.dice.magnitude(SECOND, life * SECOND / 2);
             }
             self.go_on(next_event.min(end));
+        }
+    }
+
+    /// Trouble comes and goes, and nobody looks after it.
+    fn play_unattended(&mut self, seconds: u64) {
+        let end = self.now + seconds * SECOND;
+        let mut usually = 0;
+        while self.now < end {
+            let quiet = self.dice.magnitude(MINUTE, 60 * DAY * SECOND);
+            self.until(self.now + quiet);
+            match self.dice.number(0, 9) {
+                0..2 => self.cloud.trouble = 1000,
+                2..4 => usually = [0, 100, 300, 500][self.dice.index(4)],
+                4..7 => self.crash(),
+                7 => self.node.disk_fails = true,
+                // The old one vouches for the new one for two lives.
+                8 if self.cloud.is_settled(self.wall()) => self.cloud.new_authority(self.wall()),
+                _ => {}
+            }
+            self.checks.event();
+            let trouble = self.dice.magnitude(MINUTE, TROUBLE_LONGEST);
+            self.until(self.now + trouble);
+            (self.cloud.trouble, self.node.disk_fails) = (usually, false);
+        }
+    }
+
+    fn until(&mut self, moment: u64) {
+        while self.now < moment {
+            self.go_on(moment);
         }
     }
 
@@ -277,18 +374,7 @@ mod tests {
     fn no_seed_breaks_a_promise() {
         let mut total = IdentityReport::default();
         for seed in 0..200 {
-            let report = identity(seed);
-            total.seconds += report.seconds;
-            total.requests += report.requests;
-            total.joins += report.joins;
-            total.renewals += report.renewals;
-            total.crashes.0 += report.crashes.0;
-            total.crashes.1 += report.crashes.1;
-            total.helpless += report.helpless;
-            total.skews += report.skews;
-            total.new_authorities += report.new_authorities;
-            total.faults += report.faults;
-            total.expiries += report.expiries;
+            total.add(&identity(seed));
         }
         // The runs reach what they are meant to reach.
         println!("{total:?}");
@@ -296,6 +382,19 @@ mod tests {
         assert!(total.joins > 100 && total.renewals > 200 && total.crashes.0 > 500, "{total:?}");
         assert!(total.helpless > 100 && total.skews > 30 && total.new_authorities > 20, "{total:?}");
         assert!(total.faults > 2000 && total.expiries > 100, "{total:?}");
+    }
+
+    /// Every hour of a hundred and twenty years is played.
+    #[test]
+    fn a_node_that_nobody_visits_keeps_its_identity_for_decades() {
+        let mut total = IdentityReport::default();
+        for seed in 0..6 {
+            total.add(&years(seed, 20));
+        }
+        println!("{total}");
+        assert!(total.seconds > 6 * 20 * 365 * DAY, "{total}");
+        assert!(total.renewals > 60 && total.faults > 100 && total.crashes.0 > 30, "{total}");
+        assert!(total.new_authorities > 5, "{total}");
     }
 
     #[test]

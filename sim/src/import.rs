@@ -101,6 +101,7 @@ impl Importer {
                 self.is_changed("a frame that was no message: the link is closed in its place");
             }
             Some(Input::Reconfigure(config)) => self.reconfigured(now, config),
+            Some(Input::Renewed) => self.act(now, "renew", &[0, 0, 0, 0]),
             _ => {}
         }
         for output in moment.outputs {
@@ -122,7 +123,7 @@ impl Importer {
             LinkEnd::Closed | LinkEnd::Violation => self.act(now, "close", &[2]),
             LinkEnd::Silent | LinkEnd::Stalled => self.act(self.heard, "silence", &[0]),
             LinkEnd::NoSession => self.act(self.heard, "zombie", &[]),
-            LinkEnd::Shutdown | LinkEnd::Moved => {}
+            LinkEnd::Shutdown | LinkEnd::Moved | LinkEnd::Renewed => {}
         }
         self.lost = Some(now);
     }

@@ -70,7 +70,7 @@ mod watchdog;
 mod world;
 
 pub use generate::generate;
-pub use identity::{IdentityReport, identity};
+pub use identity::{IdentityReport, identity, years};
 pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Recorded, Report, record, run};

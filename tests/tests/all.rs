@@ -9,6 +9,7 @@
 //! | `duplicates` | what the cloud sends again is delivered once and acknowledged again |
 //! | `probe` | a link without a session, a name used twice and a wrong heartbeat are found out |
 //! | `endpoints` | of several endpoints: fail-over, stickiness, the way back |
+//! | `renewal` | another certificate, and what becomes of the link |
 //! | `conformance` | conversations of the original, recorded, as traces of this hub |
 //! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
@@ -46,6 +47,8 @@ mod probe;
 mod property;
 #[path = "all/recordings.rs"]
 mod recordings;
+#[path = "all/renewal.rs"]
+mod renewal;
 #[path = "all/routing.rs"]
 mod routing;
 #[path = "all/script.rs"]

@@ -20,6 +20,7 @@ impl Hub {
             return self.answer_link_control(&message);
         }
         self.session.proven(self.now.mono);
+        self.is_served();
         if self.takes_probe_answer(&message) {
             return;
         }

@@ -48,6 +48,9 @@ pub enum Input {
     Shutdown,
     /// Go on with another configuration; timers that already run keep their length once.
     Reconfigure(Box<Config>),
+    /// The node has another certificate, and every link that is opened from now on shows it. A present link ends as soon as
+    /// what was written to it is confirmed, and is opened again at once; a dial begins anew.
+    Renewed,
 }
 
 /// What a link can report.

@@ -5,8 +5,23 @@
 //! thing and takes a half-open link for a good one for up to 15 minutes (defect D4).
 
 use crate::config::Config;
-use crate::time::Instant;
+use crate::message::{Content, Draft, operation};
+use crate::time::{Instant, UnixMillis};
 use serde::{Deserialize, Serialize};
+
+/// The message that tells CloudHub that the node lives (KubeEdge `edge/pkg/edgehub/process.go`, keepalive).
+pub fn keepalive_message(msg_id: &str, timestamp: UnixMillis) -> Draft<'_> {
+    Draft {
+        msg_id,
+        timestamp,
+        source: "websocket",
+        group: "resource",
+        operation: operation::KEEPALIVE,
+        resource: "node",
+        content: Content::Text("ping"),
+        ..Draft::default()
+    }
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Keepalive {

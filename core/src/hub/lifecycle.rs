@@ -14,7 +14,7 @@ use core::time::Duration;
 
 impl Hub {
     /// Moves the link on; `false` when the change has no place in its state, and then nothing changed.
-    fn change(&mut self, change: LinkChange) -> bool {
+    pub(super) fn change(&mut self, change: LinkChange) -> bool {
         let Some(next) = self.state.after(change) else { return false };
         self.state = next;
         true
@@ -27,13 +27,14 @@ impl Hub {
             let late = if self.planted.is(Canary::OpenTimeoutLate) { 2 } else { 1 };
             self.state_ends = Some(self.now.mono + self.config.open_timeout * late);
             self.selection.dials();
+            self.habits.dials(self.selection.present());
             self.outputs.push_back(Output::Open { epoch: self.epoch, endpoint: self.selection.present() });
         }
     }
 
     /// An event of a link. One that is not the current link changes nothing.
     pub(super) fn link_event(&mut self, epoch: LinkEpoch, event: LinkEvent) {
-        let current = matches!(self.state, LinkState::Opening | LinkState::Up | LinkState::Draining);
+        let current = self.state == LinkState::Opening || self.state.is_open();
         let stale = epoch != self.epoch && !self.planted.is(Canary::EpochUnchecked);
         let stale = stale || self.state == LinkState::Draining && self.planted.is(Canary::LiveCalledStale);
         if stale || !current {
@@ -61,6 +62,7 @@ impl Hub {
         self.opened_at = Some(now);
         self.keepalive = Keepalive::new(now, &self.config);
         self.session = Session::new(now);
+        self.findings.link_up();
         self.in_flight = Amount::default();
         self.begin_drain();
         self.account.links += 1;
@@ -80,6 +82,7 @@ impl Hub {
             if end == LinkEnd::OpenTimeout {
                 self.outputs.push_back(Output::Close { epoch: self.epoch });
             }
+            self.keep_pace(false);
             self.wait_to_dial(end, 0);
         }
     }
@@ -95,7 +98,7 @@ impl Hub {
         }
         let unconfirmed = self.link_ended(matches!(end, LinkEnd::Silent | LinkEnd::Stalled));
         if was == LinkState::Draining {
-            self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: None, unconfirmed });
+            self.link_down(end, None, unconfirmed);
             self.publish_connect_info("cloud_disconnected");
             return self.stopped();
         }
@@ -107,7 +110,7 @@ impl Hub {
     }
 
     /// Puts back what belonged to the link; returns how much was unconfirmed.
-    fn link_ended(&mut self, silent: bool) -> usize {
+    pub(super) fn link_ended(&mut self, silent: bool) -> usize {
         if self.planted.is(Canary::WriteAfterClose)
             && let Some(class) = self.outbox.next(|_| true)
         {
@@ -128,7 +131,7 @@ impl Hub {
         unconfirmed
     }
 
-    fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
+    pub(super) fn wait_to_dial(&mut self, end: LinkEnd, unconfirmed: usize) {
         let lived = self.opened_at.take().map(|opened| self.now.mono.since(opened));
         if let Some(lived) = lived {
             self.suspect_end(end, lived);
@@ -145,11 +148,17 @@ impl Hub {
         };
         let late = if self.planted.is(Canary::DialsLate) { wait / 2 } else { Duration::ZERO };
         self.state_ends = Some(self.now.mono + wait + late);
-        self.note(Note::LinkDown { epoch: self.epoch, end, retry_in: Some(wait), unconfirmed });
+        self.link_down(end, Some(wait), unconfirmed);
+    }
+
+    /// Tells that a link is over.
+    pub(super) fn link_down(&mut self, end: LinkEnd, retry_in: Option<Duration>, unconfirmed: usize) {
+        self.findings.link_down(end);
+        self.note(Note::LinkDown { epoch: self.epoch, end, retry_in, unconfirmed });
     }
 
     /// Tells every module group once that the link came or went.
-    fn publish_connect_info(&mut self, content: &str) {
+    pub(super) fn publish_connect_info(&mut self, content: &str) {
         for group in CONNECT_INFO_GROUPS {
             if self.modules.member(group, 0).is_none() {
                 continue;
@@ -207,7 +216,7 @@ impl Hub {
         }
         self.outputs.push_back(Output::Close { epoch: self.epoch });
         let unconfirmed = self.link_ended(false);
-        self.note(Note::LinkDown { epoch: self.epoch, end: LinkEnd::Shutdown, retry_in: None, unconfirmed });
+        self.link_down(LinkEnd::Shutdown, None, unconfirmed);
         self.publish_connect_info("cloud_disconnected");
         self.stopped();
     }

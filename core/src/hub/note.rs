@@ -137,6 +137,8 @@ pub enum LinkEnd {
     NoSession,
     /// It was left for the preferred endpoint.
     Moved,
+    /// It was left because the node has another certificate.
+    Renewed,
 }
 
 /// How a sync request ended; each ends exactly once.

@@ -22,12 +22,14 @@ pub(super) struct Pace {
     /// Nothing of it leaves before.
     from: Instant,
     throttle: Throttle,
+    /// The next link goes on like the last one, if it comes at once: nothing has gathered that an outage would have made.
+    goes_on: bool,
 }
 
 impl Pace {
     /// Nothing is paced.
     pub(super) fn off() -> Pace {
-        Pace { up_to: None, from: Instant(0), throttle: Throttle::new(None, Instant(0)) }
+        Pace { up_to: None, from: Instant(0), throttle: Throttle::new(None, Instant(0)), goes_on: false }
     }
 
     /// Whether a message of this number may leave as far as the pace is concerned.
@@ -39,6 +41,9 @@ impl Pace {
 impl Hub {
     /// The link is up: what waits leaves at its pace, if it is much.
     pub(super) fn begin_drain(&mut self) {
+        if core::mem::take(&mut self.pace.goes_on) {
+            return;
+        }
         self.pace = Pace::off();
         let Some(drain) = self.config.drain else { return };
         if self.outbox.limited_backlog() <= drain.above || self.planted.is(Canary::DrainUnpaced) {
@@ -50,7 +55,12 @@ impl Hub {
             Rate { per_second: drain.per_second, burst: (drain.per_second / DRAIN_BURST_PER_SECOND).max(1) };
         let from = self.now.mono + wait;
         let throttle = Throttle::new(Some(rate), from);
-        self.pace = Pace { up_to: Some(self.outbox.newest()), from, throttle };
+        self.pace = Pace { up_to: Some(self.outbox.newest()), from, throttle, goes_on: false };
+    }
+
+    /// Whether the next link goes on at the pace of this one, or begins as after an outage.
+    pub(super) fn keep_pace(&mut self, goes_on: bool) {
+        self.pace.goes_on = goes_on;
     }
 
     /// The backlog is not slowed down any more.
@@ -60,7 +70,7 @@ impl Hub {
 
     /// Whether there is a backlog that leaves at its pace.
     pub(super) fn is_draining_backlog(&self) -> bool {
-        self.state == LinkState::Up
+        matches!(self.state, LinkState::Up | LinkState::Renewing)
             && self.pace.up_to.is_some_and(|up_to| self.outbox.has_limited_before(up_to))
     }
 

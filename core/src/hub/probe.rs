@@ -11,7 +11,7 @@
 //!      └────────── the answer, or any other message of a session ────────────┘
 //! ```
 //!
-//! The patience begins with the pong that proves that the question was read: a slow link and a busy peer are not taken
+//! How long it waits depends on what is known of the endpoint: see `patience`. The patience begins with the pong that proves that the question was read: a slow link and a busy peer are not taken
 //! for a missing session, and what becomes of those is decided elsewhere. While the link is not read, nobody counts.
 
 use super::{Hub, LinkEnd, LinkState, Suspicion};
@@ -19,8 +19,9 @@ use crate::canary::Canary;
 use crate::config::Probe;
 use crate::hub::timers::{Deadline, TimerKind};
 use crate::message::{Draft, Message, operation};
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 use alloc::boxed::Box;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// How far the present question has got.
@@ -95,12 +96,25 @@ impl Session {
         self.question.take_if(|question| **question == *parent).is_some()
     }
 
-    fn deadline(&self, probe: &Probe) -> Option<Deadline> {
+    fn deadline(&self, probe: &Probe, patience: Duration) -> Option<Deadline> {
         match self.stage {
             Stage::Served => Some(Deadline { at: self.proven + probe.after, kind: TimerKind::Probe }),
-            Stage::Read(since) => Some(Deadline { at: since + probe.limit, kind: TimerKind::NoSession }),
+            Stage::Read(since) => Some(Deadline { at: since + patience, kind: TimerKind::NoSession }),
             Stage::Asked | Stage::Written(_) => None,
         }
+    }
+}
+
+/// The question that only a session answers, for whoever asks it: a hub, and a check of the way to the cloud.
+pub fn session_question<'a>(msg_id: &'a str, timestamp: UnixMillis, resource: &'a str) -> Draft<'a> {
+    Draft {
+        msg_id,
+        timestamp,
+        source: "edgehub",
+        group: "resource",
+        operation: operation::QUERY,
+        resource,
+        ..Draft::default()
     }
 }
 
@@ -111,7 +125,7 @@ impl Hub {
         if self.state != LinkState::Up || self.paused.is_some() || self.planted.is(Canary::ProbeMissing) {
             return None;
         }
-        let deadline = self.session.deadline(probe)?;
+        let deadline = self.session.deadline(probe, self.session_patience()?)?;
         let stays = deadline.kind == TimerKind::NoSession && self.planted.is(Canary::NoSessionStays);
         (!stays).then_some(deadline)
     }
@@ -125,16 +139,7 @@ impl Hub {
     pub(super) fn send_probe(&mut self) {
         let Some(probe) = &self.config.probe else { return };
         let id = self.rng.uuid();
-        let draft = Draft {
-            msg_id: id.as_str(),
-            timestamp: self.now.wall,
-            source: "edgehub",
-            group: "resource",
-            operation: operation::QUERY,
-            resource: &probe.resource,
-            ..Draft::default()
-        };
-        let Ok(message) = draft.encode() else {
+        let Ok(message) = session_question(id.as_str(), self.now.wall, &probe.resource).encode() else {
             // A resource that no message can carry is no question: the next one is as good.
             return self.session.proven(self.now.mono);
         };
@@ -145,6 +150,7 @@ impl Hub {
 
     /// Nobody answers, although the question was read.
     pub(super) fn no_session(&mut self) {
+        self.habits.unanswered();
         self.suspect(Suspicion::NoSession);
         self.link_lost(LinkEnd::NoSession);
     }
@@ -155,6 +161,7 @@ impl Hub {
         {
             return false;
         }
+        self.habits.answered();
         self.account.down.accepted += 1;
         self.account.down.settled += 1;
         true

@@ -32,7 +32,8 @@ impl fmt::Display for Suspicion {
         match self {
             Suspicion::NoSession => f.write_str(
                 "the cloud answers pings and has no session for this node; probable causes: its node limit is reached, \
-                 the certificate is of another node, or the session was ended",
+                 the certificate is of another node, or the session was ended; or it is too old to be asked, and then \
+                 edgehub.probe.resource can name something that it answers for",
             ),
             Suspicion::DuplicateName { links } => write!(
                 f,
@@ -53,14 +54,19 @@ impl fmt::Display for Suspicion {
 
 impl Hub {
     pub(super) fn suspect(&mut self, cause: Suspicion) {
+        self.findings.suspects(cause);
         self.note(Note::Suspected { epoch: self.epoch, cause });
     }
 
     /// A link is up: does this node speak often enough?
     pub(super) fn suspect_heartbeat(&mut self) {
-        if self.config.heartbeat.saturating_mul(2) > self.config.cloud_keepalive {
+        if self.beats_too_slowly() {
             self.suspect(Suspicion::HeartbeatTooSlow);
         }
+    }
+
+    pub(super) fn beats_too_slowly(&self) -> bool {
+        self.config.heartbeat.saturating_mul(2) > self.config.cloud_keepalive
     }
 
     /// An open link has ended after so long.

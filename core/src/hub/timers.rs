@@ -43,6 +43,8 @@ pub enum TimerKind {
     NoSession,
     /// The preferred endpoint is worth another attempt.
     Return,
+    /// A link with an old certificate has had its time.
+    RenewalGrace,
 }
 
 /// A point in time and what it is for.
@@ -80,6 +82,8 @@ impl Hub {
             LinkState::Waiting => TimerKind::Backoff,
             LinkState::Draining if self.planted.is(Canary::GraceForgotten) => return None,
             LinkState::Draining => TimerKind::ShutdownGrace,
+            LinkState::Renewing if self.planted.is(Canary::RenewalEndless) => return None,
+            LinkState::Renewing => TimerKind::RenewalGrace,
             LinkState::Up | LinkState::Stopped => return None,
         };
         self.state_ends.map(|at| Deadline { at, kind })
@@ -127,7 +131,7 @@ impl Hub {
 
     fn throttle_deadline(&self) -> Option<Deadline> {
         // With free windows, whatever waits waits for the rate limit, or for the journal.
-        let free = self.state.is_open() && self.window_open() && self.flight.has_room(self.planted);
+        let free = self.state.takes_messages() && self.window_open() && self.flight.has_room(self.planted);
         let next = if free { self.outbox.next(|_| true) } else { None };
         let held = next.filter(|&class| !self.outbox.is_next_away(class))?;
         let throttled = Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle };
@@ -173,6 +177,7 @@ impl Hub {
                 TimerKind::Probe => self.send_probe(),
                 TimerKind::NoSession => self.no_session(),
                 TimerKind::Return => self.return_to_preferred(),
+                TimerKind::RenewalGrace => self.reopen(),
             }
         }
     }

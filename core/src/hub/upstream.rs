@@ -196,8 +196,8 @@ impl Hub {
             // Nothing follows a stop.
             LinkState::Stopped => self.intake_open,
             _ if self.is_journal_behind() => false,
-            LinkState::Up if self.intake_open => !self.is_behind(&INTAKE_CLOSES),
-            LinkState::Up => !self.is_behind(&INTAKE_OPENS),
+            LinkState::Up | LinkState::Renewing if self.intake_open => !self.is_behind(&INTAKE_CLOSES),
+            LinkState::Up | LinkState::Renewing => !self.is_behind(&INTAKE_OPENS),
             _ => true,
         };
         if open != self.intake_open {
@@ -208,7 +208,7 @@ impl Hub {
 
     /// Whether what is queued now waits for nothing but the link to take it.
     fn leaves_soon(&self) -> bool {
-        self.state.is_open() && self.config.rate.is_none() && !self.is_draining_backlog()
+        self.state.takes_messages() && self.config.rate.is_none() && !self.is_draining_backlog()
     }
 
     /// Whether the link has so much before it. What waits for the rate limit or its pace is not the link's fault, and has the whole

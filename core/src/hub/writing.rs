@@ -1,11 +1,12 @@
 //! From the outbox onto the link.
 
+use super::keepalive::keepalive_message;
 use super::outbox::{Body, Taken};
 use super::{DropReason, Hub, Output, Stage};
 use crate::canary::Canary;
 use crate::class::Delivery;
 use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
-use crate::message::{Content, Draft, Message, operation};
+use crate::message::{Message, operation};
 
 impl Hub {
     /// Whether the driver can take another message.
@@ -28,6 +29,9 @@ impl Hub {
                 // Its time is of the wall clock, which decides nothing: not even by the number of its digits.
                 self.put_on_link(message, 0);
                 continue;
+            }
+            if !self.may_write_messages() {
+                break;
             }
             let may = self.throttle.has_token(self.now.mono) && self.flight.has_room(self.planted);
             let Some(class) = self.outbox.next(|class| may || !self.is_throttled(class.rate_limited)) else {
@@ -60,6 +64,11 @@ impl Hub {
             self.take_turn(class);
             self.write(class);
         }
+    }
+
+    /// A link that is to end in peace gets nothing more of what the cloud would see twice, or not at all.
+    fn may_write_messages(&self) -> bool {
+        self.state.takes_messages() || self.planted.is(Canary::RenewalWrites)
     }
 
     /// Acknowledgements and keepalives are exempt (defect D8), from what the link carries as from the rate limit.
@@ -115,17 +124,7 @@ impl Hub {
             return;
         }
         let id = self.rng.uuid();
-        let draft = Draft {
-            msg_id: id.as_str(),
-            timestamp: self.now.wall,
-            source: "websocket",
-            group: "resource",
-            operation: operation::KEEPALIVE,
-            resource: "node",
-            content: Content::Text("ping"),
-            ..Draft::default()
-        };
-        if let Ok(message) = draft.encode() {
+        if let Ok(message) = keepalive_message(id.as_str(), self.now.wall).encode() {
             self.enqueue_own(message);
         }
     }

@@ -10,8 +10,7 @@
 
 use super::{
     Answer, BODY_BYTES_MAX, Certificate, Identity, IdentityChange, IdentityNote, IdentityOutput,
-    IdentityState, JoinToken, Problem, REQUEST_LIMIT, ROOTS_MAX, Request, Trust, Verdict, WorkNumber,
-    problem,
+    IdentityState, JoinToken, Problem, ROOTS_MAX, Request, Trust, Verdict, WorkNumber, problem,
 };
 use crate::canary::IdentityCanary;
 use crate::time::Instant;
@@ -76,7 +75,7 @@ impl Identity {
         let work = WorkNumber(self.last_work);
         self.attempt.step = step;
         self.attempt.work = work;
-        self.attempt.ends = self.now.mono + REQUEST_LIMIT;
+        self.attempt.ends = self.now.mono + self.config.request_limit;
         work
     }
 
@@ -184,7 +183,10 @@ impl Identity {
         match self.roots.first() {
             Some(present) if *present != answer.body => {
                 self.attempt.roots.push(present.clone());
-                self.note(IdentityNote::NewAuthority);
+                let again = self.told_authority.replace(answer.digest) == Some(answer.digest);
+                if !again || self.planted.is(IdentityCanary::AuthorityToldAgain) {
+                    self.note(IdentityNote::NewAuthority);
+                }
             }
             _ => {}
         }

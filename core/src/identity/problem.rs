@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
+use core::time::Duration;
 
 /// How many characters of a server's own words are shown.
 pub(super) const WORDS_MAX: usize = 200;
@@ -16,7 +17,10 @@ pub enum Problem {
     /// The cloud did not answer.
     Unanswered(Failure),
     /// … or not in time.
-    TooLate,
+    TooLate {
+        /// How long it had.
+        limit: Duration,
+    },
     /// The authority's certificate is not the one that the token names.
     WrongHash {
         /// The token's hash.
@@ -126,10 +130,10 @@ impl fmt::Display for Problem {
                     "the answer is not that of a certificate service ({why}); check the address and port"
                 )
             }
-            Problem::TooLate => write!(
+            Problem::TooLate { limit } => write!(
                 f,
                 "the certificate service took longer than {} s; check the network and the load of the cloud",
-                super::REQUEST_LIMIT.as_secs()
+                limit.as_secs_f64()
             ),
             Problem::WrongHash { expected, found } => write!(
                 f,

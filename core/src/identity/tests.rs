@@ -56,7 +56,7 @@ struct Script {
 
 impl Script {
     fn new() -> Script {
-        let config = IdentityConfig { node: "edge-1".into(), cloud: "cloud.example".into(), rotate: true };
+        let config = IdentityConfig::new("edge-1", "cloud.example", true);
         let identity = Identity::new(config, 1, Now::new(0, START * 1000));
         let mut script = Script { identity, seconds: 0, wall: START, work: WorkNumber(0), seen: vec![] };
         script.drain();

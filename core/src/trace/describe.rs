@@ -11,6 +11,7 @@ pub fn input(input: &Input) -> String {
         Input::Tick => "tick".into(),
         Input::Shutdown => "shutdown".into(),
         Input::Reconfigure(_) => "new configuration".into(),
+        Input::Renewed => "another certificate".into(),
         Input::Journal(event) => {
             let what = match event {
                 JournalEvent::Opened { unused, .. } => format!("there, numbers from {unused} on are free"),

@@ -69,9 +69,10 @@ enum Kind {
     LetterStored,
     LetterLost,
     LettersDiscarded,
+    Renewed,
 }
 
-const KINDS: [Kind; 27] = [
+const KINDS: [Kind; 28] = [
     Kind::Outputs,
     Kind::Tick,
     Kind::Shutdown,
@@ -99,6 +100,7 @@ const KINDS: [Kind; 27] = [
     Kind::LetterStored,
     Kind::LetterLost,
     Kind::LettersDiscarded,
+    Kind::Renewed,
 ];
 
 const SAME_WHOM: u8 = 1 << 5;
@@ -195,6 +197,7 @@ mod tests {
         prop_oneof![
             Just(Input::Tick),
             Just(Input::Shutdown),
+            Just(Input::Renewed),
             Just(Input::Reconfigure(Box::new(Config::classic()))),
             (0u64..3, link).prop_map(|(epoch, event)| Input::Link { epoch: LinkEpoch(epoch), event }),
             (0u32..3, module).prop_map(|(module, event)| Input::Module { module: ModuleId(module), event }),

@@ -5,6 +5,7 @@ mod session;
 use super::{Failure, say};
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
+use edgehub::edge::TrialError;
 use edgehub::reach::ReachError;
 use edgehub::tls;
 use edgehub::websocket::{self, ConnectError, Stream, Target};
@@ -22,6 +23,10 @@ const EXPIRES_SOON: Duration = Duration::from_secs(7 * 86_400);
 
 /// Clocks that differ by more make timestamps misleading and certificates fail.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
+
+/// What to do about a cloud that does not serve the node.
+const NOT_SERVED: &str =
+    "look at CloudHub's log for this node: node limit, certificate of another node, rejected session";
 
 #[derive(Debug, Args)]
 #[command(
@@ -73,10 +78,6 @@ impl Check {
             }
         };
         let Some(tls) = files(&config, &mut report) else { return Ok(report.end()) };
-        if config.lane == Lane::Quic {
-            report.bad("lane", "the QUIC lane is not checked", "enable modules.edgeHub.websocket");
-            return Ok(report.end());
-        }
         let targets = match edgehub::edge::proxied_targets(&config) {
             Ok(targets) => targets,
             Err(error) => {
@@ -85,7 +86,10 @@ impl Check {
             }
         };
         for target in &targets {
-            endpoint(&config, target, tls.clone(), &mut report).await;
+            match target.url.trim().starts_with("quic://") {
+                true => quic(&config, target, tls.clone(), &mut report).await,
+                false => endpoint(&config, target, tls.clone(), &mut report).await,
+            }
         }
         Ok(report.end())
     }
@@ -158,6 +162,32 @@ async fn endpoint(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, 
     }
 }
 
+/// The way to one cloud hub over QUIC, up to the answer to the first keepalive. With a WebSocket beside it, a network that lets no
+/// UDP through is no failure.
+async fn quic(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, report: &mut Report) {
+    let probe = config.hub.reach.probe.clone().unwrap_or_default();
+    let begun = SystemTime::now();
+    match edgehub::edge::try_session(target, tls, &probe.resource, probe.limit).await {
+        Ok(answered_at) => {
+            for step in ["name", "QUIC", "TLS", "accepted"] {
+                report.good(step, &target.url);
+            }
+            report.good("keepalive", format_args!("{} serves this node", target.url));
+            let since_1970 = Duration::from_millis(u64::try_from(answered_at.0).unwrap_or_default());
+            clock(begun, UNIX_EPOCH + since_1970, report);
+        }
+        Err(TrialError::Open(why)) if config.lane == Lane::Auto => {
+            report.good("QUIC", format_args!("{}: {why}; the WebSocket takes its place", target.url));
+        }
+        Err(TrialError::Open(why)) => report.bad(
+            "QUIC",
+            format_args!("{}: {why}", target.url),
+            "let UDP through to this port and start `edgehub cloud --quic` there, or enable modules.edgeHub.websocket",
+        ),
+        Err(problem) => report.bad("keepalive", problem, NOT_SERVED),
+    }
+}
+
 fn remedy(error: &ConnectError) -> &'static str {
     match error {
         ConnectError::BadUrl { .. } => "correct modules.edgeHub.websocket.server",
@@ -182,11 +212,7 @@ async fn session(config: &NodeConfig, target: &Target, mut stream: Stream, repor
             report.good("keepalive", format_args!("{} serves this node", target.url));
             clock(begun, answered_at, report);
         }
-        Err(problem) => report.bad(
-            "keepalive",
-            problem,
-            "look at CloudHub's log for this node: node limit, certificate of another node, rejected session",
-        ),
+        Err(problem) => report.bad("keepalive", problem, NOT_SERVED),
     }
 }
 

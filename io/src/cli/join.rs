@@ -43,8 +43,7 @@ impl Join {
         let node = self.node()?;
         let configuration = self.dir.join("config/edgecore.yaml");
         let files = self.files(&configuration, &node)?;
-        let config =
-            IdentityConfig { node: node.as_str().into(), cloud: service.to_string().into(), rotate: false };
+        let config = IdentityConfig::new(node.as_str(), service.to_string(), false);
         let store = Store::new(files.clone());
         let had = store.load().map(|pair| pair.certificate);
         let (driver, told) =

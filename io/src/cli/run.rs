@@ -80,11 +80,7 @@ impl Run {
 fn identity(file: &Path, node: &NodeConfig) -> Result<Option<(IdentityDriver, Receiver<Told>)>, Failure> {
     let Some(service) = node.http_server.as_deref().and_then(Service::parse) else { return Ok(None) };
     let service = service.by_way_of(&node.hub.reach.proxy)?;
-    let config = IdentityConfig {
-        node: node.node_name.as_str().into(),
-        cloud: service.to_string().into(),
-        rotate: node.rotate_certificates,
-    };
+    let config = IdentityConfig::new(node.node_name.as_str(), service.to_string(), node.rotate_certificates);
     let tokens = TokenSource::Configuration(file.to_owned());
     Ok(Some(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens)))
 }

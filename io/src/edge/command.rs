@@ -3,7 +3,7 @@
 use super::module::{Delivery, RequestError};
 use crate::bell;
 use async_channel::Sender;
-use edgehub_core::hub::{Account, Stage};
+use edgehub_core::hub::{Account, HubHealth, Stage};
 use edgehub_core::{Message, ModuleId};
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -69,6 +69,7 @@ pub(super) enum Control {
         credit: u32,
     },
     Account(Sender<Account>),
+    Health(Sender<HubHealth>),
     WhenSettled(Sender<Account>),
     Shutdown(Sender<Account>),
     /// Open links with this from now on, the present one anew.

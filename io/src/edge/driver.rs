@@ -17,21 +17,17 @@ use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
 use crate::lane::{Dialer, Form, Read, Write};
 use async_channel::Sender;
-use edgehub_core::hub::{Account, JournalEvent, LinkState, ReceiptId, Stage};
-use edgehub_core::{Hub, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
+use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
+use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
 use smol::future::{self, or};
 use smol::{Executor, Task};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::debug;
 
 /// Messages of modules that one turn takes.
 const BATCH: usize = 256;
-
-/// How long a link whose certificate is an old one may take to have everything confirmed before it is ended all the same.
-const RENEW_WITHIN: Duration = Duration::from_secs(5);
 
 /// Both ends of a channel.
 type Channel<T> = (bell::Sender<T>, bell::Receiver<T>);
@@ -55,8 +51,6 @@ pub struct Driver {
     dialer: Arc<Dialer>,
     link: Option<Link>,
     closing: Option<Task<()>>,
-    /// Until when the present link must have ended, because there is another certificate.
-    renew_by: Option<Instant>,
     link_events: Channel<(LinkEpoch, LinkEvent)>,
     writes: Vec<Write>,
     /// How the present link wants its messages.
@@ -116,7 +110,6 @@ impl Driver {
             dialer,
             link: None,
             closing: None,
-            renew_by: None,
             link_events: bell.unbounded(),
             bell,
             writes: Vec::new(),
@@ -159,9 +152,6 @@ impl Driver {
             self.take(wake);
             self.take_what_is_there();
             running = self.carry_out(executor).await;
-            if self.renew_link(executor) {
-                running = self.carry_out(executor).await;
-            }
             self.tell_settled();
             // The link's tasks share this executor.
             future::yield_now().await;
@@ -198,8 +188,7 @@ impl Driver {
         };
         let journal = or(journal, letters);
         let deadline = async {
-            let deadline = self.hub.next_deadline().map(|deadline| deadline.at);
-            alarm.ring([deadline, self.renew_by].into_iter().flatten().min()).await;
+            alarm.ring(self.hub.next_deadline().map(|deadline| deadline.at)).await;
             Wake::Deadline
         };
         or(bell, or(journal, deadline)).await
@@ -212,30 +201,7 @@ impl Driver {
             || !self.link_events.1.is_empty()
             || !self.answers.is_empty()
             || (self.reading && self.link.as_ref().is_some_and(|link| !link.reads.is_empty()))
-            || (self.wants_commands() && !self.commands.is_empty())
-    }
-
-    /// Whether modules' messages are taken. While a link is to end in peace, they wait.
-    fn wants_commands(&self) -> bool {
-        self.intake_open && self.renew_by.is_none()
-    }
-
-    /// Ends a link whose certificate is an old one, once everything on it is confirmed; `true` if it did.
-    fn renew_link(&mut self, executor: &Executor<'_>) -> bool {
-        let Some((by, epoch)) = self.renew_by.zip(self.link.as_ref().map(|link| link.epoch)) else {
-            // The next link has the new certificate in any case.
-            self.renew_by = None;
-            return false;
-        };
-        let is_over = self.now.mono >= by;
-        if self.hub.link_state() != LinkState::Up || (self.hub.unconfirmed() > 0 && !is_over) {
-            return false;
-        }
-        debug!(epoch = epoch.0, "opening the link anew with another certificate");
-        self.renew_by = None;
-        self.close(executor);
-        self.handle(Input::Link { epoch, event: LinkEvent::Closed });
-        true
+            || (self.intake_open && !self.commands.is_empty())
     }
 
     /// Whether every handle is gone, and nobody has drawn the conclusion yet.
@@ -287,7 +253,7 @@ impl Driver {
         self.take_messages(BATCH, |driver| driver.answers.try_recv());
         // What the hub does not want any more is not taken, also before it has said so.
         self.take_messages(BATCH, |driver| {
-            let wanted = driver.wants_commands() && driver.hub.takes_messages();
+            let wanted = driver.intake_open && driver.hub.takes_messages();
             wanted.then(|| driver.commands.try_recv()).flatten()
         });
     }
@@ -363,9 +329,10 @@ impl Driver {
             }
             Control::Renew(tls) => {
                 self.options.tls = tls;
-                self.renew_by = Some(self.now.mono + RENEW_WITHIN);
+                self.handle(Input::Renewed);
             }
             Control::Account(reply) => drop(reply.try_send(self.hub.account())),
+            Control::Health(reply) => drop(reply.try_send(self.hub.health())),
             Control::Dump => {
                 if let Some(recorder) = &mut self.recorder {
                     recorder.dump("requested");

@@ -138,7 +138,10 @@ impl Flight {
         }
         self.recorder.output(output);
         if let Output::Note(Note::LinkDown { end, .. }) = output
-            && !matches!(end, LinkEnd::OpenFailed | LinkEnd::OpenTimeout | LinkEnd::Shutdown)
+            && !matches!(
+                end,
+                LinkEnd::OpenFailed | LinkEnd::OpenTimeout | LinkEnd::Shutdown | LinkEnd::Renewed
+            )
         {
             // After the drain, so that the file holds all that the loss led to.
             self.wanted = Some("link-lost");

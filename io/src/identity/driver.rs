@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 use smol::future::{self, FutureExt, or};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{debug, error, info, warn};
 
 /// Where a token comes from.
@@ -74,9 +74,21 @@ pub struct IdentityDriver {
     /// Keeps the channel open when nobody else does.
     _giver: Sender<JoinToken>,
     told: Sender<Told>,
+    health: IdentityWatch,
     work: Option<Work>,
     key: Option<(WorkNumber, Arc<NewKey>)>,
     own: Option<Arc<CertifiedKey>>,
+}
+
+/// Tells how an identity is while its driver runs; clones share it.
+#[derive(Debug, Clone)]
+pub struct IdentityWatch(Arc<Mutex<IdentityHealth>>);
+
+impl IdentityWatch {
+    /// How it is, now: its state, what went wrong last, and the command to run if only a person can help.
+    pub fn health(&self) -> IdentityHealth {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl std::fmt::Debug for IdentityDriver {
@@ -96,11 +108,10 @@ impl IdentityDriver {
         tokens: TokenSource,
     ) -> (IdentityDriver, Receiver<Told>) {
         let clock = Clock::start();
-        let machine = Identity::new(config.clone(), fastrand::u64(..), clock.now());
+        let mut machine = Identity::new(config.clone(), fastrand::u64(..), clock.now());
         let (giver, given) = async_channel::bounded(1);
         let (told, hear) = async_channel::unbounded();
         let driver = IdentityDriver {
-            machine,
             clock,
             config,
             store,
@@ -109,6 +120,8 @@ impl IdentityDriver {
             given,
             _giver: giver,
             told,
+            health: IdentityWatch(Arc::new(Mutex::new(machine.health()))),
+            machine,
             work: None,
             key: None,
             own: None,
@@ -116,9 +129,9 @@ impl IdentityDriver {
         (driver, hear)
     }
 
-    /// How it is.
-    pub fn health(&mut self) -> IdentityHealth {
-        self.machine.health()
+    /// Tells how it is, also while it runs.
+    pub fn watch(&self) -> IdentityWatch {
+        self.health.clone()
     }
 
     /// Runs for ever, or until nobody listens any more.
@@ -154,6 +167,8 @@ impl IdentityDriver {
     }
 
     fn carry_out(&mut self) {
+        // Before anybody is told: whoever hears of something and asks finds it.
+        *self.health.0.lock().unwrap_or_else(PoisonError::into_inner) = self.machine.health();
         while let Some(output) = self.machine.poll_output() {
             match output {
                 IdentityOutput::Load { work } => self.work = Some(self.load(work)),

@@ -26,7 +26,7 @@ fn names(dir: &Path) -> ClientFiles {
 }
 
 fn config() -> IdentityConfig {
-    IdentityConfig { node: "edge-1".into(), cloud: "127.0.0.1".into(), rotate: true }
+    IdentityConfig::new("edge-1", "127.0.0.1", true)
 }
 
 fn at(address: SocketAddr) -> Service {

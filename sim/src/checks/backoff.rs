@@ -1,5 +1,6 @@
 //! The wait between two links: never under the floor, spread over a range that doubles with every failure and goes back
-//! to its base after a link that held (defect D5). One without a session did not, however long it was open.
+//! to its base after a link that held (defect D5). One without a session did not, however long it was open. What another
+//! certificate ends has not failed: it is dialled again at once.
 
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::LinkEnd;
@@ -28,6 +29,13 @@ impl Backoff {
         let opened = self.opened.take().filter(|_| end != LinkEnd::NoSession);
         let held = opened.is_some_and(|opened| now.since(opened) >= self.config.stable_after);
         self.failures = if held { 0 } else { self.failures };
+        if end == LinkEnd::Renewed {
+            self.not_before = now + wait;
+            return match wait.is_zero() {
+                true => Ok(()),
+                false => broken("renewal-backs-off", format!("{wait:?} until a renewed link is dialled")),
+            };
+        }
         let doubled = self.config.backoff_base.saturating_mul(2u32.saturating_pow(self.failures.min(20)));
         let range = doubled.min(self.config.backoff_max).max(BACKOFF_FLOOR);
         if wait < BACKOFF_FLOOR || wait > range {

@@ -21,7 +21,7 @@ impl Books {
 
     fn window(&mut self, step: &Step<'_>) -> Outcome {
         if let Input::Link { epoch, event: LinkEvent::Flushed { messages, .. } } = step.input
-            && *epoch == step.hub.epoch()
+            && *epoch == step.epoch
         {
             self.unflushed = self.unflushed.saturating_sub(*messages);
         }

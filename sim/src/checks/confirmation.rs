@@ -47,6 +47,16 @@ impl Confirmation {
         class.delivery == Delivery::AtLeastOnce
     }
 
+    /// Whether a module has sent a message of this id.
+    pub(super) fn is_of_module(&self, id: u64) -> bool {
+        self.sent.contains_key(&id)
+    }
+
+    /// Whether anything that a pong is to confirm is written and not confirmed.
+    pub(super) fn awaits_any(&self) -> bool {
+        self.written.iter().any(|written| matches!(written, Written::Message(_)))
+    }
+
     pub(super) fn confirmed(&self) -> &[u64] {
         &self.confirmed
     }
@@ -127,7 +137,7 @@ impl Confirmation {
             matches!(output, Output::Note(Note::UnexpectedLinkEvent { .. } | Note::StaleLinkEvent { .. }))
         };
         if let Input::Link { epoch, event: LinkEvent::Pong(number) } = step.input
-            && *epoch == step.hub.epoch()
+            && *epoch == step.epoch
             && !step.outputs.iter().any(unexpected)
         {
             self.pong(*number);

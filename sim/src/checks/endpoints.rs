@@ -4,7 +4,9 @@
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::{Choice, Endpoints as Config};
 use edgehub_core::hub::LinkEnd;
-use edgehub_core::limits::{BACKOFF_FLOOR, RETURN_PENALTY_MAX, RETURN_POSTPONED_FOR, RETURN_POSTPONED_MAX};
+use edgehub_core::limits::{
+    BACKOFF_FLOOR, RENEWAL_GRACE, RETURN_PENALTY_MAX, RETURN_POSTPONED_FOR, RETURN_POSTPONED_MAX,
+};
 use edgehub_core::{Input, Instant, Note, Output};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -84,6 +86,13 @@ impl Endpoints {
             return self.soon(wait);
         }
         let held = lived.is_some_and(|lived| lived >= self.stable);
+        if end == LinkEnd::Renewed {
+            if held {
+                self.tried.clear();
+            }
+            self.next = if self.present.is_some() { Next::Same } else { Next::Any };
+            return Ok(());
+        }
         let Some(present) = self.present else {
             // It is in no list: what becomes of it says nothing of those that are.
             self.next = Next::Any;
@@ -119,7 +128,8 @@ impl Endpoints {
         let up =
             self.away_since.filter(|_| self.config.choice == Choice::Ordered && self.present != Some(0))?;
         let postponed = RETURN_POSTPONED_FOR * (RETURN_POSTPONED_MAX + 1);
-        Some(up + self.config.return_after * (RETURN_PENALTY_MAX + 1) + postponed)
+        // A link that is being left has its own time for that.
+        Some(up + self.config.return_after * (RETURN_PENALTY_MAX + 1) + postponed + RENEWAL_GRACE)
     }
 }
 

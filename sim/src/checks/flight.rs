@@ -108,7 +108,7 @@ impl Flight {
             self.of_modules.insert(key::of(message.msg_id()));
         }
         let mut pong = match step.input {
-            Input::Link { epoch, event: LinkEvent::Pong(number) } if *epoch == step.hub.epoch() => {
+            Input::Link { epoch, event: LinkEvent::Pong(number) } if *epoch == step.epoch => {
                 Some(*number).filter(|number| *number <= self.last_ping)
             }
             _ => None,

@@ -34,9 +34,7 @@ impl Heartbeat {
                 self.running = self.running.max(self.heartbeat);
                 self.shortest = self.shortest.min(self.heartbeat);
             }
-            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
-                if *epoch == step.hub.epoch() =>
-            {
+            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } } if *epoch == step.epoch => {
                 self.messages = self.messages.saturating_sub(*messages);
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }

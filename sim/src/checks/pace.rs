@@ -4,7 +4,7 @@
 use super::upstream::Upstream;
 use super::{Outcome, Step, broken};
 use edgehub_core::config::Drain;
-use edgehub_core::hub::{Direction, LinkState};
+use edgehub_core::hub::{Direction, LinkEnd, LinkState};
 use edgehub_core::limits::DRAIN_BURST_PER_SECOND;
 use edgehub_core::{Config, Input, Instant, Note, Output};
 use std::time::Duration;
@@ -42,11 +42,14 @@ impl Backlog {
 pub(super) struct Pace {
     drain: Option<Drain>,
     backlog: Option<Backlog>,
+    up: bool,
+    /// The last link ended for another certificate: the next one goes on like it.
+    goes_on: bool,
 }
 
 impl Pace {
     pub(super) fn new(config: &Config) -> Pace {
-        Pace { drain: of(config), backlog: None }
+        Pace { drain: of(config), backlog: None, up: false, goes_on: false }
     }
 
     /// When what waits first has its turn, at the latest; `None` when it needs none.
@@ -64,9 +67,10 @@ impl Pace {
         if let Input::Reconfigure(config) = step.input
             && of(config) != self.drain
         {
-            (self.drain, self.backlog) = (of(config), None);
+            (self.drain, self.backlog, self.goes_on) = (of(config), None, false);
         }
-        if step.hub.link_state() != LinkState::Up {
+        // A shutdown does not wait for any of it.
+        if step.hub.link_state() == LinkState::Draining {
             self.backlog = None;
         }
         if let Some(backlog) = &mut self.backlog {
@@ -76,7 +80,20 @@ impl Pace {
         }
         for output in step.outputs {
             match output {
-                Output::Note(Note::LinkUp { .. }) => self.link_up(step, upstream),
+                Output::Note(Note::LinkUp { .. }) => {
+                    self.up = true;
+                    if !std::mem::take(&mut self.goes_on) {
+                        self.link_up(step, upstream);
+                    }
+                }
+                Output::Note(Note::LinkDown { end, .. }) => {
+                    let was_up = std::mem::take(&mut self.up);
+                    // A dial that begins anew is none that fails.
+                    self.goes_on = *end == LinkEnd::Renewed && (self.goes_on || was_up);
+                    if !self.goes_on {
+                        self.backlog = None;
+                    }
+                }
                 Output::Write { message, .. } => self.written(message.msg_id(), upstream)?,
                 _ => {}
             }

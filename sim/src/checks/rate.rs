@@ -37,9 +37,7 @@ impl RateLimit {
 
     fn input(&mut self, step: &Step<'_>) {
         match step.input {
-            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } }
-                if *epoch == step.hub.epoch() =>
-            {
+            Input::Link { epoch, event: LinkEvent::Flushed { messages, bytes } } if *epoch == step.epoch => {
                 self.messages = self.messages.saturating_sub(*messages);
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }

@@ -3,7 +3,7 @@
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::hub::{LinkEnd, Suspicion};
 use edgehub_core::message::operation;
-use edgehub_core::{Config, Input, Instant, Note, Output};
+use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
 use std::time::Duration;
 
 /// Links in a row.
@@ -18,6 +18,9 @@ pub(super) struct Suspicions {
     opened: Option<Instant>,
     last_beat: Instant,
     kicked: u32,
+    /// What was said of a link that ended, until a message of a session comes.
+    lasting: Option<Suspicion>,
+    ended: Option<LinkEnd>,
 }
 
 impl Suspicions {
@@ -29,6 +32,8 @@ impl Suspicions {
             opened: None,
             last_beat: Instant(0),
             kicked: 0,
+            lasting: None,
+            ended: None,
         };
         suspicions.configure(config);
         suspicions
@@ -72,6 +77,44 @@ impl Suspicions {
     }
 }
 
+impl Suspicions {
+    /// Whoever asks how the hub is hears of what was said and is not over, and why there is no link.
+    fn look_at_health(&mut self, step: &Step<'_>) -> Outcome {
+        let ignored = step.outputs.iter().any(|output| {
+            matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
+        });
+        for output in step.outputs {
+            match output {
+                Output::Note(Note::Suspected { cause, .. }) if *cause != Suspicion::HeartbeatTooSlow => {
+                    self.lasting = Some(*cause);
+                }
+                Output::Note(Note::LinkUp { .. }) => self.ended = None,
+                Output::Note(Note::LinkDown { end, .. }) => self.ended = Some(*end),
+                _ => {}
+            }
+        }
+        if let Input::Link { event: LinkEvent::Received(message), .. } = step.input
+            && !ignored
+            && !message.is_link_control()
+        {
+            self.lasting = None;
+        }
+        let (heartbeat, keepalive) = match step.input {
+            Input::Reconfigure(config) => {
+                (config.heartbeat.max(Duration::from_millis(1)), config.cloud_keepalive)
+            }
+            _ => (self.heartbeat, self.keepalive),
+        };
+        let slow = step.hub.link_state().is_open() && heartbeat * 2 > keepalive;
+        let health = step.hub.health();
+        let right = self.lasting.or(slow.then_some(Suspicion::HeartbeatTooSlow));
+        if (health.suspicion, health.ended, health.link) == (right, self.ended, step.hub.link_state()) {
+            return Ok(());
+        }
+        broken("health", format!("{health:?}, and it is {right:?}: {self:?}"))
+    }
+}
+
 impl Check for Suspicions {
     fn name(&self) -> &'static str {
         "suspicions"
@@ -88,6 +131,7 @@ impl Check for Suspicions {
                 _ => None,
             })
             .collect();
+        self.look_at_health(step)?;
         if let Input::Reconfigure(config) = step.input {
             // What ends or begins in the same step does so by rules that are between the two.
             self.configure(config);

@@ -11,6 +11,7 @@
 //! | `pinging` | a sign of life is asked for; what was written is followed by a ping that confirms it |
 //! | `probing` | the session is asked for, and a link without one left |
 //! | `dialling` | the wait before a dial ends, and so does the patience with one |
+//! | `renewing` | a link with an old certificate is left, when what is on it is confirmed |
 //! | `stopping` | a shutdown is over, within its grace and not without using it |
 //! | `writing` | what waits leaves when there is a link, room and a token |
 //!
@@ -20,11 +21,12 @@ mod answering;
 mod dialling;
 mod pinging;
 mod probing;
+mod renewing;
 mod silence;
 mod stopping;
 mod writing;
 
-pub(super) use probing::is_probe;
+pub(crate) use probing::is_probe;
 
 use super::confirmation::Confirmation;
 use super::flight::Flight;
@@ -38,6 +40,7 @@ use dialling::Dialling;
 use edgehub_core::{Config, Input, Instant};
 use pinging::Pinging;
 use probing::Probing;
+use renewing::Renewing;
 use silence::Silence;
 use std::time::Duration;
 use stopping::Stopping;
@@ -84,6 +87,7 @@ pub(super) struct Timely {
     probing: Probing,
     dialling: Dialling,
     stopping: Stopping,
+    renewing: Renewing,
 }
 
 impl Timely {
@@ -95,6 +99,7 @@ impl Timely {
             probing: Probing::new(config),
             dialling: Dialling::new(config),
             stopping: Stopping::new(config),
+            renewing: Renewing::default(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Timely {
         self.probing.after(step, rate.is_open())?;
         self.dialling.after(step)?;
         self.stopping.after(step)?;
+        self.renewing.after(step, confirmation)?;
         let [ping, barrier] = self.pinging.due();
         let dues = [
             self.silence.due(),
@@ -123,6 +129,7 @@ impl Timely {
             barrier,
             self.dialling.due(),
             self.stopping.due(),
+            self.renewing.due(),
         ];
         dues.into_iter().flatten().try_for_each(|due| in_time(due, step))?;
         writing::after(step, upstream, stored, (rate, pace), flight)

@@ -61,10 +61,12 @@ pub(super) enum Event {
     Reconfigure,
     /// The operator stops the hub.
     Shutdown,
+    /// The node has another certificate.
+    Renew,
 }
 
 impl Event {
-    pub(super) const ALL: [Event; 29] = [
+    pub(super) const ALL: [Event; 30] = [
         Event::Opened,
         Event::OpenFailed,
         Event::Closed,
@@ -94,6 +96,7 @@ impl Event {
         Event::JournalFails,
         Event::Reconfigure,
         Event::Shutdown,
+        Event::Renew,
     ];
 
     /// As it is called in reports and in the picture.
@@ -128,6 +131,7 @@ impl Event {
             Event::JournalFails => "journal fails",
             Event::Reconfigure => "reconfigure",
             Event::Shutdown => "shutdown",
+            Event::Renew => "another certificate",
         }
     }
 }

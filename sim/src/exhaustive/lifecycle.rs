@@ -104,7 +104,11 @@ fn index(state: LinkState) -> StateIndex {
 
 /// The changes that a step's outputs speak of, in their order.
 fn changes(step: &Step) -> Vec<LinkChange> {
-    let begun = step.event == Event::Shutdown && step.before != step.after;
+    let begun = match step.event {
+        Event::Shutdown if step.before != step.after => Some(LinkChange::Shutdown),
+        Event::Renew if step.before != step.after => Some(LinkChange::Renew),
+        _ => None,
+    };
     let told = step.outputs.iter().filter_map(|output| match output {
         Output::Open { .. } => Some(LinkChange::WaitOver),
         Output::Note(Note::LinkUp { .. }) => Some(LinkChange::Opened),
@@ -117,10 +121,13 @@ fn changes(step: &Step) -> Vec<LinkChange> {
             | LinkEnd::NoSession
             | LinkEnd::Moved => LinkChange::Lost,
             LinkEnd::Shutdown => LinkChange::Drained,
+            // A dial begins anew, or a link is left.
+            LinkEnd::Renewed if step.before == LinkState::Opening => LinkChange::Renew,
+            LinkEnd::Renewed => LinkChange::Drained,
         }),
         _ => None,
     });
-    begun.then_some(LinkChange::Shutdown).into_iter().chain(told).collect()
+    begun.into_iter().chain(told).collect()
 }
 
 /// The change that an event asks for when it comes from the current link or the operator.
@@ -130,6 +137,7 @@ fn wanted(event: Event) -> Option<LinkChange> {
         Event::OpenFailed => Some(LinkChange::OpenFailed),
         Event::Closed | Event::BrokenFraming => Some(LinkChange::Lost),
         Event::Shutdown => Some(LinkChange::Shutdown),
+        Event::Renew => Some(LinkChange::Renew),
         _ => None,
     }
 }
@@ -149,7 +157,9 @@ fn is_refused(step: &Step) -> bool {
                 )
         )
     });
-    step.before == step.after && (told || step.event == Event::Shutdown)
+    let redialled = step.before == LinkState::Opening && step.event == Event::Renew;
+    let unmoved = step.event == Event::Shutdown || step.event == Event::Renew;
+    step.before == step.after && (told || unmoved && !redialled)
 }
 
 /// As the event is called in the picture: a deadline by what it is for.
@@ -180,6 +190,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::Probe => "timer: probe",
         TimerKind::NoSession => "timer: no session",
         TimerKind::Return => "timer: return",
+        TimerKind::RenewalGrace => "timer: renewal grace",
     }
 }
 
@@ -191,5 +202,6 @@ fn name(change: LinkChange) -> &'static str {
         LinkChange::Lost => "lost",
         LinkChange::Shutdown => "shutdown",
         LinkChange::Drained => "drained",
+        LinkChange::Renew => "renew",
     }
 }

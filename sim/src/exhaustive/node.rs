@@ -193,6 +193,7 @@ impl Node {
                 Input::Reconfigure(Box::new(config(self.reconfigured)))
             }
             Event::Shutdown => Input::Shutdown,
+            Event::Renew => Input::Renewed,
         })
     }
 

@@ -7,7 +7,7 @@ use super::lifecycle::Lifecycle;
 use edgehub_core::hub::LinkState;
 use std::fmt::Write;
 
-const SIZE: (i32, i32) = (1340, 980);
+const SIZE: (i32, i32) = (1840, 1010);
 const LINE: i32 = 15;
 
 /// A state's box: its left upper corner and its size.
@@ -21,12 +21,13 @@ const fn place(state: LinkState, at: (i32, i32), size: (i32, i32)) -> Place {
     Place { state, at, size }
 }
 
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 6] = [
     place(LinkState::Waiting, (20, 130), (300, 290)),
     place(LinkState::Opening, (500, 130), (300, 290)),
     place(LinkState::Up, (1020, 130), (300, 420)),
     place(LinkState::Draining, (1020, 620), (300, 340)),
     place(LinkState::Stopped, (300, 590), (500, 370)),
+    place(LinkState::Renewing, (1520, 130), (300, 420)),
 ];
 
 /// An arrow: its way as an SVG path, and where its text begins.
@@ -41,7 +42,7 @@ const fn arrow(from: LinkState, to: LinkState, way: &'static str, text: (i32, i3
     Arrow { from, to, way, text }
 }
 
-const ARROWS: [Arrow; 9] = [
+const ARROWS: [Arrow; 14] = [
     arrow(LinkState::Waiting, LinkState::Opening, "M 320 210 H 492", (340, 187)),
     arrow(LinkState::Opening, LinkState::Waiting, "M 500 310 H 328", (340, 258)),
     arrow(LinkState::Opening, LinkState::Up, "M 800 210 H 1012", (880, 202)),
@@ -51,6 +52,11 @@ const ARROWS: [Arrow; 9] = [
     arrow(LinkState::Draining, LinkState::Stopped, "M 1020 860 H 808", (830, 745)),
     arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 582", (660, 510)),
     arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 760 H 292", (180, 510)),
+    arrow(LinkState::Up, LinkState::Renewing, "M 1320 210 H 1512", (1340, 202)),
+    arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 106)),
+    arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 5 H 120 V 122", (1730, 30)),
+    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 550 V 790 H 1328", (1680, 585)),
+    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 550 V 990 H 550 V 968", (1400, 984)),
 ];
 
 const HEAD: &str = "  <style>\n    text { font: 12px sans-serif; fill: #222 }\n    .state { font: bold 15px sans-serif }\n    \

@@ -19,11 +19,13 @@ pub enum Start {
     Spooled,
     /// What was written and never confirmed is stored, and what came after it is not yet; the link is gone.
     Storing,
+    /// There is another certificate, a request is written and not confirmed, and data waits for the next link.
+    Renewing,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 7] = [
+    pub const ALL: [Start; 8] = [
         Start::Fresh,
         Start::Serving,
         Start::Busy,
@@ -31,6 +33,7 @@ impl Start {
         Start::Draining,
         Start::Spooled,
         Start::Storing,
+        Start::Renewing,
     ];
 
     /// As it is called in reports.
@@ -43,6 +46,7 @@ impl Start {
             Start::Draining => "draining",
             Start::Spooled => "spooled",
             Start::Storing => "storing",
+            Start::Renewing => "renewing",
         }
     }
 
@@ -72,6 +76,7 @@ impl Start {
                 Event::Closed,
                 Event::Send,
             ],
+            Start::Renewing => &[Event::Join, Event::Opened, Event::Request, Event::Send, Event::Renew],
         }
     }
 }

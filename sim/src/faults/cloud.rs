@@ -47,6 +47,20 @@ const EVICT: Verb = Verb {
 
 const ZOMBIE: Verb = Verb { name: "zombie", subject: Subject::Node, parameters: &[], act: zombie };
 
+/// What is drawn after everything else.
+pub(crate) const LATER: Family = Family { name: "old cloud", verbs: &[TOO_OLD] };
+
+/// CloudHub does not answer for its own authority, as one does not that is too old to be asked.
+const TOO_OLD: Verb = Verb {
+    name: "too-old",
+    subject: Subject::Cloud,
+    parameters: &[time("for", 1_000, 600_000)],
+    act: |world, call| {
+        world.cloud.too_old_until = world.now + call.time(0);
+        Ok(())
+    },
+};
+
 fn fails(world: &mut World, down: Duration, over: bool) -> Outcome {
     world.cloud_fails(down, over);
     Ok(())

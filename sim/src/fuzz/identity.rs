@@ -48,8 +48,7 @@ pub fn identity(data: &[u8]) {
         assert!(token.is_err() || text.trim().split('.').count() == 4);
     }
     let mut input = Unstructured::new(data);
-    let config =
-        IdentityConfig { node: "edge-1".into(), cloud: "cloud".into(), rotate: data.len().is_multiple_of(2) };
+    let config = IdentityConfig::new("edge-1", "cloud", data.len().is_multiple_of(2));
     let mut now = Now::new(0, 1_800_000_000_000);
     let mut identity = Identity::new(config, data.len() as u64, now);
     let mut last = WorkNumber(0);

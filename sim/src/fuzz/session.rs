@@ -123,7 +123,8 @@ fn input(bytes: &mut Unstructured<'_>, driver: &mut Driver) -> arbitrary::Result
     let module = ModuleId(bytes.int_in_range(0..=3)?);
     Ok(match u8::arbitrary(bytes)? % 32 {
         0 => Input::Shutdown,
-        1..5 => Input::Tick,
+        1..4 => Input::Tick,
+        4 => Input::Renewed,
         5..22 => {
             let stale = u64::from(u8::arbitrary(bytes)? % 16 == 0);
             Input::Link {

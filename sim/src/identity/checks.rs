@@ -5,7 +5,8 @@
 //! - a token that was refused is not sent again;
 //! - whoever has a good pair uses it, as soon as files and clock can be known to be good;
 //! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
-//! - clocks that differ are told.
+//! - clocks that differ are told, and so is a new authority, once;
+//! - whoever asks hears of the reason, and of the command, when only a person can help.
 
 use super::cloud::{Cloud, NODE, place};
 use super::node::Node;
@@ -31,6 +32,9 @@ pub(super) struct Checks {
     steady: bool,
     skewed: bool,
     given: bool,
+    /// The authority that the last answer held, and those that were told as new.
+    answered: usize,
+    told_authorities: BTreeSet<usize>,
 }
 
 impl Checks {
@@ -46,6 +50,8 @@ impl Checks {
             steady: false,
             skewed: false,
             given: false,
+            answered: 0,
+            told_authorities: BTreeSet::new(),
         }
     }
 
@@ -68,6 +74,9 @@ impl Checks {
             }
             IdentityInput::Answered { answer, .. } if answer.status == 401 => {
                 self.refused.extend(self.asked_with.take());
+            }
+            IdentityInput::Answered { answer, .. } if answer.status == 200 => {
+                self.answered = place(&answer.body);
             }
             _ => {}
         }
@@ -94,11 +103,19 @@ impl Checks {
                     told = true;
                     report.skews += 1;
                 }
-                IdentityOutput::Note(IdentityNote::NewAuthority) => report.new_authorities += 1,
+                IdentityOutput::Note(IdentityNote::NewAuthority) => {
+                    let is_first = self.told_authorities.insert(self.answered);
+                    assert!(is_first, "seed {}: authority {} is told as new again", self.seed, self.answered);
+                    report.new_authorities += 1;
+                }
                 _ => {}
             }
         }
         assert_eq!(node.identity.state(), self.state, "seed {}: a state that was not told", self.seed);
+        let health = node.identity.health();
+        let helpless = self.state == IdentityState::NeedsToken;
+        assert_eq!(health.command.is_some(), helpless, "seed {}: {health}", self.seed);
+        assert!(!helpless || health.problem.is_some(), "seed {}: no reason: {health}", self.seed);
         let skewed = node.identity.health().clock_ahead_ms.is_some();
         assert!(told || !skewed || self.skewed, "seed {}: the clocks differ, untold, at {now}", self.seed);
         self.skewed = skewed;

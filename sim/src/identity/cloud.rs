@@ -89,6 +89,11 @@ impl Cloud {
         vouching.into_iter().any(|authority| roots.contains(&der(*authority)))
     }
 
+    /// Whether the present authority is the only one that counts.
+    pub(super) fn is_settled(&self, wall: i64) -> bool {
+        wall >= self.took_over + 2 * self.life_seconds as i64
+    }
+
     fn present(&self) -> usize {
         self.authorities.last().copied().unwrap_or(self.stranger)
     }

@@ -144,7 +144,7 @@ impl Node {
 }
 
 fn config() -> IdentityConfig {
-    IdentityConfig { node: NODE.into(), cloud: "cloud".into(), rotate: true }
+    IdentityConfig::new(NODE, "cloud", true)
 }
 
 fn identity(seed: u64) -> Identity {

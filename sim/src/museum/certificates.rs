@@ -44,7 +44,7 @@ fn original() -> Verdict {
 }
 
 fn ours() -> Verdict {
-    let config = IdentityConfig { node: "edge-1".into(), cloud: "cloud".into(), rotate: true };
+    let config = IdentityConfig::new("edge-1", "cloud", true);
     let mut site = Site::new();
     let mut at = 0;
     let mut identity = Identity::new(config, 1, now(at));

@@ -43,7 +43,9 @@ impl World {
             let found_out = *ping_interval * (ping_misses + 2);
             let noticed = found_out.max(*open_timeout).max(self.cloud_config.keepalive_timeout);
             // A link without a session is left once the question for it was read.
-            let asked = probe.as_ref().map_or(Duration::ZERO, |probe| probe.after + probe.limit + found_out);
+            // How long that takes is for the hub to say, who knows how often nobody answered.
+            let patience = edge.hub.session_patience().unwrap_or_default();
+            let asked = probe.as_ref().map_or(Duration::ZERO, |probe| probe.after + patience * 2 + found_out);
             // Each endpoint may have its own dial that hangs, and the way back to the preferred one is another link.
             let others = *open_timeout * (endpoints.weights.len() as u32 - 1);
             let noticed = noticed.max(asked) + others;

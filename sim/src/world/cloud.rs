@@ -6,7 +6,7 @@ use super::network::{LinkId, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
 use crate::chance::{For, Salt};
-use crate::checks::{CloudChecks, Outcome};
+use crate::checks::{CloudChecks, Outcome, is_probe};
 use crate::scenario::Scenario;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId};
 use edgehub_core::{Instant, Now};
@@ -23,6 +23,8 @@ pub(crate) struct Cloud {
     /// Reads so much later, until then.
     pub(crate) slow_by: Duration,
     pub(crate) slow_until: Instant,
+    /// It does not answer for its own authority until then.
+    pub(crate) too_old_until: Instant,
     /// A copy of an earlier state, for a replica that is behind.
     replica: Option<(CloudHub, CloudChecks)>,
     /// The replica takes over when CloudHub is there again.
@@ -43,6 +45,7 @@ impl Cloud {
             asks: BTreeMap::new(),
             slow_by: Duration::ZERO,
             slow_until: Instant(0),
+            too_old_until: Instant(0),
             replica: None,
             fails_over: false,
             checks: CloudChecks::default(),
@@ -169,6 +172,7 @@ impl World {
             Err(_) => {}
         }
         match (message, connection) {
+            (Ok(message), Some(_)) if self.now < self.cloud.too_old_until && is_probe(&message) => Ok(()),
             (Ok(message), Some(connection)) => {
                 self.cloud_handle(CloudInput::Received { connection, message })
             }

@@ -77,6 +77,7 @@ impl World {
         self.wake_modules();
         self.flapping = false;
         self.cloud.slow_until = now;
+        self.cloud.too_old_until = now;
         for link in &mut self.network.links {
             // A session that has yet to begin will be a real one.
             link.zombie &= link.cloud != Side::Opening;

@@ -5,6 +5,8 @@
 
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
+#[path = "end_to_end/failover.rs"]
+mod failover;
 #[path = "end_to_end/identity.rs"]
 mod identity;
 #[path = "end_to_end/letters.rs"]
@@ -15,9 +17,13 @@ mod misbehaving;
 mod over_quic;
 #[path = "end_to_end/over_websocket.rs"]
 mod over_websocket;
+#[path = "end_to_end/proxies.rs"]
+mod proxies;
 #[path = "end_to_end/recorded.rs"]
 mod recorded;
 #[path = "end_to_end/refused.rs"]
 mod refused;
+#[path = "end_to_end/tls_versions.rs"]
+mod tls_versions;
 #[path = "end_to_end/unreachable.rs"]
 mod unreachable;

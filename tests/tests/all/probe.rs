@@ -176,3 +176,64 @@ fn asking_can_be_switched_off_and_on() {
     script.input(Input::Reconfigure(Box::new(asking())));
     assert!(script.seen().contains(&"write probe".into()), "it was due long ago");
 }
+
+/// Plays links until `until`, each of which opens at once, answers pings and nothing else. Returns when each was left.
+fn mute(script: &mut Script, until: Duration) -> Vec<u64> {
+    let mut left = Vec::new();
+    while script.now() < until {
+        if script.hub.link_state() == LinkState::Opening {
+            script.link(LinkEvent::Opened);
+        }
+        let at = script.hub.next_deadline().map_or(0, |deadline| deadline.at.0);
+        script.at_us(at).flush().pong();
+        if script.notes().iter().any(|note| matches!(note, Note::LinkDown { end: LinkEnd::NoSession, .. })) {
+            left.push(script.now().as_secs());
+        }
+    }
+    left
+}
+
+/// It serves the node and never answers for its authority: it is left later each time, and once a day in the end.
+#[test]
+fn a_cloud_too_old_to_be_asked_is_not_left_again_and_again() {
+    let mut script = Script::new(Config { backoff_max: secs(1), ..asking() });
+    let left = mute(&mut script, secs(10 * 86_400));
+    let gaps: Vec<u64> = left.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.windows(2).all(|pair| pair[1] + 200 >= pair[0]), "{gaps:?}");
+    assert!((20..30).contains(&left.len()), "{left:?}");
+    assert!(gaps.last().is_some_and(|gap| *gap >= 86_400), "{gaps:?}");
+}
+
+/// One that has answered before means something by its silence.
+#[test]
+fn a_cloud_that_has_answered_before_is_left_soon() {
+    let mut script = Script::up(Config { backoff_max: secs(1), ..asking() });
+    script.at(10_000).seen();
+    let id = script.probe();
+    script.at(10_050).pong().receive(answer("a", &id));
+    assert_eq!(script.hub.session_patience(), Some(secs(5)));
+    let left = mute(&mut script, secs(3600));
+    let gaps: Vec<u64> = left.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps[..4].iter().all(|gap| *gap < 130), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap < 600 + 130), "{gaps:?}");
+}
+
+/// Who asks hears of it, until a session is proven.
+#[test]
+fn health_names_what_is_wrong_until_it_is_over() {
+    let mut script = Script::up(asking());
+    assert!(script.hub.health().is_good());
+    let left = mute(&mut script, secs(15));
+    assert_eq!(left, [15]);
+    while script.hub.link_state() != LinkState::Opening {
+        let at = script.deadline_us().unwrap();
+        script.at_us(at);
+    }
+    let health = script.hub.health();
+    assert_eq!((health.suspicion, health.ended), (Some(Suspicion::NoSession), Some(LinkEnd::NoSession)));
+    assert!(health.to_string().contains("run: edgehub check"), "{health}");
+    script.link(LinkEvent::Opened);
+    assert!(!script.hub.health().is_good(), "nothing has shown yet that it is over");
+    script.receive(message("m", "resource", "insert"));
+    assert!(script.hub.health().is_good());
+}

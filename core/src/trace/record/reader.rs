@@ -50,6 +50,7 @@ impl<'a> RecordReader<'a> {
         let input = match kind {
             Kind::Outputs | Kind::Tick => Input::Tick,
             Kind::Shutdown => Input::Shutdown,
+            Kind::Renewed => Input::Renewed,
             Kind::Reconfigure => Input::Reconfigure(Box::new(self.read_json::<Config>()?)),
             Kind::Opened
             | Kind::OpenFailed

@@ -43,6 +43,7 @@ impl RecordWriter {
         match input {
             Input::Tick => self.put_head(out, Kind::Tick, 0, now),
             Input::Shutdown => self.put_head(out, Kind::Shutdown, 0, now),
+            Input::Renewed => self.put_head(out, Kind::Renewed, 0, now),
             Input::Reconfigure(config) => {
                 self.put_head(out, Kind::Reconfigure, 0, now);
                 put_json(out, &**config);

@@ -45,6 +45,7 @@ fn inputs() -> Vec<Input> {
     vec![
         Input::Tick,
         Input::Shutdown,
+        Input::Renewed,
         Input::Reconfigure(Box::default()),
         Input::Journal(JournalEvent::Opened { unused: entry(1), frame_bytes_max: 9 }),
         Input::Journal(JournalEvent::Restored { number: entry(2), message: message() }),
@@ -99,6 +100,7 @@ fn notes() -> Vec<Note> {
         down(LinkEnd::Stalled, None),
         down(LinkEnd::NoSession, None),
         down(LinkEnd::Moved, None),
+        down(LinkEnd::Renewed, Some(Duration::ZERO)),
         suspected(Suspicion::NoSession),
         suspected(Suspicion::DuplicateName { links: 3 }),
         suspected(Suspicion::DuplicateName { links: 4 }),

@@ -137,7 +137,8 @@ impl Environment {
             | LinkEnd::Violation
             | LinkEnd::Shutdown
             | LinkEnd::NoSession
-            | LinkEnd::Moved => {}
+            | LinkEnd::Moved
+            | LinkEnd::Renewed => {}
         }
         (self.lost, self.failed, self.written) = (Some(now), None, None);
     }

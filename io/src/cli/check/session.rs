@@ -1,9 +1,9 @@
 //! The first keepalive, and the question that only a session answers.
 
 use async_tungstenite::tungstenite::Message as Frame;
-use edgehub::core::message::operation;
+use edgehub::core::hub::{keepalive_message, session_question};
 use edgehub::core::rng::Rng;
-use edgehub::core::{Content, Draft, Message, UnixMillis};
+use edgehub::core::{Message, UnixMillis};
 use edgehub::websocket::Stream;
 use futures_util::StreamExt;
 use smol::Timer;
@@ -16,26 +16,8 @@ pub(super) async fn ask(stream: &mut Stream, resource: &str, limit: Duration) ->
     let (first, second) = (rng.uuid(), rng.uuid());
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let timestamp = UnixMillis(i64::try_from(since_1970.as_millis()).unwrap_or_default());
-    let keepalive = Draft {
-        msg_id: first.as_str(),
-        timestamp,
-        source: "websocket",
-        group: "resource",
-        operation: operation::KEEPALIVE,
-        resource: "node",
-        content: Content::Text("ping"),
-        ..Draft::default()
-    };
-    let question = Draft {
-        msg_id: second.as_str(),
-        timestamp,
-        source: "edgehub",
-        group: "resource",
-        operation: operation::QUERY,
-        resource,
-        ..Draft::default()
-    };
-    for draft in [keepalive, question] {
+    let keepalive = keepalive_message(first.as_str(), timestamp);
+    for draft in [keepalive, session_question(second.as_str(), timestamp, resource)] {
         let message = draft.encode().map_err(|violation| violation.to_string())?;
         let frame = Frame::text(message.into_frame().to_string());
         stream.send(frame).await.map_err(|error| format!("the link broke: {error}"))?;

@@ -89,7 +89,6 @@ impl Driver {
 
     fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, endpoint: usize) {
         self.reading = true;
-        self.renew_by = None;
         self.writes.clear();
         match self.dialer.target(&self.options.targets, endpoint) {
             Some(target) => {

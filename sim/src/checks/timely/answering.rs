@@ -51,7 +51,7 @@ impl Answering {
         let reconfigured = matches!(step.input, Input::Reconfigure(_));
         let since = self.missing_since();
         if let Input::Link { epoch, event: LinkEvent::Pong(number) } = step.input
-            && *epoch == step.hub.epoch()
+            && *epoch == step.epoch
             && self.pings.is_answered_by(*number)
             && !step.outputs.iter().any(|output| matches!(output, Output::Note(Note::LinkDown { .. })))
         {

@@ -1,12 +1,14 @@
 //! When nothing has proven for long that the cloud has a session, the hub asks; when the question was read and nobody
-//! answers, it leaves the link; neither before. Nobody counts while nobody reads.
+//! answers, it leaves the link, later the oftener an endpoint that never answers was left; neither before. Nobody counts while nobody reads.
 
 use super::super::pings::Pings;
 use super::{Due, Outcome, Step, broken, length};
-use edgehub_core::config::Probe;
-use edgehub_core::hub::{Direction, DropReason, LinkEnd};
+use edgehub_core::config::{Endpoints, Probe};
+use edgehub_core::hub::{Direction, DropReason, LinkEnd, LinkState};
+use edgehub_core::limits::{UNANSWERED_AT_ONCE, UNANSWERED_LONGEST, UNANSWERED_LONGEST_KNOWN};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, Note, Output};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How far the present question has got, as far as can be seen.
@@ -31,13 +33,40 @@ pub(super) struct Probing {
     proven: Option<Instant>,
     stage: Stage,
     paused: bool,
-    told_to_stop: bool,
+    /// It stops, or leaves its link for another certificate.
+    leaving: bool,
     pings: Pings,
     last_ping: u64,
     /// Questions that may still be written although nobody needs them any more.
     unseen: u64,
     /// The last question that was written and not answered.
     question: Option<String>,
+    /// What endpoints have shown, by their place in the configuration.
+    habits: BTreeMap<usize, Habit>,
+    /// The endpoint that was dialled last, if it is still one of the list.
+    endpoint: Option<usize>,
+    endpoints: Endpoints,
+}
+
+/// What an endpoint makes of questions, as far as can be seen.
+#[derive(Debug, Default, Clone, Copy)]
+struct Habit {
+    answers: bool,
+    unanswered: u32,
+    /// It may have answered one that is another for the hub, or none.
+    unsure: bool,
+}
+
+impl Habit {
+    /// The time that an answer has.
+    fn patience(self, limit: Duration) -> Duration {
+        let (doubled, longest) = if self.answers {
+            (self.unanswered.saturating_sub(UNANSWERED_AT_ONCE), UNANSWERED_LONGEST_KNOWN)
+        } else {
+            (self.unanswered, UNANSWERED_LONGEST)
+        };
+        (0..doubled.min(20)).fold(limit, |patience, _| (patience * 2).min(longest.max(limit)))
+    }
 }
 
 /// Whether a message is a question of the hub's own.
@@ -56,12 +85,23 @@ impl Probing {
             proven: None,
             stage: Stage::Served,
             paused: false,
-            told_to_stop: false,
+            leaving: false,
             pings: Pings::default(),
             last_ping: 0,
             unseen: 0,
             question: None,
+            habits: BTreeMap::new(),
+            endpoint: None,
+            endpoints: config.endpoints.clone(),
         }
+    }
+
+    fn habit(&self) -> Habit {
+        self.endpoint.and_then(|endpoint| self.habits.get(&endpoint).copied()).unwrap_or_default()
+    }
+
+    fn habit_mut(&mut self) -> Option<&mut Habit> {
+        Some(self.habits.entry(self.endpoint?).or_default())
     }
 
     /// A question leaves.
@@ -87,7 +127,8 @@ impl Probing {
 
     fn given_up(&self, now: Instant) -> Outcome {
         let due = match (self.stage, self.lengths) {
-            (Stage::Read(since), Some((_, limit))) => Some(since + limit),
+            (Stage::Read(since), Some((_, limit))) if self.habit().unsure => Some(since + limit),
+            (Stage::Read(since), Some((_, limit))) => Some(since + self.habit().patience(limit)),
             _ => None,
         };
         if self.stage == Stage::Unsure || due.is_some_and(|due| due <= now) {
@@ -121,10 +162,16 @@ impl Probing {
         for output in step.outputs {
             self.pings.observe(output, now);
             match output {
+                Output::Open { endpoint, .. } => self.endpoint = Some(*endpoint),
                 Output::Note(Note::LinkUp { .. }) => self.link_up(now),
                 Output::Note(Note::LinkDown { end, .. }) => {
                     if *end == LinkEnd::NoSession && !reconfigured {
                         self.given_up(now)?;
+                    }
+                    if *end == LinkEnd::NoSession
+                        && let Some(habit) = self.habit_mut()
+                    {
+                        habit.unanswered += 1;
                     }
                     (self.proven, self.paused) = (None, false);
                 }
@@ -157,9 +204,16 @@ impl Probing {
                 _ => {}
             }
         }
-        self.told_to_stop |= *step.input == Input::Shutdown;
+        self.leaving =
+            matches!(step.hub.link_state(), LinkState::Draining | LinkState::Stopped | LinkState::Renewing);
         if let Input::Reconfigure(config) = step.input {
             self.lengths = lengths(config);
+            if config.endpoints != self.endpoints {
+                // The present link goes to one of the old list.
+                self.endpoints = config.endpoints.clone();
+                self.habits.clear();
+                self.endpoint = None;
+            }
         }
         let due = self.due().filter(|_| self.stage == Stage::Served);
         if !room && due.is_some_and(|due| due.at <= now) {
@@ -171,8 +225,18 @@ impl Probing {
 
     /// Something came from a session. What answers the question is for nobody else.
     fn received(&mut self, message: &Message, step: &Step<'_>) -> Outcome {
+        let unclear = self.unseen > 0 || self.stage == Stage::Unsure;
+        if unclear
+            && !message.parent_msg_id().is_empty()
+            && let Some(habit) = self.habit_mut()
+        {
+            habit.unsure = true;
+        }
         if self.question.as_deref() != Some(message.parent_msg_id()) || self.unseen > 0 {
             return Ok(());
+        }
+        if let Some(habit) = self.habit_mut() {
+            *habit = Habit { answers: true, unanswered: 0, unsure: habit.unsure };
         }
         self.question = None;
         let is_told_of = |output: &&Output| match output {
@@ -197,12 +261,16 @@ impl Probing {
 
     pub(super) fn due(&self) -> Option<Due> {
         let (proven, (after, limit)) = self.proven.zip(self.lengths)?;
-        if self.paused || self.told_to_stop {
+        if self.paused || self.leaving {
             return None;
         }
         match self.stage {
             Stage::Served => Some(Due::new("probe-overdue", "probe-untimed", proven + after)),
-            Stage::Read(since) => Some(Due::new("no-session-unnoticed", "no-session-untimed", since + limit)),
+            Stage::Read(_) if self.habit().unsure => None,
+            Stage::Read(since) => {
+                let at = since + self.habit().patience(limit);
+                Some(Due::new("no-session-unnoticed", "no-session-untimed", at))
+            }
             Stage::Unseen | Stage::Written { .. } | Stage::Unsure => None,
         }
     }

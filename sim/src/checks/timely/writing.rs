@@ -8,6 +8,7 @@ use super::super::stored::Stored;
 use super::super::upstream::Upstream;
 use super::{Due, Outcome, Step, broken, in_time};
 use edgehub_core::Input;
+use edgehub_core::hub::LinkState;
 
 pub(super) fn after(
     step: &Step<'_>,
@@ -16,6 +17,10 @@ pub(super) fn after(
     (rate, pace): (&RateLimit, &Pace),
     flight: &Flight,
 ) -> Outcome {
+    // What is to be left for another certificate carries no more of what modules send.
+    if step.hub.link_state() == LinkState::Renewing {
+        return Ok(());
+    }
     // What another configuration sets free leaves in this step by rules that are between the two. And what is left to the
     // journal is waited for, since nothing overtakes it.
     if !rate.is_open() || stored.is_fetching() || matches!(step.input, Input::Reconfigure(_)) {

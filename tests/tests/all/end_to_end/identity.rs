@@ -3,14 +3,14 @@
 use super::bench_of::{Edge, any_port, config};
 use async_channel::Receiver;
 use edgehub::Options;
-use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
+use edgehub::identity::{IdentityDriver, IdentityWatch, Service, Store, TokenSource, Told};
 use edgehub::loopback::PROJECT;
 use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, ClientFiles, Pems};
 use edgehub::websocket::Target;
-use edgehub_core::identity::{IdentityConfig, IdentityState, JoinToken};
+use edgehub_core::identity::{IdentityConfig, IdentityState, JoinToken, Problem};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use std::time::Duration;
 const NODE: &str = "edge-1";
 
 /// A cloud: its link and its certificate service.
-struct Cloud {
+pub(super) struct Cloud {
     authority: Arc<Authority>,
     tokens: TokenKey,
     server: CloudServer,
-    service: Service,
+    pub(super) service: Service,
 }
 
-async fn cloud(node_life: Duration) -> Cloud {
+pub(super) async fn cloud(node_life: Duration) -> Cloud {
     let authority = Arc::new(Authority::generate().unwrap());
     let tokens = TokenKey::generate().unwrap();
     let identity = authority.server(&["localhost".into(), "127.0.0.1".into()]).unwrap();
@@ -48,6 +48,16 @@ async fn cloud(node_life: Duration) -> Cloud {
 
 /// Looks after the files in a directory from now on.
 fn identity(cloud: &Cloud, dir: &Path) -> (ClientFiles, Receiver<Told>) {
+    let (files, told, _) = looks_after(cloud, dir, |config| config);
+    (files, told)
+}
+
+/// The same with other settings, and somebody who can be asked how it is.
+pub(super) fn looks_after(
+    cloud: &Cloud,
+    dir: &Path,
+    change: impl FnOnce(IdentityConfig) -> IdentityConfig,
+) -> (ClientFiles, Receiver<Told>, IdentityWatch) {
     let files = ClientFiles {
         ca: dir.join("ca/rootCA.crt"),
         certificate: dir.join("certs/server.crt"),
@@ -55,15 +65,16 @@ fn identity(cloud: &Cloud, dir: &Path) -> (ClientFiles, Receiver<Told>) {
     };
     let token = cloud.tokens.token(&cloud.authority, Duration::from_secs(60));
     let token = TokenSource::Given(JoinToken::parse(&token).unwrap());
-    let config = IdentityConfig { node: NODE.into(), cloud: cloud.service.to_string().into(), rotate: true };
+    let config = change(IdentityConfig::new(NODE, cloud.service.to_string(), true));
     let store = Store::new(files.clone());
     let (driver, told) = IdentityDriver::new(config, store, cloud.service.clone(), token);
+    let watch = driver.watch();
     smol::spawn(driver.run()).detach();
-    (files, told)
+    (files, told, watch)
 }
 
 /// Waits for something to be told.
-async fn hears(told: &Receiver<Told>, wanted: &Told) {
+pub(super) async fn hears(told: &Receiver<Told>, wanted: &Told) {
     while told.recv().await.expect("the identity runs") != *wanted {}
 }
 
@@ -83,6 +94,55 @@ fn a_joined_node_gets_a_link() {
         let edge = edge(&cloud, &files);
         edge.link_up().await;
         edge.stop().await;
+    });
+}
+
+/// Somebody accepts the connection and never says a word: the attempt ends in an error of its own when its time is over, and
+/// another one follows.
+#[test]
+fn a_certificate_service_that_stalls_has_its_own_error() {
+    smol::block_on(async {
+        let mut cloud = cloud(Duration::from_secs(3600)).await;
+        let stalls = smol::net::TcpListener::bind(any_port()).await.unwrap();
+        let real = std::mem::replace(&mut cloud.service.port, stalls.local_addr().unwrap().port());
+        let held = smol::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok((stream, _)) = stalls.accept().await {
+                held.push(stream);
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let limit = Duration::from_millis(50);
+        let slow = |config| IdentityConfig { request_limit: limit, ..config };
+        let (files, told, watch) = looks_after(&cloud, dir.path(), slow);
+        hears(&told, &Told::Problem(Problem::TooLate { limit })).await;
+        let health = watch.health();
+        assert_eq!(
+            (health.problem.clone(), health.command.clone()),
+            (Some(Problem::TooLate { limit }), None)
+        );
+        assert!(health.to_string().contains("took longer than 0.05 s"), "{health}");
+        assert!(!files.certificate.exists() && !files.key.exists(), "nothing is written");
+        drop((held, real));
+    });
+}
+
+/// The token is for another cloud: both hashes are shown, nothing is written, and whoever asks is told what to run.
+#[test]
+fn a_node_that_needs_a_person_says_what_to_run() {
+    smol::block_on(async {
+        let (mut mine, other) = (cloud(Duration::from_secs(60)).await, cloud(Duration::from_secs(60)).await);
+        mine.service = other.service.clone();
+        let dir = tempfile::tempdir().unwrap();
+        let (files, told, watch) = looks_after(&mine, dir.path(), |config| config);
+        hears(&told, &Told::State(IdentityState::NeedsToken)).await;
+        let health = watch.health();
+        let Some(Problem::WrongHash { expected, found }) = &health.problem else { panic!("{health}") };
+        let text = health.to_string();
+        assert!(text.contains(&expected.to_string()) && text.contains(&found.to_string()), "{text}");
+        let command = format!("edgehub join --cloud {} --node {NODE} --token TOKEN", other.service);
+        assert_eq!(health.command.as_deref(), Some(&*command));
+        assert!(!files.certificate.exists() && !files.ca.exists(), "nothing is written");
     });
 }
 

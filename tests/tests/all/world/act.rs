@@ -69,6 +69,7 @@ impl World {
                 .collect(),
             Act::Ready { module, credit } => self.module(*module, ModuleEvent::Ready { credit: *credit }),
             Act::Shutdown => vec![Input::Shutdown],
+            Act::Renewed => vec![Input::Renewed],
             Act::Disk(events) => (0..*events).map_while(|_| self.disk.answer()).collect(),
             Act::DiskSays(event, number) => vec![Input::Journal(disk::nonsense(*event, *number))],
             Act::Reconfigure(which) => vec![Input::Reconfigure(Box::new(config(*which)))],

@@ -71,6 +71,7 @@ pub(crate) enum Act {
         credit: u32,
     },
     Shutdown,
+    Renewed,
     Reconfigure(usize),
     /// The disk answers so many of what it was asked.
     Disk(usize),
@@ -175,6 +176,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (1usize..700, 0usize..300).prop_map(|(messages, size)| Act::Torrent { messages, size }),
         5 => (0usize..8, credit).prop_map(|(module, credit)| Act::Ready { module, credit }),
         1 => Just(Act::Shutdown),
+        1 => Just(Act::Renewed),
         1 => (0usize..5).prop_map(Act::Reconfigure),
         4 => (0usize..20).prop_map(Act::Disk),
         1 => (0usize..9, 0u64..30).prop_map(|(event, number)| Act::DiskSays(event, number)),
