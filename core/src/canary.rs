@@ -133,11 +133,19 @@ pub enum Canary {
     ReturnsNever,
     /// The preferred endpoint is tried again at once.
     ReturnsAtOnce,
+    /// A lane that does not open is tried again and again, and the other one never.
+    LaneStuck,
+    /// That a lane was blocked is forgotten: each link begins with it.
+    LaneForgotten,
+    /// A lane that was blocked once is never tried first again.
+    LaneNeverRetried,
+    /// A hub that is to use QUIC alone dials a WebSocket.
+    LaneNotAsked,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 62] = [
+    pub const ALL: [Canary; 66] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -200,6 +208,10 @@ impl Canary {
         Canary::NotSticky,
         Canary::ReturnsNever,
         Canary::ReturnsAtOnce,
+        Canary::LaneStuck,
+        Canary::LaneForgotten,
+        Canary::LaneNeverRetried,
+        Canary::LaneNotAsked,
     ];
 }
 

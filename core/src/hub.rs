@@ -11,7 +11,7 @@
 //! | `timers` | every deadline with its reason |
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `probe`, `suspicion` | whether the cloud has a session, and what is probably wrong |
-//! | `endpoints` | which of several is dialled |
+//! | `endpoints`, `lanes` | which of several is dialled, and over what |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
@@ -32,6 +32,7 @@ mod flight;
 mod input;
 mod journaled;
 mod keepalive;
+mod lanes;
 mod letters;
 mod lifecycle;
 pub mod link;
@@ -74,6 +75,7 @@ use endpoints::Selection;
 use flight::Flight;
 use journaled::Journal;
 use keepalive::Keepalive;
+use lanes::Lanes;
 use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
@@ -112,6 +114,7 @@ pub struct Hub {
     keepalive: Keepalive,
     session: Session,
     selection: Selection,
+    lanes: Lanes,
     /// Links in a row that the cloud closed right after they had opened.
     kicked: u32,
     /// Since when the link is not read, because modules are slow.
@@ -144,6 +147,7 @@ impl Hub {
         let mut hub = Hub {
             rng,
             selection,
+            lanes: Lanes::default(),
             now,
             outputs: VecDeque::new(),
             account: Account::default(),
@@ -271,7 +275,11 @@ impl Hub {
             // Another pace is for the next link.
             self.end_drain();
         }
+        if config.lanes != self.config.lanes {
+            self.lanes.forget();
+        }
         if config.endpoints != self.config.endpoints {
+            self.lanes.elsewhere();
             self.selection.reconfigure(&config.endpoints, &mut self.rng);
             if self.state == LinkState::Up {
                 self.selection.up(self.now.mono, &config.endpoints, &mut self.rng);

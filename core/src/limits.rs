@@ -15,7 +15,10 @@ pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 /// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
 pub const MESSAGE_STREAMS_MAX: usize = 8;
 
-/// How long a lane that was found blocked is left alone, at first …
+/// How long QUIC may take to open, unless configured, when there is another lane: three attempts of the handshake's first packet.
+pub const LANE_TRIAL: Duration = Duration::from_secs(5);
+
+/// How long a lane that was found blocked comes second, unless configured, at first …
 pub const LANE_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// … and at the most: a network that is changed for the better is noticed within a day.

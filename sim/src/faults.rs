@@ -17,6 +17,7 @@ pub(crate) mod modules;
 pub(crate) mod opening;
 pub(crate) mod pressure;
 pub(crate) mod silence;
+pub(crate) mod udp;
 
 use crate::scenario::Parameter;
 use crate::scenario::verb::word;

@@ -1,6 +1,7 @@
 //! Of several endpoints: another one soon after each failure until all have been tried, the same one after a link that held,
 //! and the preferred one again after long enough, without flapping.
 
+use super::lanes::Lanes;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::{Choice, Endpoints as Config};
 use edgehub_core::hub::LinkEnd;
@@ -23,6 +24,7 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Endpoints {
     config: Config,
+    lanes: Lanes,
     stable: Duration,
     base: Duration,
     /// The endpoint of the present link or dial, if it is in the list.
@@ -40,6 +42,7 @@ impl Endpoints {
     pub(super) fn new(config: &edgehub_core::Config) -> Endpoints {
         Endpoints {
             config: config.endpoints.clone(),
+            lanes: Lanes::new(config),
             stable: config.stable_after,
             base: config.backoff_base.max(BACKOFF_FLOOR),
             present: None,
@@ -83,13 +86,24 @@ impl Endpoints {
             self.next = Next::Preferred;
             return self.soon(wait);
         }
-        let held = lived.is_some_and(|lived| lived >= self.stable);
         let Some(present) = self.present else {
+            self.lanes.elsewhere();
             // It is in no list: what becomes of it says nothing of those that are.
             self.next = Next::Any;
             return Ok(());
         };
-        if held {
+        match self.lanes.ended(end, up.map(|up| now.since(up))) {
+            Some(true) => {
+                self.next = Next::Same;
+                return self.soon(wait);
+            }
+            Some(false) => {}
+            None => {
+                (self.next, self.present) = (Next::Any, None);
+                return Ok(());
+            }
+        }
+        if lived.is_some_and(|lived| lived >= self.stable) {
             self.tried.clear();
             self.next = Next::Same;
             return Ok(());
@@ -132,13 +146,24 @@ impl Check for Endpoints {
         let now = step.now.mono;
         let reconfigured =
             matches!(step.input, Input::Reconfigure(config) if config.endpoints != self.config);
+        let amid = step.outputs.iter().any(|output| {
+            matches!(output, Output::Open { .. } | Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }))
+        });
         for output in step.outputs {
+            if let (Output::Open { lane, .. }, false) = (output, matches!(step.input, Input::Reconfigure(_)))
+                && !self.lanes.opens(now, *lane)
+            {
+                return broken("wrong-lane", format!("{lane:?} is dialled: {self:?}"));
+            }
             match output {
                 Output::Open { endpoint, .. } if reconfigured => {
                     (self.present, self.next) = (Some(*endpoint), Next::Any);
                 }
                 Output::Open { endpoint, .. } => self.opens(*endpoint)?,
-                Output::Note(Note::LinkUp { .. }) => (self.up, self.away_since) = (Some(now), Some(now)),
+                Output::Note(Note::LinkUp { .. }) => {
+                    self.lanes.opened(now);
+                    (self.up, self.away_since) = (Some(now), Some(now));
+                }
                 Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => match reconfigured {
                     true => (self.next, self.up, self.away_since) = (Next::Any, None, None),
                     false => self.ended(now, *end, *wait)?,
@@ -149,6 +174,7 @@ impl Check for Endpoints {
         }
         self.stopping |= *step.input == Input::Shutdown;
         if let Input::Reconfigure(config) = step.input {
+            self.lanes.reconfigure(config, amid, config.endpoints != self.config);
             (self.stable, self.base) = (config.stable_after, config.backoff_base.max(BACKOFF_FLOOR));
             if config.endpoints != self.config {
                 self.config = config.endpoints.clone();

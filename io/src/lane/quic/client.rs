@@ -38,12 +38,16 @@ impl Client {
     }
 
     /// Opens a connection and says who the node is. Returns when the cloud has accepted it.
-    pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Session, QuicError> {
+    pub(crate) async fn open(
+        &self,
+        target: &Target,
+        limit: Duration,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Session, QuicError> {
         let (host, port) = host_and_port(&target.url)?;
         let config = self.config_for(tls)?;
         let executor = Arc::new(Executor::new());
-        let limit = target.handshake_timeout;
-        let dial = dial(&executor, &host, port, config, target);
+        let dial = dial(&executor, &host, port, config, (target, limit));
         let late = async {
             smol::Timer::after(limit).await;
             Err(QuicError::Timeout(limit))
@@ -75,10 +79,10 @@ async fn dial(
     host: &str,
     port: u16,
     config: quinn::ClientConfig,
-    target: &Target,
+    (target, limit): (&Target, Duration),
 ) -> Result<Session, QuicError> {
     let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
-    let share = target.handshake_timeout / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
+    let share = limit / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
     let mut failure = QuicError::NameNotFound(std::io::ErrorKind::NotFound.into());
     for address in found {
         let late = async {

@@ -171,7 +171,7 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&Raw, &mut SendStream) ->
         let reads = bench.next_session().await.unwrap();
         // A neighbour on the same server, from before.
         let client = Client::new(&Config::default());
-        let neighbour = client.open(&bench.target(), bench.tls(NODE)).await.unwrap();
+        let neighbour = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
         let neighbours = bench.next_session().await.unwrap();
         let _open = misbehave(&raw, &mut control).await;
         assert_eq!(raw.end().await, code(violation).into_inner(), "{violation}");
@@ -296,7 +296,7 @@ fn a_node_with_the_certificate_of_another_one_is_refused() {
     smol::block_on(async {
         let bench = Bench::start();
         let client = Client::new(&Config::default());
-        let refused = client.open(&bench.target(), bench.tls("edge-2")).await;
+        let refused = client.open(&bench.target(), HANDSHAKE, bench.tls("edge-2")).await;
         assert!(matches!(refused, Err(QuicError::Refused)), "{refused:?}");
         assert!(matches!(bench.next_session().await, Err(QuicError::Refused)));
     });
@@ -325,7 +325,7 @@ fn an_older_quic_is_named() {
         let tls = tls::client_config_from_pem(pems).unwrap();
         let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
         let client = Client::new(&Config::default());
-        let (failed, ()) = zip(client.open(&target, tls), answering).await;
+        let (failed, ()) = zip(client.open(&target, HANDSHAKE, tls), answering).await;
         let Err(error) = failed else { panic!("opened") };
         assert!(error.to_string().contains("use its WebSocket"), "{error}");
     });
@@ -351,7 +351,7 @@ fn a_connection_survives_another_address() {
     smol::block_on(async {
         let bench = Bench::start();
         let client = Client::new(&Config::default());
-        let session = client.open(&bench.target(), bench.tls(NODE)).await.unwrap();
+        let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
         let endpoint = session.endpoint().unwrap();
         let before = endpoint.local_addr().unwrap();
         let arrived = bench.next_session().await.unwrap();
