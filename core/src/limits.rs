@@ -9,6 +9,16 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// frame is within [`FRAME_BYTES_MAX`].
 pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
+/// Longest piece of a stream that is compressed at once: twice the distance over which deflate finds what it has seen before. No peer
+/// can make more of a compressed package.
+pub const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest payload of a compressed package: deflate makes nothing longer by more than this.
+pub const COMPRESSED_BYTES_MAX: usize = CHUNK_BYTES_MAX + 1024;
+
+/// Shorter than this, what is to be written is not compressed.
+pub const COMPRESSED_BYTES_MIN: usize = 64;
+
 /// Largest payload on the control lane, in bytes. Headers are a node's name and a project's id.
 pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 

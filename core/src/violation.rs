@@ -68,6 +68,8 @@ pub enum Violation {
     },
     /// A stream that ends inside a package, or before it has said what it is for.
     PackageTruncated,
+    /// A compressed payload that cannot be decompressed, or becomes another length than it says.
+    NotDeflate,
     /// A payload that is not the protobuf of a message.
     NotProtobuf,
     /// A stream for a use that does not exist, or that has not said its use in time.
@@ -98,6 +100,7 @@ impl Violation {
             | Violation::PackageFlags { .. }
             | Violation::PackageTooLarge { .. }
             | Violation::PackageTruncated
+            | Violation::NotDeflate
             | Violation::StreamUse
             | Violation::ControlLane
             | Violation::ControlLaneClosed => false,
@@ -122,6 +125,7 @@ impl Violation {
             Violation::PackageFlags { .. } => "package_flags",
             Violation::PackageTooLarge { .. } => "package_too_large",
             Violation::PackageTruncated => "package_truncated",
+            Violation::NotDeflate => "not_deflate",
             Violation::NotProtobuf => "not_protobuf",
             Violation::StreamUse => "stream_use",
             Violation::ControlLane => "control_lane",
@@ -163,6 +167,7 @@ impl fmt::Display for Violation {
                 write!(f, "package of {bytes} bytes; the limit is {limit}")
             }
             Violation::PackageTruncated => f.write_str("the stream ends inside a package"),
+            Violation::NotDeflate => f.write_str("the payload is not what a compressed one should be"),
             Violation::NotProtobuf => f.write_str("the payload is not the protobuf of a message"),
             Violation::StreamUse => f.write_str("a stream has not said what it is for"),
             Violation::ControlLane => f.write_str("that does not belong on the control lane"),
@@ -212,6 +217,8 @@ mod tests {
         let large = Violation::PackageTooLarge { bytes: 9, limit: 8 };
         check(large, "package_too_large", "package of 9 bytes; the limit is 8", false);
         check(Violation::PackageTruncated, "package_truncated", "the stream ends inside a package", false);
+        let text = "the payload is not what a compressed one should be";
+        check(Violation::NotDeflate, "not_deflate", text, false);
         let protobuf = "the payload is not the protobuf of a message";
         check(Violation::NotProtobuf, "not_protobuf", protobuf, true);
         check(Violation::StreamUse, "stream_use", "a stream has not said what it is for", false);

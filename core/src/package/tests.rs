@@ -103,7 +103,7 @@ fn bad_payloads_have_their_names() {
 
 #[test]
 fn bad_headers_have_their_names_and_end_the_stream() {
-    let header = Header { kind: Kind::User, length: 0 }.to_bytes();
+    let header = Header { kind: Kind::User, compressed: false, length: 0 }.to_bytes();
     let check = |at: usize, octet: u8, violation| {
         let mut decoder = Decoder::new(8);
         let mut broken = header;
@@ -121,7 +121,7 @@ fn bad_headers_have_their_names_and_end_the_stream() {
     check(5, 0x80, Violation::PackageFlags { flags: 0x80 });
     check(9, 9, Violation::PackageTooLarge { bytes: 9, limit: 8 });
     let mut decoder = Decoder::new(8);
-    decoder.push(&[&Header { kind: Kind::User, length: 8 }.to_bytes()[..], b"12345678"].concat());
+    decoder.push(&[&Header { kind: Kind::User, compressed: false, length: 8 }.to_bytes()[..], b"12345678"].concat());
     assert_eq!(decoder.next_package().unwrap().unwrap().payload, "12345678");
     assert_eq!(decoder.finish(), Ok(()));
 }
@@ -130,7 +130,7 @@ fn bad_headers_have_their_names_and_end_the_stream() {
 fn a_claimed_length_reserves_nothing() {
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     let length = u32::try_from(PACKAGE_BYTES_MAX).unwrap();
-    decoder.push(&Header { kind: Kind::Message, length }.to_bytes());
+    decoder.push(&Header { kind: Kind::Message, compressed: false, length }.to_bytes());
     assert_eq!(decoder.next_package(), Ok(None));
     assert_eq!(decoder.waiting_bytes(), HEADER_BYTES);
     assert!(decoder.buffer_capacity() < 1024);
@@ -236,7 +236,7 @@ proptest! {
         for (number, size) in sizes.into_iter().enumerate() {
             let payload = number.to_string().repeat(size);
             let length = u32::try_from(payload.len()).unwrap();
-            stream.extend(Header { kind: Kind::Stream, length }.to_bytes());
+            stream.extend(Header { kind: Kind::Stream, compressed: false, length }.to_bytes());
             stream.extend(payload.as_bytes());
             sent.push(payload);
         }

@@ -146,6 +146,7 @@ mod tests {
             | Violation::PackageTooLarge { .. }
             | Violation::PackageTruncated
             | Violation::NotProtobuf
+            | Violation::NotDeflate
             | Violation::StreamUse
             | Violation::ControlLane
             | Violation::ControlLaneClosed => "none",

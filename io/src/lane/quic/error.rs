@@ -26,6 +26,7 @@ pub(super) fn code(violation: Violation) -> VarInt {
         Violation::StreamUse => 0x16,
         Violation::ControlLane => 0x17,
         Violation::ControlLaneClosed => 0x18,
+        Violation::NotDeflate => 0x19,
         _ => 0x1f,
     })
 }

@@ -191,7 +191,7 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&Raw, &mut SendStream) ->
 }
 
 fn broken_header(at: usize, octet: u8) -> Vec<u8> {
-    let mut header = Header { kind: Kind::Message, length: 0 }.to_bytes();
+    let mut header = Header { kind: Kind::Message, compressed: false, length: 0 }.to_bytes();
     header[at] = octet;
     [&MESSAGES[..], &header].concat()
 }
@@ -234,7 +234,7 @@ fn the_control_lane_is_for_what_belongs_there() {
     let large =
         Violation::PackageTooLarge { bytes: 1 << 20, limit: edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX };
     check(large, async |_: &Raw, control: &mut SendStream| {
-        control.write_all(&Header { kind: Kind::Message, length: 1 << 20 }.to_bytes()).await.unwrap();
+        control.write_all(&Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes()).await.unwrap();
         None
     });
     check(Violation::ControlLane, async |_: &Raw, control: &mut SendStream| {
@@ -285,7 +285,7 @@ fn a_first_word_that_breaks_a_rule_is_answered_by_its_code() {
         });
     };
     let limit = edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-    let header = Header { kind: Kind::Message, length: 1 << 20 }.to_bytes();
+    let header = Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes();
     check(header.to_vec(), Violation::PackageTooLarge { bytes: 1 << 20, limit });
     check(writing::package(&message(1, "")).to_vec(), Violation::ControlLane);
     check(b"GET / HTTP".to_vec(), Violation::PackageVersion { version: u32::from_be_bytes(*b"GET ") });
