@@ -25,6 +25,9 @@ pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 /// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
 pub const MESSAGE_STREAMS_MAX: usize = 8;
 
+/// Streams that a peer of the QUIC lane may open in all, one after another: those of messages and some that we have no use for.
+pub const STREAMS_MAX: usize = 64;
+
 /// How long QUIC may take to open, unless configured, when there is another lane: three attempts of the handshake's first packet.
 pub const LANE_TRIAL: Duration = Duration::from_secs(5);
 

@@ -74,6 +74,8 @@ pub enum Violation {
     NotProtobuf,
     /// A stream for a use that does not exist, or that has not said its use in time.
     StreamUse,
+    /// More streams than a lane has a use for.
+    TooManyStreams,
     /// What came on the control lane does not belong there, or not now.
     ControlLane,
     /// The control lane was closed, and the connection was not.
@@ -102,6 +104,7 @@ impl Violation {
             | Violation::PackageTruncated
             | Violation::NotDeflate
             | Violation::StreamUse
+            | Violation::TooManyStreams
             | Violation::ControlLane
             | Violation::ControlLaneClosed => false,
         }
@@ -128,6 +131,7 @@ impl Violation {
             Violation::NotDeflate => "not_deflate",
             Violation::NotProtobuf => "not_protobuf",
             Violation::StreamUse => "stream_use",
+            Violation::TooManyStreams => "too_many_streams",
             Violation::ControlLane => "control_lane",
             Violation::ControlLaneClosed => "control_lane_closed",
         }
@@ -170,6 +174,7 @@ impl fmt::Display for Violation {
             Violation::NotDeflate => f.write_str("the payload is not what a compressed one should be"),
             Violation::NotProtobuf => f.write_str("the payload is not the protobuf of a message"),
             Violation::StreamUse => f.write_str("a stream has not said what it is for"),
+            Violation::TooManyStreams => f.write_str("more streams than a lane has a use for"),
             Violation::ControlLane => f.write_str("that does not belong on the control lane"),
             Violation::ControlLaneClosed => f.write_str("the control lane was closed"),
         }
@@ -219,6 +224,8 @@ mod tests {
         check(Violation::PackageTruncated, "package_truncated", "the stream ends inside a package", false);
         let text = "the payload is not what a compressed one should be";
         check(Violation::NotDeflate, "not_deflate", text, false);
+        let text = "more streams than a lane has a use for";
+        check(Violation::TooManyStreams, "too_many_streams", text, false);
         let protobuf = "the payload is not the protobuf of a message";
         check(Violation::NotProtobuf, "not_protobuf", protobuf, true);
         check(Violation::StreamUse, "stream_use", "a stream has not said what it is for", false);

@@ -133,11 +133,11 @@ pub(crate) struct Dialer {
 
 impl Dialer {
     /// A dialer for hubs of this configuration.
-    pub(crate) fn new(config: &Config, targets: &[Target]) -> Dialer {
+    pub(crate) fn new(config: &Config, targets: &[Target], compression: bool) -> Dialer {
         let of =
             |lane| targets.iter().filter(|target| lane_of(target) == lane).cloned().map(Arc::new).collect();
         Dialer {
-            quic: quic::Client::new(config),
+            quic: quic::Client::new(config, compression),
             quic_targets: of(Lane::Quic),
             websocket_targets: of(Lane::WebSocket),
         }

@@ -15,7 +15,9 @@ use crate::limits::{CHUNK_BYTES_MAX, COMPRESSED_BYTES_MIN};
 use crate::violation::Violation;
 use alloc::boxed::Box;
 use bytes::BytesMut;
-use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params};
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
 use miniz_oxide::inflate::stream::{FullReset, InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
 

@@ -31,6 +31,8 @@ pub struct HubConfig {
     /// fast as can be), the backlog above which that counts (`above`; 100 messages), and the longest random wait before it
     /// begins (`spread`; 10 s).
     pub drain: Option<Drain>,
+    /// Whether messages on the QUIC lane may be compressed, where the cloud agrees (`compression`); `true` by default.
+    pub compression: bool,
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
@@ -119,6 +121,7 @@ impl Default for HubConfig {
             outbox_messages: 10_000,
             outbox_bytes: 64 << 20,
             drain: Config::default().drain,
+            compression: true,
             sync_timeout: Duration::from_secs(30),
             journal: None,
             letters: None,
@@ -162,6 +165,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         outbox_messages: count(&outbox, "messages", defaults.outbox_messages, 10_000_000),
         outbox_bytes,
         drain: drain(&section.section("drain"), defaults.drain),
+        compression: section.flag("compression", defaults.compression),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
         journal,
         letters,

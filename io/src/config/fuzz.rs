@@ -46,6 +46,7 @@ edgehub:
   journal: {dir: /var/lib/edgehub/journal, classes: [state]}
   deadLetters: {bytes: 1048576}
   drain: {rate: 20, above: 100, spread: 10}
+  compression: false
   probe: {enable: true, after: 60, limit: 30, resource: k8s/ca.crt}
   cloudKeepalive: 30
   proxy: http://user:pass@192.0.2.9:3128

@@ -104,7 +104,7 @@ impl Driver {
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();
         let letters = options.letters.take();
-        let dialer = Arc::new(Dialer::new(&options.config, &options.targets));
+        let dialer = Arc::new(Dialer::new(&options.config, &options.targets, options.compression));
         let mut driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, now),
             clock,

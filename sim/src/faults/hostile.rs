@@ -147,6 +147,7 @@ mod tests {
             | Violation::PackageTruncated
             | Violation::NotProtobuf
             | Violation::NotDeflate
+            | Violation::TooManyStreams
             | Violation::StreamUse
             | Violation::ControlLane
             | Violation::ControlLaneClosed => "none",
