@@ -80,10 +80,10 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::ReturnsNever, 48, 500),
     (Canary::ReturnsAtOnce, 83, 500),
     (Canary::KickedUnnamed, 35, 500),
-    (Canary::LaneStuck, 50, 500),
-    (Canary::LaneForgotten, 50, 500),
-    (Canary::LaneNeverRetried, 10, 500),
-    (Canary::LaneNotAsked, 50, 500),
+    (Canary::LaneStuck, 51, 200),
+    (Canary::LaneForgotten, 12, 200),
+    (Canary::LaneNeverRetried, 32, 200),
+    (Canary::LaneNotAsked, 22, 200),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.

@@ -644,6 +644,7 @@ fn nothing_is_said_before_the_handshake() {
         let mut tls = (*tls).clone();
         tls.alpn_protocols = vec![ALPN.to_vec()];
         tls.enable_early_data = true;
+        tls.resumption = rustls::client::Resumption::in_memory_sessions(8);
         let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         let connect = || endpoint.connect_with(config.clone(), bench.address, "127.0.0.1").unwrap();
         let twice = async {
