@@ -150,8 +150,9 @@ impl Check for Endpoints {
             matches!(output, Output::Open { .. } | Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }))
         });
         for output in step.outputs {
-            if let (Output::Open { lane, .. }, false) = (output, matches!(step.input, Input::Reconfigure(_)))
+            if let Output::Open { lane, .. } = output
                 && !self.lanes.opens(now, *lane)
+                && !matches!(step.input, Input::Reconfigure(_))
             {
                 return broken("wrong-lane", format!("{lane:?} is dialled: {self:?}"));
             }

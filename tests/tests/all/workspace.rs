@@ -25,6 +25,7 @@ const CORE_MAY_USE: [&str; 10] = [
     "prost",
     "itoa",
     "lz4_flex",
+    "miniz_oxide",
     "xxhash-rust",
 ];
 
