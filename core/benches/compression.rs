@@ -1,6 +1,9 @@
 //! What compression saves on the QUIC lane, and what it costs: `cargo bench -p edgehub-core --bench compression [-- FRAMES]`, where
 //! FRAMES is a file with one frame a line. Without one, statuses and twins as KubeEdge's modules write them.
 
+// A bench may fail.
+#![allow(clippy::expect_used)]
+
 use bytes::BytesMut;
 use edgehub_core::Message;
 use edgehub_core::limits::PACKAGE_BYTES_MAX;
@@ -98,7 +101,7 @@ fn pod_status(number: u64) -> String {
     let content = format!(
         r#"[{{"UID":"{:08x}-77aa-4bb2-9a3d-0242ac120002","Name":"{name}","Status":{{"phase":"Running","conditions":[{{"type":"Initialized","status":"True","lastTransitionTime":"2026-08-11T03:11:09Z"}},{{"type":"Ready","status":"{}","lastTransitionTime":"2026-08-11T07:{:02}:09Z"}},{{"type":"ContainersReady","status":"True"}},{{"type":"PodScheduled","status":"True"}}],"hostIP":"192.0.2.7","podIP":"10.244.0.{}","startTime":"2026-08-11T03:11:02Z","containerStatuses":[{{"name":"main","state":{{"running":{{"startedAt":"2026-08-11T03:11:08Z"}}}},"ready":true,"restartCount":{},"image":"registry.local/{name}:1.4","imageID":"sha256:9a7b","containerID":"containerd://{:016x}"}}],"qosClass":"BestEffort"}}}}]"#,
         number.wrapping_mul(2_654_435_761) as u32,
-        if number % 5 == 0 { "False" } else { "True" },
+        if number.is_multiple_of(5) { "False" } else { "True" },
         number % 60,
         number % 200,
         number / 40,
