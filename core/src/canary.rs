@@ -151,11 +151,19 @@ pub enum Canary {
     OldCloudLeftForEver,
     /// What is probably wrong is kept when it is over.
     HealthStale,
+    /// A lane that does not open is tried again and again, and the other one never.
+    LaneStuck,
+    /// That a lane was blocked is forgotten: each link begins with it.
+    LaneForgotten,
+    /// A lane that was blocked once is never tried first again.
+    LaneNeverRetried,
+    /// A hub that is to use QUIC alone dials a WebSocket.
+    LaneNotAsked,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 70] = [
+    pub const ALL: [Canary; 74] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -226,6 +234,10 @@ impl Canary {
         Canary::RenewalPaced,
         Canary::OldCloudLeftForEver,
         Canary::HealthStale,
+        Canary::LaneStuck,
+        Canary::LaneForgotten,
+        Canary::LaneNeverRetried,
+        Canary::LaneNotAsked,
     ];
 }
 

@@ -1,7 +1,7 @@
 //! What can be configured, with KubeEdge's own defaults where it has one.
 
 use crate::class::Classes;
-use crate::limits::{DUPLICATE_WINDOW_MAX, ENDPOINTS_MAX, SPOOL_ABOVE_BYTES};
+use crate::limits::{DUPLICATE_WINDOW_MAX, ENDPOINTS_MAX, LANE_RETRY, LANE_TRIAL, SPOOL_ABOVE_BYTES};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
@@ -119,6 +119,46 @@ impl Endpoints {
     }
 }
 
+/// What carries a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Lane {
+    /// A WebSocket: what every CloudHub speaks, and every network lets through.
+    #[default]
+    WebSocket,
+    /// QUIC, between our own peers: nothing on it waits for another stream's lost packets.
+    Quic,
+}
+
+/// Which lanes lead to the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum LaneChoice {
+    /// The WebSocket alone.
+    #[default]
+    WebSocket,
+    /// QUIC alone.
+    Quic,
+    /// QUIC, and the WebSocket where that does not get through.
+    Auto,
+}
+
+/// How the lane of a link is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lanes {
+    /// Which there are.
+    pub choice: LaneChoice,
+    /// How long QUIC may take to open where there is another lane.
+    pub trial: Duration,
+    /// How long QUIC comes second, at first, where it did not open and the WebSocket did.
+    pub retry_after: Duration,
+}
+
+impl Default for Lanes {
+    /// The WebSocket.
+    fn default() -> Lanes {
+        Lanes { choice: LaneChoice::WebSocket, trial: LANE_TRIAL, retry_after: LANE_RETRY }
+    }
+}
+
 /// The hub's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -180,6 +220,9 @@ pub struct Config {
     /// The endpoints of the cloud.
     #[serde(default)]
     pub endpoints: Endpoints,
+    /// How the lane of a link is chosen.
+    #[serde(default)]
+    pub lanes: Lanes,
 }
 
 /// The default of CloudHub.
@@ -217,6 +260,7 @@ impl Default for Config {
             probe: None,
             cloud_keepalive: cloud_keepalive(),
             endpoints: Endpoints::default(),
+            lanes: Lanes::default(),
         }
     }
 }
@@ -248,6 +292,8 @@ impl Config {
         let endpoints = self.endpoints.weights.len();
         self.endpoints = self.endpoints.fitted(endpoints);
         self.endpoints.return_after = self.endpoints.return_after.max(shortest);
+        self.lanes.trial = self.lanes.trial.max(shortest);
+        self.lanes.retry_after = self.lanes.retry_after.max(shortest);
         if let Some(probe) = &mut self.probe {
             probe.after = probe.after.max(shortest);
             probe.limit = probe.limit.max(shortest);

@@ -13,7 +13,7 @@
 //! | `link`, `backoff`, `keepalive` | the link's life, the wait between two, the signs of life on one |
 //! | `probe`, `patience`, `suspicion` | whether the cloud has a session, how long to wait for the answer, and what is probably wrong |
 //! | `health` | how it is, and what to do |
-//! | `endpoints` | which of several is dialled |
+//! | `endpoints`, `lanes` | which of several is dialled, and over what |
 //! | `route`, `sync_keeper` | who receives, who waits |
 //! | `outbox`, `throttle`, `pace` | what is to be sent, and how fast, a backlog slower than the rest |
 //! | `journaled` | what is stored, restored and fetched again |
@@ -35,6 +35,7 @@ mod health;
 mod input;
 mod journaled;
 mod keepalive;
+mod lanes;
 mod letters;
 mod lifecycle;
 pub mod link;
@@ -83,6 +84,7 @@ use flight::Flight;
 use health::Findings;
 use journaled::Journal;
 use keepalive::Keepalive;
+use lanes::Lanes;
 use letters::Letters;
 use modules::Modules;
 use outbox::{Amount, Outbox};
@@ -124,6 +126,7 @@ pub struct Hub {
     habits: Habits,
     findings: Findings,
     selection: Selection,
+    lanes: Lanes,
     /// Links in a row that the cloud closed right after they had opened.
     kicked: u32,
     /// Since when the link is not read, because modules are slow.
@@ -156,6 +159,7 @@ impl Hub {
         let mut hub = Hub {
             rng,
             selection,
+            lanes: Lanes::default(),
             now,
             outputs: VecDeque::new(),
             account: Account::default(),
@@ -286,7 +290,11 @@ impl Hub {
             // Another pace is for the next link.
             self.end_drain();
         }
+        if config.lanes != self.config.lanes {
+            self.lanes.forget();
+        }
         if config.endpoints != self.config.endpoints {
+            self.lanes.elsewhere();
             self.selection.reconfigure(&config.endpoints, &mut self.rng);
             self.habits.forget();
             if self.state == LinkState::Up {

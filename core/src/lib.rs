@@ -16,7 +16,6 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`message`] | one message of the protocol: a frame and an index of it |
-//! | [`lane`] | which of two lanes to dial |
 //! | [`package`] | the same message on the QUIC lane: framing and protobuf |
 //! | [`hub`] | the edge side: link lifecycle, routing, sync keeper, outbox, modules |
 //! | [`class`] | what is kept, for how long, and what gives way |
@@ -43,7 +42,6 @@ pub mod config;
 pub mod hub;
 pub mod identity;
 pub mod journal;
-pub mod lane;
 pub mod limits;
 pub mod message;
 pub mod package;

@@ -9,13 +9,29 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// frame is within [`FRAME_BYTES_MAX`].
 pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
+/// Longest piece of a stream that is compressed at once: twice the distance over which deflate finds what it has seen before. No peer
+/// can make more of a compressed package.
+pub const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest payload of a compressed package: deflate makes nothing longer by more than this.
+pub const COMPRESSED_BYTES_MAX: usize = CHUNK_BYTES_MAX + 1024;
+
+/// Shorter than this, what is to be written is not compressed.
+pub const COMPRESSED_BYTES_MIN: usize = 64;
+
 /// Largest payload on the control lane, in bytes. Headers are a node's name and a project's id.
 pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
 pub const MESSAGE_STREAMS_MAX: usize = 8;
 
-/// How long a lane that was found blocked is left alone, at first …
+/// Streams that a peer of the QUIC lane may open in all, one after another: those of messages and some that we have no use for.
+pub const STREAMS_MAX: usize = 64;
+
+/// How long QUIC may take to open, unless configured, when there is another lane: three attempts of the handshake's first packet.
+pub const LANE_TRIAL: Duration = Duration::from_secs(5);
+
+/// How long a lane that was found blocked comes second, unless configured, at first …
 pub const LANE_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// … and at the most: a network that is changed for the better is noticed within a day.

@@ -14,9 +14,12 @@
 //! The form is a field of our own (`Message.4`); so are `header.6`, `router.5` and, for members of the frame that this version does not know, `Message.5`, `header.7` and `router.6`.
 //! Peers that do not know them skip them, as we skip theirs.
 //!
+//! Peers that have agreed on it may compress what they write, see `compression`.
+//!
 //! A lane has a control lane and a few streams of messages each way; `streams` says what that means for their order, and what
 //! a pong confirms.
 
+mod compression;
 mod content;
 mod control;
 mod decoder;
@@ -26,6 +29,7 @@ mod reader;
 mod streams;
 mod wire;
 
+pub use compression::{Compressor, pays};
 pub use control::{Control, Hello, Ping, answer, pong};
 pub use decoder::{Decoder, Package};
 pub use encoder::Encoder;

@@ -68,10 +68,14 @@ pub enum Violation {
     },
     /// A stream that ends inside a package, or before it has said what it is for.
     PackageTruncated,
+    /// A compressed payload that cannot be decompressed, or becomes another length than it says.
+    NotDeflate,
     /// A payload that is not the protobuf of a message.
     NotProtobuf,
     /// A stream for a use that does not exist, or that has not said its use in time.
     StreamUse,
+    /// More streams than a lane has a use for.
+    TooManyStreams,
     /// What came on the control lane does not belong there, or not now.
     ControlLane,
     /// The control lane was closed, and the connection was not.
@@ -98,7 +102,9 @@ impl Violation {
             | Violation::PackageFlags { .. }
             | Violation::PackageTooLarge { .. }
             | Violation::PackageTruncated
+            | Violation::NotDeflate
             | Violation::StreamUse
+            | Violation::TooManyStreams
             | Violation::ControlLane
             | Violation::ControlLaneClosed => false,
         }
@@ -122,8 +128,10 @@ impl Violation {
             Violation::PackageFlags { .. } => "package_flags",
             Violation::PackageTooLarge { .. } => "package_too_large",
             Violation::PackageTruncated => "package_truncated",
+            Violation::NotDeflate => "not_deflate",
             Violation::NotProtobuf => "not_protobuf",
             Violation::StreamUse => "stream_use",
+            Violation::TooManyStreams => "too_many_streams",
             Violation::ControlLane => "control_lane",
             Violation::ControlLaneClosed => "control_lane_closed",
         }
@@ -163,8 +171,10 @@ impl fmt::Display for Violation {
                 write!(f, "package of {bytes} bytes; the limit is {limit}")
             }
             Violation::PackageTruncated => f.write_str("the stream ends inside a package"),
+            Violation::NotDeflate => f.write_str("the payload is not what a compressed one should be"),
             Violation::NotProtobuf => f.write_str("the payload is not the protobuf of a message"),
             Violation::StreamUse => f.write_str("a stream has not said what it is for"),
+            Violation::TooManyStreams => f.write_str("more streams than a lane has a use for"),
             Violation::ControlLane => f.write_str("that does not belong on the control lane"),
             Violation::ControlLaneClosed => f.write_str("the control lane was closed"),
         }
@@ -212,6 +222,10 @@ mod tests {
         let large = Violation::PackageTooLarge { bytes: 9, limit: 8 };
         check(large, "package_too_large", "package of 9 bytes; the limit is 8", false);
         check(Violation::PackageTruncated, "package_truncated", "the stream ends inside a package", false);
+        let text = "the payload is not what a compressed one should be";
+        check(Violation::NotDeflate, "not_deflate", text, false);
+        let text = "more streams than a lane has a use for";
+        check(Violation::TooManyStreams, "too_many_streams", text, false);
         let protobuf = "the payload is not the protobuf of a message";
         check(Violation::NotProtobuf, "not_protobuf", protobuf, true);
         check(Violation::StreamUse, "stream_use", "a stream has not said what it is for", false);

@@ -1,23 +1,23 @@
 //! What carries a link, behind one interface: the drivers on both ends know messages, pings and batches, and no transport.
 //!
 //! The node's end begins with a [`Dialer`], the cloud's with a [`Listener`]; both end in [`Opened::run`], which moves batches until
-//! either side ends the link. Which lane it is follows from the target's URL, or from who listens.
+//! either side ends the link. The hub says
+//! which lane is dialled; on the other end it follows from who listens.
 
 mod listener;
 mod quic;
 
 pub(crate) use listener::{Cut, Datagrams, Incoming, Listener};
 
-use crate::clock::Clock;
 use crate::pump::pump;
 use crate::websocket::{self, ConnectError, Target};
 use async_channel::Receiver;
 use bytestring::ByteString;
-use edgehub_core::lane::{Choice, LaneChoice};
+use edgehub_core::config::{Lane, LaneChoice};
 use edgehub_core::{Config, Message, Violation};
 use rustls::ClientConfig;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Batches that may wait for the reader's owner.
@@ -76,82 +76,98 @@ impl Form {
     }
 }
 
-/// How long QUIC may take to open when there is another lane: three attempts of the handshake's first packet.
-const TRIAL: Duration = Duration::from_secs(5);
-
 /// The scheme of a target's URL on the QUIC lane.
 pub(crate) const QUIC_SCHEME: &str = "quic://";
 
-/// Dials, on the lane that a target names.
+fn lane_of(target: &Target) -> Lane {
+    if target.url.trim().starts_with(QUIC_SCHEME) { Lane::Quic } else { Lane::WebSocket }
+}
+
+/// The lanes on which these targets are.
+pub(crate) fn lanes_of(targets: &[Target]) -> LaneChoice {
+    let has = |lane| targets.iter().any(|target| lane_of(target) == lane);
+    match (has(Lane::Quic), has(Lane::WebSocket)) {
+        (true, true) => LaneChoice::Auto,
+        (true, false) => LaneChoice::Quic,
+        (false, _) => LaneChoice::WebSocket,
+    }
+}
+
+/// How many endpoints these targets are: those of two lanes are two ways to the same ones.
+pub(crate) fn endpoints_of(targets: &[Target]) -> usize {
+    let quic = targets.iter().filter(|target| lane_of(target) == Lane::Quic).count();
+    quic.max(targets.len() - quic)
+}
+
+/// A way to the cloud, as the hub wants it dialled.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    target: Arc<Target>,
+    lane: Lane,
+    /// What the hub gives it.
+    within: Duration,
+}
+
+impl Way {
+    /// The way to this target, in no longer than it says itself.
+    pub(crate) fn to(target: &Target) -> Way {
+        Way { target: Arc::new(target.clone()), lane: lane_of(target), within: target.handshake_timeout }
+    }
+
+    /// The form for links that way.
+    pub(crate) fn form(&self) -> Form {
+        match self.lane {
+            Lane::WebSocket => Form::Frames,
+            Lane::Quic => Form::Messages,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.target.url
+    }
+}
+
+/// Dials.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     quic: quic::Client,
-    choice: Mutex<LaneChoice>,
-    clock: Clock,
+    /// The targets of each lane, in the order of the endpoints.
+    quic_targets: Vec<Arc<Target>>,
+    websocket_targets: Vec<Arc<Target>>,
 }
 
 impl Dialer {
     /// A dialer for hubs of this configuration.
-    pub(crate) fn new(config: &Config) -> Dialer {
-        Dialer { quic: quic::Client::new(config), choice: Mutex::default(), clock: Clock::start() }
-    }
-
-    /// How many endpoints these targets are: those of two lanes are two ways to the same ones.
-    pub(crate) fn endpoints(targets: &[Target]) -> usize {
-        let quic = targets.iter().filter(|target| Dialer::form(target) == Form::Messages).count();
-        quic.max(targets.len() - quic)
-    }
-
-    /// The target to dial for an endpoint. With targets on both lanes, what became of earlier dials says which lane it is.
-    pub(crate) fn target(&self, targets: &[Target], endpoint: usize) -> Option<Target> {
-        let is_quic = |target: &&Target| Dialer::form(target) == Form::Messages;
-        let (quic, rest): (Vec<_>, Vec<_>) = targets.iter().partition(is_quic);
-        let both = !quic.is_empty() && !rest.is_empty();
-        let better = rest.is_empty() || (both && self.choice().next(self.clock.now().mono) == Choice::Better);
-        let lane = if better { quic } else { rest };
-        let at = endpoint.checked_rem(lane.len())?;
-        let mut target = (*lane.get(at)?).clone();
-        if both && Dialer::form(&target) == Form::Messages {
-            // The other lane waits for its turn.
-            target.handshake_timeout = target.handshake_timeout.min(TRIAL);
+    pub(crate) fn new(config: &Config, targets: &[Target], compression: bool) -> Dialer {
+        let of =
+            |lane| targets.iter().filter(|target| lane_of(target) == lane).cloned().map(Arc::new).collect();
+        Dialer {
+            quic: quic::Client::new(config, compression),
+            quic_targets: of(Lane::Quic),
+            websocket_targets: of(Lane::WebSocket),
         }
-        Some(target)
     }
 
-    fn choice(&self) -> MutexGuard<'_, LaneChoice> {
-        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The form for links to a target.
-    pub(crate) fn form(target: &Target) -> Form {
-        if target.url.trim().starts_with(QUIC_SCHEME) { Form::Messages } else { Form::Frames }
+    /// The way to an endpoint over a lane. A lane with fewer targets has several endpoints behind one of them.
+    pub(crate) fn way(&self, endpoint: usize, lane: Lane, within: Duration) -> Option<Way> {
+        let targets = match lane {
+            Lane::Quic => &self.quic_targets,
+            Lane::WebSocket => &self.websocket_targets,
+        };
+        let target = targets.get(endpoint.checked_rem(targets.len())?)?.clone();
+        Some(Way { target, lane, within })
     }
 
     /// Opens a link to a cloud hub.
-    pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Opened, OpenError> {
-        let form = Dialer::form(target);
-        let opened = self.open_as(form, target, tls).await;
-        let choice = if form == Form::Messages { Choice::Better } else { Choice::Safe };
-        match &opened {
-            Ok(_) => self.choice().opened(choice, self.clock.now().mono),
-            Err(_) => self.choice().failed(choice),
-        }
-        opened
-    }
-
-    async fn open_as(
-        &self,
-        form: Form,
-        target: &Target,
-        tls: Arc<ClientConfig>,
-    ) -> Result<Opened, OpenError> {
-        match form {
-            Form::Frames => {
-                let stream = websocket::connect(target, tls).await.map_err(OpenError::WebSocket)?;
+    pub(crate) async fn open(&self, way: &Way, tls: Arc<ClientConfig>) -> Result<Opened, OpenError> {
+        match way.lane {
+            Lane::WebSocket => {
+                let stream = websocket::connect(&way.target, tls).await.map_err(OpenError::WebSocket)?;
                 Ok(Opened::ToCloud(Box::new(stream)))
             }
-            Form::Messages => {
-                let session = self.quic.open(target, tls).await.map_err(OpenError::Quic)?;
+            Lane::Quic => {
+                let limit = way.target.handshake_timeout.min(way.within);
+                let session = self.quic.open(&way.target, limit, tls).await.map_err(OpenError::Quic)?;
                 Ok(Opened::Quic(Box::new(session)))
             }
         }

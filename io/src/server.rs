@@ -38,6 +38,8 @@ pub struct ServerOptions {
     pub tls: Arc<ServerConfig>,
     /// Whether nodes may come over QUIC, too: on the UDP port of the same number.
     pub quic: bool,
+    /// Whether messages on the QUIC lane may be compressed, for nodes that offer it.
+    pub compression: bool,
     /// How long TLS and the upgrade may take together.
     pub handshake_timeout: Duration,
     /// Decides message ids.
@@ -53,6 +55,7 @@ impl ServerOptions {
             config: CloudConfig::default(),
             tls,
             quic: false,
+            compression: true,
             handshake_timeout: Duration::from_secs(30),
             seed: fastrand::u64(..),
             observer: None,
@@ -94,7 +97,11 @@ impl CloudServer {
         options: ServerOptions,
     ) -> std::io::Result<(CloudServer, ServerDriver)> {
         let silence = options.config.keepalive_timeout;
-        let datagrams = options.quic.then_some(Datagrams { tls: &options.tls, silence });
+        let datagrams = options.quic.then_some(Datagrams {
+            tls: &options.tls,
+            silence,
+            compression: options.compression,
+        });
         let listener = Listener::bind(address, datagrams).await?;
         let address = listener.address()?;
         let (order_sender, orders) = async_channel::bounded(ORDERS);

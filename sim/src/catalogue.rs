@@ -14,7 +14,7 @@ pub struct Family {
 }
 
 /// Every family of faults. A new one goes to the end: the order is part of what a seed means.
-pub static FAULTS: [Family; 14] = [
+pub static FAULTS: [Family; 15] = [
     faults::opening::FAMILY,
     faults::closing::FAMILY,
     faults::silence::FAMILY,
@@ -29,6 +29,7 @@ pub static FAULTS: [Family; 14] = [
     faults::modules::FAMILY,
     faults::disk::FAMILY,
     faults::endpoints::FAMILY,
+    faults::udp::FAMILY,
 ];
 
 /// What an operator or a driver does; faults too, but not of anybody else.

@@ -15,6 +15,7 @@ mod duplicates;
 mod endpoints;
 mod flight;
 mod heartbeat;
+mod lanes;
 mod letters;
 mod link;
 mod model;

@@ -18,6 +18,7 @@ pub(crate) mod opening;
 pub(crate) mod pressure;
 pub(crate) mod renewal;
 pub(crate) mod silence;
+pub(crate) mod udp;
 
 use crate::scenario::Parameter;
 use crate::scenario::verb::word;

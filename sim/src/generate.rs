@@ -11,7 +11,7 @@ use crate::classes;
 use crate::dice::Dice;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
 use crate::scenario::{Action, Kind, Parameter, Scenario, Subject, Verb};
-use edgehub_core::config::Probe;
+use edgehub_core::config::{LaneChoice, Probe};
 use edgehub_core::{Config, Instant};
 use std::time::Duration;
 
@@ -34,14 +34,19 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     }
     traffic::add(&mut dice, &mut scenario);
     faults(&mut dice, &mut scenario, catalogue::FAULTS.iter().chain(&catalogue::OWN));
+    let (later, latest) = later.split_at(SETTINGS_DRAWN_LATER);
     reach(&mut dice, later, &mut scenario);
     faults(&mut dice, &mut scenario, &catalogue::LATER);
+    lanes(&mut dice, latest, &mut scenario);
     scenario.sort();
     scenario
 }
 
 /// Settings that came later are drawn last, so that a seed keeps most of what it meant.
 const SETTINGS_DRAWN_FIRST: usize = 26;
+
+/// … and those of the lanes behind them.
+const SETTINGS_DRAWN_LATER: usize = 6;
 
 /// How the cloud is reached, and asked for its session.
 fn reach(dice: &mut Dice, later: &[Setting<Config>], scenario: &mut Scenario) {
@@ -54,6 +59,22 @@ fn reach(dice: &mut Dice, later: &[Setting<Config>], scenario: &mut Scenario) {
     if dice.chance(400) {
         scenario.edge.endpoints.weights = (1..=dice.number(2, 4) as u32).collect();
         scenario.edge.endpoints.return_after = Duration::from_micros(dice.magnitude(5_000_000, 60_000_000));
+    }
+}
+
+/// Over which lanes, and what gets through on them.
+fn lanes(dice: &mut Dice, latest: &[Setting<Config>], scenario: &mut Scenario) {
+    if !dice.chance(400) {
+        return;
+    }
+    settings(dice, latest, &mut scenario.edge);
+    scenario.edge.lanes.choice = [LaneChoice::Auto, LaneChoice::Auto, LaneChoice::Quic][dice.index(3)];
+    scenario.edge.lanes.retry_after = Duration::from_micros(dice.magnitude(5_000_000, 120_000_000));
+    let verbs = catalogue::FAULTS.iter().flat_map(|family| family.verbs);
+    for verb in verbs.filter(|verb| ["udp", "cut"].contains(&verb.name)) {
+        for _ in 0..dice.number(0, 5) {
+            strike(dice, scenario, verb, verb.parameters);
+        }
     }
 }
 

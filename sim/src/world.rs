@@ -23,7 +23,7 @@ mod stream;
 pub(crate) use clock::Swing;
 pub(crate) use cloud_modules::{AskPlan, COMMAND_WORDS};
 pub(crate) use dial::DialPlan;
-pub(crate) use edge::{Crash, ENDPOINTS_MAX, TickFault};
+pub(crate) use edge::{Crash, ENDPOINTS_MAX, TickFault, Udp};
 pub(crate) use event::Event;
 pub(crate) use harm::{DAMAGES, harmed};
 pub(crate) use module::{MODULES, Speech};

@@ -88,6 +88,10 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::RenewalPaced, 5, 500),
     (Canary::OldCloudLeftForEver, 4, 500),
     (Canary::HealthStale, 91, 500),
+    (Canary::LaneStuck, 51, 200),
+    (Canary::LaneForgotten, 12, 200),
+    (Canary::LaneNeverRetried, 32, 200),
+    (Canary::LaneNotAsked, 22, 200),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.
@@ -103,8 +107,7 @@ const MINUTES: u64 = 2;
 
 /// Set to a number of seeds, it makes the test measure the table with so many for each bug, and print it.
 const MEASURE: &str = "EDGEHUB_MEASURE_CANARIES";
-
-/// Measures only those with this in their names.
+/// … and only for those whose names contain this.
 const MEASURE_ONLY: &str = "EDGEHUB_MEASURE_ONLY";
 
 /// What is wrong with a seed's scenario.

@@ -10,6 +10,7 @@
 //! | `probe` | a link without a session, a name used twice and a wrong heartbeat are found out |
 //! | `endpoints` | of several endpoints: fail-over, stickiness, the way back |
 //! | `renewal` | another certificate, and what becomes of the link |
+//! | `lanes` | QUIC, and the WebSocket where UDP does not get through |
 //! | `conformance` | conversations of the original, recorded, as traces of this hub |
 //! | `traces` | traces that are committed replay, and so do those of real sockets; dumps; damage |
 //! | `end_to_end` | hub and CloudHub over real sockets, in fair weather and foul |
@@ -35,6 +36,8 @@ mod duplicates;
 mod end_to_end;
 #[path = "all/endpoints.rs"]
 mod endpoints;
+#[path = "all/lanes.rs"]
+mod lanes;
 #[path = "all/laws.rs"]
 mod laws;
 #[path = "all/letters.rs"]

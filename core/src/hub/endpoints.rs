@@ -84,6 +84,11 @@ impl Selection {
         self.elsewhere = false;
     }
 
+    /// Whether the present link or dial leads to one that is not in the list any more.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
+    }
+
     /// A link held: its endpoint is as good as any.
     pub(super) fn held(&mut self, planted: Planted) {
         self.elsewhere = false;
@@ -200,9 +205,13 @@ impl Hub {
             }
             _ => self.selection.failed(self.now.mono, &self.config.endpoints, self.planted),
         };
-        // All nodes of an endpoint that has failed come to the next one: not in the same instant.
+        soon.then(|| self.soon())
+    }
+
+    /// All nodes of an endpoint that has failed come to the next one: not in the same instant.
+    pub(super) fn soon(&mut self) -> Duration {
         let longest = self.config.backoff_base.min(self.config.backoff_max).max(BACKOFF_FLOOR);
-        soon.then(|| self.rng.between(BACKOFF_FLOOR, longest))
+        self.rng.between(BACKOFF_FLOOR, longest)
     }
 }
 

@@ -25,10 +25,13 @@ impl Hub {
         if self.change(LinkChange::WaitOver) {
             self.epoch = LinkEpoch(self.epoch.0 + 1);
             let late = if self.planted.is(Canary::OpenTimeoutLate) { 2 } else { 1 };
-            self.state_ends = Some(self.now.mono + self.config.open_timeout * late);
+            let lane = self.lanes.dials(self.now.mono, &self.config.lanes, self.planted);
+            let within = self.lanes.open_timeout(self.config.open_timeout, &self.config.lanes) * late;
+            self.state_ends = Some(self.now.mono + within);
             self.selection.dials();
             self.habits.dials(self.selection.present());
-            self.outputs.push_back(Output::Open { epoch: self.epoch, endpoint: self.selection.present() });
+            let endpoint = self.selection.present();
+            self.outputs.push_back(Output::Open { epoch: self.epoch, endpoint, lane, within });
         }
     }
 
@@ -67,6 +70,7 @@ impl Hub {
         self.begin_drain();
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
+        self.lanes.opened(now, &self.config.lanes, self.planted);
         self.endpoint_up();
         self.suspect_heartbeat();
         self.send_keepalive();
@@ -138,7 +142,8 @@ impl Hub {
         }
         // A link without a session did not hold, however long it was open.
         let held = lived.filter(|_| end != LinkEnd::NoSession || self.planted.is(Canary::ZombieCalledStable));
-        let other = self.other_endpoint(end, held.is_some_and(|lived| lived >= self.config.stable_after));
+        let stable = held.is_some_and(|lived| lived >= self.config.stable_after);
+        let other = self.other_lane(end, lived).or_else(|| self.other_endpoint(end, stable));
         let wait = match other {
             Some(soon) => {
                 self.backoff.other(held, &self.config, self.planted);

@@ -4,9 +4,11 @@ use super::input::{LinkEpoch, ModuleId, ReceiptId};
 use super::letters::LetterNumber;
 use super::note::{DropReason, Note};
 use super::receipt::Stage;
+use crate::config::Lane;
 use crate::journal::EntryNumber;
 use crate::message::Message;
 use alloc::boxed::Box;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do, in this order.
@@ -19,6 +21,12 @@ pub enum Output {
         /// The endpoint to dial, by its place among [`Endpoints::weights`](crate::config::Endpoints::weights).
         #[serde(default)]
         endpoint: usize,
+        /// What carries it.
+        #[serde(default)]
+        lane: Lane,
+        /// The hub gives the dial up after this.
+        #[serde(default)]
+        within: Duration,
     },
     /// Write a message; report it as `Flushed` once the operating system has it.
     Write {

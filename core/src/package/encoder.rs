@@ -41,9 +41,8 @@ impl Encoder {
             content::to_bytes(message.frame(), message.place(Field::Content).unwrap_or(0..0));
         let length = self.wire.encoded_len();
         out.reserve(super::HEADER_BYTES + length);
-        out.extend_from_slice(
-            &Header { kind: Kind::Message, length: u32::try_from(length).unwrap_or(u32::MAX) }.to_bytes(),
-        );
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        out.extend_from_slice(&Header { kind: Kind::Message, compressed: false, length }.to_bytes());
         // Fails for want of room only, and there is room.
         let _ = self.wire.encode(out);
         // Not one byte of a message is held longer than needed.

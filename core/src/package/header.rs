@@ -5,6 +5,9 @@ use crate::violation::Violation;
 /// The version that every package names: 1.1.1.
 pub const VERSION: u32 = 0x0101_0100;
 
+/// The flag of a compressed payload.
+const COMPRESSED: u8 = 0x80;
+
 /// Length of the header.
 pub const HEADER_BYTES: usize = 10;
 
@@ -31,6 +34,8 @@ impl Kind {
 pub struct Header {
     /// What the payload is.
     pub kind: Kind,
+    /// Whether it is compressed.
+    pub compressed: bool,
     /// How long it is, in bytes.
     pub length: u32,
 }
@@ -40,10 +45,11 @@ impl Header {
     pub fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let [v0, v1, v2, v3] = VERSION.to_be_bytes();
         let [l0, l1, l2, l3] = self.length.to_be_bytes();
-        [v0, v1, v2, v3, self.kind as u8, 0, l0, l1, l2, l3]
+        let flags = if self.compressed { COMPRESSED } else { 0 };
+        [v0, v1, v2, v3, self.kind as u8, flags, l0, l1, l2, l3]
     }
 
-    /// Reads the octets. Fails for another version, an unknown type, and any flag: none was agreed on.
+    /// Reads the octets. Fails for another version, an unknown type, and any flag that does not exist.
     pub fn from_bytes(octets: [u8; HEADER_BYTES]) -> Result<Header, Violation> {
         let [v0, v1, v2, v3, code, flags, l0, l1, l2, l3] = octets;
         let version = u32::from_be_bytes([v0, v1, v2, v3]);
@@ -51,9 +57,9 @@ impl Header {
             return Err(Violation::PackageVersion { version });
         }
         let kind = Kind::of(code).ok_or(Violation::PackageType { code })?;
-        if flags != 0 {
+        if flags & !COMPRESSED != 0 {
             return Err(Violation::PackageFlags { flags });
         }
-        Ok(Header { kind, length: u32::from_be_bytes([l0, l1, l2, l3]) })
+        Ok(Header { kind, compressed: flags != 0, length: u32::from_be_bytes([l0, l1, l2, l3]) })
     }
 }

@@ -103,7 +103,7 @@ fn bad_payloads_have_their_names() {
 
 #[test]
 fn bad_headers_have_their_names_and_end_the_stream() {
-    let header = Header { kind: Kind::User, length: 0 }.to_bytes();
+    let header = Header { kind: Kind::User, compressed: false, length: 0 }.to_bytes();
     let check = |at: usize, octet: u8, violation| {
         let mut decoder = Decoder::new(8);
         let mut broken = header;
@@ -118,10 +118,13 @@ fn bad_headers_have_their_names_and_end_the_stream() {
     check(2, 2, Violation::PackageVersion { version: 0x0101_0200 });
     check(4, 3, Violation::PackageType { code: 3 });
     check(4, 0, Violation::PackageType { code: 0 });
+    check(5, 0x40, Violation::PackageFlags { flags: 0x40 });
     check(5, 0x80, Violation::PackageFlags { flags: 0x80 });
     check(9, 9, Violation::PackageTooLarge { bytes: 9, limit: 8 });
     let mut decoder = Decoder::new(8);
-    decoder.push(&[&Header { kind: Kind::User, length: 8 }.to_bytes()[..], b"12345678"].concat());
+    decoder.push(
+        &[&Header { kind: Kind::User, compressed: false, length: 8 }.to_bytes()[..], b"12345678"].concat(),
+    );
     assert_eq!(decoder.next_package().unwrap().unwrap().payload, "12345678");
     assert_eq!(decoder.finish(), Ok(()));
 }
@@ -130,7 +133,7 @@ fn bad_headers_have_their_names_and_end_the_stream() {
 fn a_claimed_length_reserves_nothing() {
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     let length = u32::try_from(PACKAGE_BYTES_MAX).unwrap();
-    decoder.push(&Header { kind: Kind::Message, length }.to_bytes());
+    decoder.push(&Header { kind: Kind::Message, compressed: false, length }.to_bytes());
     assert_eq!(decoder.next_package(), Ok(None));
     assert_eq!(decoder.waiting_bytes(), HEADER_BYTES);
     assert!(decoder.buffer_capacity() < 1024);
@@ -236,7 +239,7 @@ proptest! {
         for (number, size) in sizes.into_iter().enumerate() {
             let payload = number.to_string().repeat(size);
             let length = u32::try_from(payload.len()).unwrap();
-            stream.extend(Header { kind: Kind::Stream, length }.to_bytes());
+            stream.extend(Header { kind: Kind::Stream, compressed: false, length }.to_bytes());
             stream.extend(payload.as_bytes());
             sent.push(payload);
         }
@@ -255,4 +258,148 @@ proptest! {
         prop_assert_eq!(found, sent);
         prop_assert_eq!(decoder.finish(), Ok(()));
     }
+}
+
+/// A stream of these messages, `batch` of them in a chunk.
+fn compressed(messages: &[Message], batch: usize, anew: bool) -> BytesMut {
+    let (mut compressor, mut out) = (Compressor::default(), BytesMut::new());
+    for some in messages.chunks(batch) {
+        let packages: Vec<u8> = some.iter().flat_map(|message| encode(message).to_vec()).collect();
+        if anew {
+            compressor.begin_anew();
+        }
+        compressor.compress(&packages, &mut out);
+    }
+    out
+}
+
+/// Every message of a compressed stream that arrives in pieces of this length.
+fn decompressed(stream: &[u8], piece: usize) -> Result<Vec<Message>, Violation> {
+    let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
+    let mut found = Vec::new();
+    for piece in stream.chunks(piece) {
+        decoder.push(piece);
+        while let Some(package) = decoder.next_package()? {
+            found.push(Reader::default().message(package.payload)?);
+        }
+    }
+    decoder.finish().map(|()| found)
+}
+
+fn status(number: usize, length: usize) -> Message {
+    let text: String = (0..length).map(|at| char::from(b'a' + ((at * at + number) % 23) as u8)).collect();
+    let id = number.to_string();
+    let draft = Draft {
+        msg_id: &id,
+        content: Content::Text(&text),
+        resource: "default/podstatus",
+        ..Draft::default()
+    };
+    draft.encode().unwrap()
+}
+
+#[test]
+fn what_was_compressed_comes_back() {
+    let lengths =
+        [0, 1, 30, 300, 5_000, crate::limits::CHUNK_BYTES_MAX, 3 * crate::limits::CHUNK_BYTES_MAX + 7, 9];
+    let messages: Vec<Message> =
+        lengths.iter().enumerate().map(|(number, length)| status(number, *length)).collect();
+    for anew in [false, true] {
+        for batch in [1, 3, 8] {
+            let stream = compressed(&messages, batch, anew);
+            for piece in [1, 1000, stream.len()] {
+                assert_eq!(decompressed(&stream, piece).unwrap(), messages, "{anew} {batch} {piece}");
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_that_resemble_each_other_become_small() {
+    let messages: Vec<Message> = (0..100).map(|number| status(number, 300)).collect();
+    let plain: usize = messages.iter().map(|message| encode(message).len()).sum();
+    assert!(compressed(&messages, 1, false).len() * 3 < plain);
+    assert!(compressed(&messages, 1, true).len() < plain, "each for itself, too, but less so");
+}
+
+#[test]
+fn what_is_compressed_already_is_left_alone() {
+    let mut random = crate::rng::Rng::new(1);
+    let noise: Vec<u8> = (0..3000).map(|_| random.below(256) as u8).collect();
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let base64: Vec<u8> = (0..3000).map(|_| ALPHABET[random.below(64) as usize]).collect();
+    assert!(!pays(&noise) && !pays(&base64));
+    assert!(pays(&noise[..400]), "nothing can be said of a few octets");
+    let json = br#"{"phase":"Running","conditions":[{"type":"Ready","status":"True","reason":"KubeletReady"}],"hostIP":"192.0.2.7"}"#;
+    assert!(pays(&json.repeat(20)));
+}
+
+/// A compressed package with this claim and this payload behind it.
+fn chunk(claim: u32, deflate: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(4 + deflate.len()).unwrap();
+    let header = Header { kind: Kind::Message, compressed: true, length }.to_bytes();
+    [&header[..], &claim.to_be_bytes(), deflate].concat()
+}
+
+#[test]
+fn bombs_and_other_bad_chunks_have_their_names() {
+    use crate::limits::{CHUNK_BYTES_MAX, COMPRESSED_BYTES_MAX};
+    let check = |stream: &[u8], violation| {
+        let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
+        decoder.push(stream);
+        for _ in 0..2 {
+            assert_eq!(decoder.next_package(), Err(violation));
+        }
+        assert_eq!(decoder.waiting_bytes(), 0);
+    };
+    let good = compressed(&[status(1, 400)], 1, true);
+    let deflate = &good[HEADER_BYTES + 4..];
+    let length = u32::from_be_bytes(good[HEADER_BYTES..HEADER_BYTES + 4].try_into().unwrap());
+    // A claim beyond the limit is refused before anything is decompressed.
+    let claim = CHUNK_BYTES_MAX as u32 + 1;
+    check(
+        &chunk(claim, deflate),
+        Violation::PackageTooLarge { bytes: CHUNK_BYTES_MAX + 1, limit: CHUNK_BYTES_MAX },
+    );
+    // So is a payload that is longer than any that deflate makes.
+    let header = Header { kind: Kind::Message, compressed: true, length: COMPRESSED_BYTES_MAX as u32 + 1 };
+    let large = Violation::PackageTooLarge { bytes: COMPRESSED_BYTES_MAX + 1, limit: COMPRESSED_BYTES_MAX };
+    check(&header.to_bytes(), large);
+    // What becomes longer, or less, than it says, is no deflate, ends inside, or has something behind it.
+    for claim in [length - 1, length + 1, 0] {
+        check(&chunk(claim, deflate), Violation::NotDeflate);
+    }
+    check(&chunk(length, &deflate[..deflate.len() / 2]), Violation::NotDeflate);
+    check(&chunk(length, &[deflate, b"\0"].concat()), Violation::NotDeflate);
+    check(&chunk(length, &[0xff; 40]), Violation::NotDeflate);
+    check(&chunk(5, &[1, 5, 0, 0xfa, 0xff, 1, 2, 3, 4, 5]), Violation::NotDeflate);
+    check(
+        &Header { kind: Kind::Message, compressed: true, length: 3 }
+            .to_bytes()
+            .into_iter()
+            .chain([0; 3])
+            .collect::<Vec<u8>>(),
+        Violation::NotDeflate,
+    );
+    // A megabyte of zeros in a chunk that says so little.
+    let zeros = compressed(&[status(1, 0)], 1, true);
+    check(
+        &chunk(zeros.len() as u32, &miniz_oxide::deflate::compress_to_vec(&std::vec![0; 1 << 20], 9)),
+        Violation::NotDeflate,
+    );
+    // Only messages are compressed, once, and where it was agreed on.
+    let user = Header { kind: Kind::User, compressed: true, length: 0 }.to_bytes();
+    check(&user, Violation::PackageType { code: 4 });
+    let (mut twice, mut compressor) = (BytesMut::new(), Compressor::default());
+    compressor.compress(&good, &mut twice);
+    check(&twice, Violation::PackageFlags { flags: 0x80 });
+    let mut plain = Decoder::new(PACKAGE_BYTES_MAX);
+    plain.push(&good);
+    assert_eq!(plain.next_package(), Err(Violation::PackageFlags { flags: 0x80 }));
+    // Nothing plain between two pieces of one package.
+    let (mut half, mut compressor) = (BytesMut::new(), Compressor::default());
+    let package = encode(&status(1, 400));
+    compressor.compress(&package[..200], &mut half);
+    half.extend_from_slice(&package);
+    check(&half, Violation::PackageTruncated);
 }

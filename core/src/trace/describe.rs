@@ -1,5 +1,6 @@
 //! Inputs and outputs in a few words, for a listing.
 
+use crate::config::Lane;
 use crate::hub::{Input, JournalEvent, LinkEvent, ModuleEvent, Output, Stage};
 use crate::message::Message;
 use alloc::format;
@@ -66,8 +67,11 @@ pub fn input(input: &Input) -> String {
 /// An output. This is the one place that must learn of a new one: it does not compile without.
 pub fn output(output: &Output) -> String {
     match output {
-        Output::Open { epoch, endpoint: 0 } => format!("open link {}", epoch.0),
-        Output::Open { epoch, endpoint } => format!("open link {} to endpoint {endpoint}", epoch.0),
+        Output::Open { epoch, endpoint, lane, within: _ } => {
+            let over = if *lane == Lane::Quic { " over QUIC" } else { "" };
+            let to = if *endpoint > 0 { format!(" to endpoint {endpoint}") } else { String::new() };
+            format!("open link {}{to}{over}", epoch.0)
+        }
         Output::Write { epoch, message } => format!("write to link {}: {}", epoch.0, self::message(message)),
         Output::Ping { epoch, number } => format!("ping {number} on link {}", epoch.0),
         Output::Pause { epoch } => format!("stop reading link {}", epoch.0),

@@ -5,6 +5,7 @@
 
 use super::header::Contents;
 use super::wire::{put, put_bytes};
+use crate::config::Lane;
 use crate::hub::{Direction, Note, Output, Stage, Suspicion, SyncOutcome};
 use crate::journal::{FullReason, Health};
 use crate::message::Message;
@@ -40,11 +41,15 @@ impl Digest {
         self.count += 1;
         let out = &mut self.gathered;
         match output {
-            Output::Open { epoch, endpoint } => {
+            Output::Open { epoch, endpoint, lane, within: _ } => {
                 tagged(out, 1, epoch.0);
                 // The first one is dialled where there is only one, and always was.
                 if *endpoint > 0 {
                     tagged(out, 60, *endpoint as u64);
+                }
+                // … and so was the WebSocket. The time for it follows from the configuration.
+                if *lane == Lane::Quic {
+                    out.push(61);
                 }
             }
             Output::Write { epoch, message } => {

@@ -36,6 +36,8 @@ pub struct HubConfig {
     /// How long a module may take nothing while messages wait for it before they are dropped (`stallLimit`); 30 s by
     /// default.
     pub stall_limit: Duration,
+    /// Whether messages on the QUIC lane may be compressed, where the cloud agrees (`compression`); `true` by default.
+    pub compression: bool,
     /// How long a module waits for an answer from the cloud (`syncTimeout`); 30 s by default, one heartbeat in the
     /// classic profile.
     pub sync_timeout: Duration,
@@ -146,6 +148,7 @@ impl Default for HubConfig {
             drain: Config::default().drain,
             confirm: ConfirmConfig::default(),
             stall_limit: Config::default().stall_limit,
+            compression: true,
             sync_timeout: Duration::from_secs(30),
             journal: None,
             letters: None,
@@ -191,6 +194,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
         drain: drain(&section.section("drain"), defaults.drain),
         confirm: confirm(&section.section("confirm"), defaults.confirm),
         stall_limit: section.seconds("stallLimit", defaults.stall_limit),
+        compression: section.flag("compression", defaults.compression),
         sync_timeout: section.seconds("syncTimeout", defaults.sync_timeout),
         journal,
         letters,

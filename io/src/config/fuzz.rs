@@ -48,6 +48,7 @@ edgehub:
   drain: {rate: 20, above: 100, spread: 10}
   confirm: {messages: 256, time: 0.05, limit: 120}
   stallLimit: 30
+  compression: false
   probe: {enable: true, after: 60, limit: 30, resource: k8s/ca.crt}
   cloudKeepalive: 30
   proxy: http://user:pass@192.0.2.9:3128

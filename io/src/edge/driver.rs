@@ -15,7 +15,7 @@ use super::{EdgeHub, Options};
 use crate::again::again;
 use crate::bell::{self, Bell};
 use crate::clock::{Alarm, Clock};
-use crate::lane::{Dialer, Form, Read, Write};
+use crate::lane::{self, Dialer, Form, Read, Write};
 use async_channel::Sender;
 use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
@@ -92,12 +92,13 @@ impl Driver {
         let (answer_sender, answers) = bell.bounded(COMMANDS);
         let (command_sender, commands) = bell.bounded(COMMANDS);
         options.config.endpoints =
-            options.config.endpoints.clone().fitted(Dialer::endpoints(&options.targets));
+            options.config.endpoints.clone().fitted(lane::endpoints_of(&options.targets));
+        options.config.lanes.choice = lane::lanes_of(&options.targets);
         let now = clock.now();
         let recorder = options.recorder.as_ref().map(|recorder| recorder.start(&options, now));
         let opened = options.journal.take();
         let letters = options.letters.take();
-        let dialer = Arc::new(Dialer::new(&options.config));
+        let dialer = Arc::new(Dialer::new(&options.config, &options.targets, options.compression));
         let mut driver = Driver {
             hub: Hub::new(options.config.clone(), options.seed, now),
             clock,

@@ -1,8 +1,7 @@
 //! One link of the edge hub, from dialling to its end: a task and its channels.
 
 use crate::bell::{self, Bell};
-use crate::lane::{BATCHES, Dialer, Owner, Progress, Read, Write};
-use crate::websocket::Target;
+use crate::lane::{BATCHES, Dialer, Owner, Progress, Read, Way, Write};
 use async_channel::{Receiver, Sender};
 use edgehub_core::{LinkEpoch, LinkEvent};
 use rustls::ClientConfig;
@@ -31,13 +30,13 @@ impl Link {
         bell: &Bell,
         epoch: LinkEpoch,
         dialer: Arc<Dialer>,
-        (target, tls): (Target, Arc<ClientConfig>),
+        (way, tls): (Way, Arc<ClientConfig>),
         events: bell::Sender<(LinkEpoch, LinkEvent)>,
     ) -> Link {
         let (writes, to_write) = async_channel::unbounded();
         let (read, reads) = bell.bounded(BATCHES);
         let progress = Arc::new(Mutex::new(None));
-        let work = run(epoch, dialer, (target, tls), events, to_write, read, progress.clone());
+        let work = run(epoch, dialer, (way, tls), events, to_write, read, progress.clone());
         Link { epoch, writes, reads, progress, task: executor.spawn(work) }
     }
 
@@ -61,27 +60,27 @@ impl Link {
 async fn run(
     epoch: LinkEpoch,
     dialer: Arc<Dialer>,
-    (target, tls): (Target, Arc<ClientConfig>),
+    (way, tls): (Way, Arc<ClientConfig>),
     events: bell::Sender<(LinkEpoch, LinkEvent)>,
     writes: Receiver<Vec<Write>>,
     reads: bell::Sender<Vec<Read>>,
     progress: Arc<Mutex<Option<Progress>>>,
 ) {
-    debug!(epoch = epoch.0, url = %target.url, "dialling");
+    debug!(epoch = epoch.0, url = way.url(), "dialling");
     // The driver's channel is unbounded; when the driver is gone, so is the need to tell it.
     let tell = |event| drop(events.try_send((epoch, event)));
-    match dialer.open(&target, tls).await {
+    match dialer.open(&way, tls).await {
         Err(error) => {
             // The first failure is news; the same one again and again is not.
             if epoch.0 == 1 {
-                warn!(%error, url = %target.url, "cannot reach the cloud; running offline and trying again");
+                warn!(%error, url = way.url(), "cannot reach the cloud; running offline and trying again");
             } else {
-                debug!(%error, url = %target.url, "cannot reach the cloud");
+                debug!(%error, url = way.url(), "cannot reach the cloud");
             }
             tell(LinkEvent::OpenFailed);
         }
         Ok(link) => {
-            info!(url = %target.url, epoch = epoch.0, "connected");
+            info!(url = way.url(), epoch = epoch.0, "connected");
             *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.progress());
             tell(LinkEvent::Opened);
             link.run(writes, Ends { epoch, events, reads }).await;

@@ -23,6 +23,9 @@ pub struct Options {
     pub config: Config,
     /// Where to dial: the endpoints of [`Config::endpoints`], in the same order.
     pub targets: Vec<Target>,
+    /// Whether the cloud is offered compression on the QUIC lane. It costs some 20 µs a message, and saves nine tenths of the bytes of
+    /// small ones; [`Options::new`] leaves it off.
+    pub compression: bool,
     /// Certificates.
     pub tls: Arc<ClientConfig>,
     /// Decides every jitter and message id of the hub.
@@ -52,6 +55,7 @@ impl Options {
         Options {
             config,
             targets,
+            compression: false,
             tls,
             seed: fastrand::u64(..),
             observer: None,
@@ -86,7 +90,7 @@ impl Options {
         let options = Options::new(core_config(node), targets, tls);
         let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
         let letters = node.hub.letters.as_ref().map(|letters| open_letters(node, letters)).transpose()?;
-        Ok(Options { recorder, journal, letters, ..options })
+        Ok(Options { recorder, journal, letters, compression: node.hub.compression, ..options })
     }
 }
 

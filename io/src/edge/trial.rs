@@ -1,7 +1,7 @@
 //! A link as a hub would open it, on whatever lane, for one question: is there a session for this node?
 
 use crate::clock::Clock;
-use crate::lane::{Dialer, Owner, Read, Write};
+use crate::lane::{Dialer, Owner, Read, Way, Write};
 use crate::websocket::Target;
 use async_channel::Sender;
 use edgehub_core::hub::{keepalive_message, session_question};
@@ -52,13 +52,14 @@ pub async fn try_session(
     resource: &str,
     limit: Duration,
 ) -> Result<UnixMillis, TrialError> {
-    let opened = Dialer::new(&Config::default()).open(target, tls).await;
+    let way = Way::to(target);
+    let opened = Dialer::new(&Config::default(), &[], true).open(&way, tls).await;
     let opened = opened.map_err(|error| TrialError::Open(error.to_string().replace('\n', " ")))?;
     let mut rng = Rng::new(fastrand::u64(..));
     let (first, second) = (rng.uuid(), rng.uuid());
     let now = Clock::start().now().wall;
     let drafts = [keepalive_message(first.as_str(), now), session_question(second.as_str(), now, resource)];
-    let form = Dialer::form(target);
+    let form = way.form();
     let batch: Vec<Write> =
         drafts.iter().filter_map(|draft| draft.encode().ok()).map(|message| form.write(message)).collect();
     let (writes, batches) = async_channel::unbounded();

@@ -55,6 +55,7 @@ pub(crate) enum Cut {
 pub(crate) struct Datagrams<'a> {
     pub(crate) tls: &'a ServerConfig,
     pub(crate) silence: Duration,
+    pub(crate) compression: bool,
 }
 
 impl Listener {
@@ -64,8 +65,10 @@ impl Listener {
         let mut tried = 0;
         loop {
             let tcp = TcpListener::bind(address).await?;
-            let Some(Datagrams { tls, silence }) = datagrams else { return Ok(Listener { tcp, quic: None }) };
-            match quic::Server::bind(tcp.local_addr()?, tls, silence) {
+            let Some(Datagrams { tls, silence, compression }) = datagrams else {
+                return Ok(Listener { tcp, quic: None });
+            };
+            match quic::Server::bind(tcp.local_addr()?, tls, silence, compression) {
                 Ok(quic) => return Ok(Listener { tcp, quic: Some(quic) }),
                 Err(error) if address.port() != 0 || tried == PORTS_TRIED => return Err(error),
                 Err(_) => tried += 1,

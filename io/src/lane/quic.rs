@@ -10,10 +10,13 @@
 //! - **Sessions are resumed**, in memory, for as long as the node's certificate stays the same; the cloud looks at its dates again.
 //! - **0-RTT is not used**: what is sent that way can be played back by anybody who saw it, and the first thing that is said
 //!   here opens a session and ends an older one.
+//! - **Compression** is agreed on by the name of the protocol, in the handshake; see `compression`.
 //! - **KubeEdge's own QUIC** is older than the standard. Its answer is recognised and named in the error.
 
 mod client;
+mod compression;
 mod error;
+mod older;
 mod reading;
 mod runtime;
 mod server;
@@ -31,6 +34,15 @@ mod tests;
 
 /// The name of the protocol inside TLS.
 const ALPN: &[u8] = b"viaduct/1";
+
+/// … and of the same with streams of messages that may be compressed. Only who offers this name is ever sent such a thing.
+const ALPN_COMPRESSED: &[u8] = b"viaduct/1+deflate";
+
+/// What is offered, the better one first.
+fn protocols(compression: bool) -> Vec<Vec<u8>> {
+    let compressed = compression.then(|| ALPN_COMPRESSED.to_vec());
+    compressed.into_iter().chain([ALPN.to_vec()]).collect()
+}
 
 /// What a stream of messages begins with.
 const MESSAGES: [u8; 3] = *b"msg";

@@ -1,6 +1,7 @@
 //! Of several endpoints: another one soon after each failure until all have been tried, the same one after a link that held,
 //! and the preferred one again after long enough, without flapping.
 
+use super::lanes::Lanes;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::{Choice, Endpoints as Config};
 use edgehub_core::hub::LinkEnd;
@@ -25,6 +26,7 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Endpoints {
     config: Config,
+    lanes: Lanes,
     stable: Duration,
     base: Duration,
     /// The endpoint of the present link or dial, if it is in the list.
@@ -42,6 +44,7 @@ impl Endpoints {
     pub(super) fn new(config: &edgehub_core::Config) -> Endpoints {
         Endpoints {
             config: config.endpoints.clone(),
+            lanes: Lanes::new(config),
             stable: config.stable_after,
             base: config.backoff_base.max(BACKOFF_FLOOR),
             present: None,
@@ -91,13 +94,26 @@ impl Endpoints {
                 self.tried.clear();
             }
             self.next = if self.present.is_some() { Next::Same } else { Next::Any };
+            // No lane has failed either.
             return Ok(());
         }
         let Some(present) = self.present else {
+            self.lanes.elsewhere();
             // It is in no list: what becomes of it says nothing of those that are.
             self.next = Next::Any;
             return Ok(());
         };
+        match self.lanes.ended(end, up.map(|up| now.since(up))) {
+            Some(true) => {
+                self.next = Next::Same;
+                return self.soon(wait);
+            }
+            Some(false) => {}
+            None => {
+                (self.next, self.present) = (Next::Any, None);
+                return Ok(());
+            }
+        }
         if held {
             self.tried.clear();
             self.next = Next::Same;
@@ -142,13 +158,25 @@ impl Check for Endpoints {
         let now = step.now.mono;
         let reconfigured =
             matches!(step.input, Input::Reconfigure(config) if config.endpoints != self.config);
+        let amid = step.outputs.iter().any(|output| {
+            matches!(output, Output::Open { .. } | Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }))
+        });
         for output in step.outputs {
+            if let Output::Open { lane, .. } = output
+                && !self.lanes.opens(now, *lane)
+                && !matches!(step.input, Input::Reconfigure(_))
+            {
+                return broken("wrong-lane", format!("{lane:?} is dialled: {self:?}"));
+            }
             match output {
                 Output::Open { endpoint, .. } if reconfigured => {
                     (self.present, self.next) = (Some(*endpoint), Next::Any);
                 }
                 Output::Open { endpoint, .. } => self.opens(*endpoint)?,
-                Output::Note(Note::LinkUp { .. }) => (self.up, self.away_since) = (Some(now), Some(now)),
+                Output::Note(Note::LinkUp { .. }) => {
+                    self.lanes.opened(now);
+                    (self.up, self.away_since) = (Some(now), Some(now));
+                }
                 Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => match reconfigured {
                     true => (self.next, self.up, self.away_since) = (Next::Any, None, None),
                     false => self.ended(now, *end, *wait)?,
@@ -159,6 +187,7 @@ impl Check for Endpoints {
         }
         self.stopping |= *step.input == Input::Shutdown;
         if let Input::Reconfigure(config) = step.input {
+            self.lanes.reconfigure(config, amid, config.endpoints != self.config);
             (self.stable, self.base) = (config.stable_after, config.backoff_base.max(BACKOFF_FLOOR));
             if config.endpoints != self.config {
                 self.config = config.endpoints.clone();

@@ -146,6 +146,8 @@ mod tests {
             | Violation::PackageTooLarge { .. }
             | Violation::PackageTruncated
             | Violation::NotProtobuf
+            | Violation::NotDeflate
+            | Violation::TooManyStreams
             | Violation::StreamUse
             | Violation::ControlLane
             | Violation::ControlLaneClosed => "none",

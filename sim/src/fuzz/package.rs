@@ -1,9 +1,9 @@
 //! Any bytes as a stream of packages.
 
 use bytes::BytesMut;
-use edgehub_core::limits::{FRAME_BYTES_MAX, PACKAGE_BYTES_MAX};
+use edgehub_core::limits::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, PACKAGE_BYTES_MAX};
 use edgehub_core::package::{
-    Arrived, Control, Decoder, Encoder, HEADER_BYTES, Kind, Package, Reader, answer,
+    Arrived, Compressor, Control, Decoder, Encoder, HEADER_BYTES, Header, Kind, Package, Reader, answer,
 };
 use edgehub_core::{Message, Violation};
 
@@ -26,6 +26,7 @@ pub fn package(data: &[u8]) {
         }
     }
     assert_eq!(packages(&pieces, stream.len()), whole, "found depends on how the stream is split");
+    compression(stream);
     let mut reader = Reader::default();
     for package in whole.0.iter().filter(|package| package.kind == Kind::Message) {
         let read = reader.message(package.payload.clone());
@@ -35,6 +36,48 @@ pub fn package(data: &[u8]) {
         }
     }
 }
+
+/// The same where packages may be compressed: however the stream is split, it becomes no more than each package may, and what is compressed here
+/// comes back.
+fn compression(stream: &[u8]) {
+    let found = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
+        let (mut found, mut taken) = (Vec::new(), 0);
+        for piece in pieces {
+            decoder.push(piece);
+            taken += piece.len();
+            while let Ok(Some(package)) = decoder.next_package() {
+                found.push(package);
+            }
+            assert!(
+                decoder.waiting_bytes() <= taken + CHUNKS_AT_ONCE * CHUNK_BYTES_MAX,
+                "more waits than may"
+            );
+        }
+        (found, decoder.finish())
+    };
+    let whole = found(&mut [stream].into_iter());
+    assert_eq!(found(&mut stream.chunks(7)), whole, "found depends on how the stream is split");
+    let (mut compressor, mut packages, mut out) = (Compressor::default(), BytesMut::new(), BytesMut::new());
+    for payload in stream.chunks(50) {
+        let length = payload.len() as u32;
+        packages.extend_from_slice(&Header { kind: Kind::User, compressed: false, length }.to_bytes());
+        packages.extend_from_slice(payload);
+    }
+    for _ in 0..2 {
+        compressor.compress(&packages, &mut out);
+    }
+    let (back, end) = found(&mut out.chunks(1000));
+    assert_eq!(end, Ok(()));
+    let payloads = || stream.chunks(50);
+    assert!(
+        back.iter().map(|package| &*package.payload).eq(payloads().chain(payloads())),
+        "not what was written"
+    );
+}
+
+/// A chunk is taken apart before the next one is looked at, but for the rest of a package.
+const CHUNKS_AT_ONCE: usize = PACKAGE_BYTES_MAX / CHUNK_BYTES_MAX + 2;
 
 /// The packages of a stream, and how it ended.
 fn packages(pieces: &[&[u8]], bytes: usize) -> (Vec<Package>, Result<(), Violation>) {

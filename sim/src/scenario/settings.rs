@@ -4,7 +4,7 @@ use super::verb::{Kind, Parameter, count, time, word};
 use crate::classes;
 use crate::world::ENDPOINTS_MAX;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::config::{Acknowledge, Choice, Drain, Probe, Rate};
+use edgehub_core::config::{Acknowledge, Choice, Drain, LaneChoice, Probe, Rate};
 use edgehub_core::{Config, Profile};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ macro_rules! a_count {
 }
 
 /// The names of [`EDGE`], for an action that changes one of them.
-pub(crate) const EDGE_NAMES: [&str; 32] = [
+pub(crate) const EDGE_NAMES: [&str; 35] = [
     "heartbeat",
     "ping-interval",
     "ping-misses",
@@ -77,10 +77,13 @@ pub(crate) const EDGE_NAMES: [&str; 32] = [
     "endpoints",
     "endpoint-choice",
     "return-after",
+    "lanes",
+    "lane-trial",
+    "lane-retry-after",
 ];
 
 /// Settings of a hub, in the order of [`EDGE_NAMES`].
-pub(crate) const EDGE: [Setting<Config>; 32] = [
+pub(crate) const EDGE: [Setting<Config>; 35] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
@@ -211,6 +214,27 @@ pub(crate) const EDGE: [Setting<Config>; 32] = [
         parameter: time("return-after", 5_000, 600_000),
         read: |config| micros(config.endpoints.return_after),
         change: |config, value| config.endpoints.return_after = Duration::from_micros(value),
+    },
+    Setting {
+        parameter: word("lanes", &["websocket", "quic", "auto"]),
+        read: |config| config.lanes.choice as u64,
+        change: |config, value| {
+            config.lanes.choice = match value {
+                1 => LaneChoice::Quic,
+                2 => LaneChoice::Auto,
+                _ => LaneChoice::WebSocket,
+            };
+        },
+    },
+    Setting {
+        parameter: time("lane-trial", 1_000, 30_000),
+        read: |config| micros(config.lanes.trial),
+        change: |config, value| config.lanes.trial = Duration::from_micros(value),
+    },
+    Setting {
+        parameter: time("lane-retry-after", 5_000, 600_000),
+        read: |config| micros(config.lanes.retry_after),
+        change: |config, value| config.lanes.retry_after = Duration::from_micros(value),
     },
 ];
 

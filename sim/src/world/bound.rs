@@ -2,6 +2,7 @@
 //! is left to do takes. What an action wanted says nothing about that; only what the world still has to come counts.
 
 use super::{Event, World};
+use edgehub_core::config::LaneChoice;
 use edgehub_core::{Config, Instant};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ impl World {
                 drain,
                 probe,
                 endpoints,
+                lanes,
+                backoff_base,
                 ..
             } = &edge.config;
             let found_out = *ping_interval * (ping_misses + 2);
@@ -48,7 +51,14 @@ impl World {
             let asked = probe.as_ref().map_or(Duration::ZERO, |probe| probe.after + patience * 2 + found_out);
             // Each endpoint may have its own dial that hangs, and the way back to the preferred one is another link.
             let others = *open_timeout * (endpoints.weights.len() as u32 - 1);
-            let noticed = noticed.max(asked) + others;
+            // Each may be tried over both lanes, and a link over QUIC may open and carry nothing.
+            let lanes = match lanes.choice {
+                LaneChoice::Auto => {
+                    (lanes.trial + *backoff_base + found_out) * endpoints.weights.len() as u32
+                }
+                LaneChoice::WebSocket | LaneChoice::Quic => Duration::ZERO,
+            };
+            let noticed = noticed.max(asked) + others + lanes;
             // What a lost link leaves unconfirmed takes its tokens again.
             let queued = 2 * edge.hub.account().up.pending;
             let drained = rate.map_or(Duration::ZERO, |rate| {

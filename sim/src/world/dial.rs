@@ -7,6 +7,7 @@ use super::{Event, World};
 use crate::chance::For;
 use crate::checks::Outcome;
 use edgehub_core::cloud::CloudInput;
+use edgehub_core::config::Lane as Carrier;
 use edgehub_core::{Input, LinkEpoch, LinkEvent};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ impl DialPlan {
 }
 
 impl World {
-    pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch, endpoint: usize) {
+    pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch, endpoint: usize, lane: Carrier) {
         let edge = &mut self.edges[node];
         let incarnation = edge.incarnation;
         let ids = |part| [node as u64, incarnation << 32 | epoch.0, part];
@@ -34,16 +35,19 @@ impl World {
         let plan = edge.dials.pop_front();
         let after = plan.map_or(Duration::ZERO, |plan| plan.after);
         let outcome = plan.and_then(|plan| DialPlan::OUTCOMES.get(plan.outcome as usize)).copied();
-        let Edge { unreachable_until, doors, door, .. } = &mut self.edges[node];
+        let udp = self.edges[node].blocked(lane, self.now);
+        let Edge { unreachable_until, doors, door, lane: last_lane, .. } = &mut self.edges[node];
         *door = endpoint;
+        *last_lane = lane;
         let shut = doors.get(endpoint).copied().filter(|(until, _)| *until > self.now);
-        let unreachable = *unreachable_until > self.now || shut.is_some_and(|(_, hangs)| hangs);
+        let swallowed = udp.is_some_and(|udp| !udp.refused && !udp.fades);
+        let unreachable = *unreachable_until > self.now || shut.is_some_and(|(_, hangs)| hangs) || swallowed;
         let round_trip = there + back;
         let fails_after = match outcome {
             // Whoever knows the names is near, and says so even when the cloud is out of reach.
             Some("not-found") => Some(after),
             _ if unreachable => None,
-            _ if shut.is_some() => Some(round_trip),
+            _ if shut.is_some() || udp.is_some_and(|udp| udp.refused) => Some(round_trip),
             Some("refused" | "reset") => Some(round_trip + after),
             // Nobody who is down answers a handshake; whoever does needs another round trip to be refused.
             Some("tls") => Some(if self.cloud.up { round_trip * 2 } else { round_trip } + after),
@@ -71,6 +75,9 @@ impl World {
         begun.down.not_before = told;
         begun.crossed = told;
         begun.zombie = outcome == Some("zombie");
+        if udp.is_some_and(|udp| udp.fades) {
+            begun.fall_silent();
+        }
         self.queue.plan(accepted, Event::Accepted { link });
         self.queue.plan(told, Event::Dialled { link });
         if outcome == Some("drops") {

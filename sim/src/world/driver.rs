@@ -39,9 +39,9 @@ impl World {
         let mut touched = false;
         for output in outputs {
             match output {
-                Output::Open { epoch, endpoint } => {
+                Output::Open { epoch, endpoint, lane, within: _ } => {
                     self.edges[node].link = None;
-                    self.dial(node, epoch, endpoint);
+                    self.dial(node, epoch, endpoint, lane);
                 }
                 Output::Write { epoch, message } => {
                     touched |= self.write_up(node, epoch, Frame::Message(message));

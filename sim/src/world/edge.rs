@@ -12,6 +12,7 @@ use crate::chance::{For, Salt};
 use crate::checks::{Broken, EdgeChecks, Outcome};
 use crate::flight::Flight;
 use edgehub_core::cloud::NodeName;
+use edgehub_core::config::Lane;
 use edgehub_core::journal::Purpose;
 use edgehub_core::{Config, Hub, Input, Instant, ModuleId, Now, Output};
 use std::collections::VecDeque;
@@ -57,6 +58,24 @@ pub(crate) struct Crash {
     pub(crate) power: Option<u64>,
 }
 
+/// A network on which UDP does not get through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Udp {
+    pub(crate) until: Instant,
+    /// For ever, if there is another lane.
+    pub(crate) stays: bool,
+    /// It says so at once.
+    pub(crate) refused: bool,
+    /// A handshake passes, and nothing after it.
+    pub(crate) fades: bool,
+}
+
+impl Udp {
+    fn is_blocked(self, now: Instant) -> bool {
+        self.until > now || self.stays
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Edge {
     pub(crate) name: NodeName,
@@ -90,6 +109,10 @@ pub(crate) struct Edge {
     pub(crate) door: usize,
     /// Until when the node does not reach an endpoint, and whether nobody says so.
     pub(crate) doors: [(Instant, bool); ENDPOINTS_MAX],
+    /// The lane of the latest dial.
+    pub(crate) lane: Lane,
+    /// What does not get through on the QUIC lane.
+    pub(crate) udp: Udp,
     /// The node cannot reach anything until then.
     pub(crate) unreachable_until: Instant,
     /// The node's way to the cloud, and until when it is not as it should be.
@@ -139,6 +162,8 @@ impl Edge {
             dials: VecDeque::new(),
             unreachable_until: Instant(0),
             door: 0,
+            lane: Lane::WebSocket,
+            udp: Udp::default(),
             doors: [(Instant(0), false); ENDPOINTS_MAX],
             conduct: usual,
             conduct_until: Instant(0),
@@ -148,6 +173,11 @@ impl Edge {
             letters: Store::new(Purpose::DeadLetters, salt.draw(For::Disk, [node as u64, u64::MAX, 1])),
             flight: None,
         }
+    }
+
+    /// What does not get through of a dial over this lane.
+    pub(super) fn blocked(&self, lane: Lane, now: Instant) -> Option<Udp> {
+        (lane == Lane::Quic && self.udp.is_blocked(now)).then_some(self.udp)
     }
 
     /// What it has on its disk.

@@ -1,10 +1,12 @@
 //! What must be true once the faults have stopped, and after the shutdown.
 
+use super::edge::Udp;
 use super::network::{Side, Way};
 use super::{Event, World};
 use crate::checks::{Broken, Outcome};
 use crate::scenario::Scenario;
 use edgehub_core::cloud::CloudInput;
+use edgehub_core::config::LaneChoice;
 use edgehub_core::{Input, Instant};
 use std::time::Duration;
 
@@ -65,6 +67,9 @@ impl World {
             edge.dials.clear();
             edge.unreachable_until = now;
             edge.doors.iter_mut().for_each(|(until, _)| *until = now);
+            if !edge.udp.stays || edge.config.lanes.choice == LaneChoice::Quic {
+                edge.udp = Udp::default();
+            }
             edge.conduct_until = now;
             edge.crash = None;
             edge.driver = super::edge::DriverFaults::default();

@@ -75,6 +75,11 @@ impl Link {
         }
     }
 
+    /// Nothing crosses it any more, and nobody is told.
+    pub(crate) fn fall_silent(&mut self) {
+        (self.up.silent, self.down.silent) = (true, true);
+    }
+
     /// At least one side takes it for open.
     pub(crate) fn lives(&self) -> bool {
         !self.cut && (self.edge == Side::Open || self.cloud == Side::Open)

@@ -13,6 +13,8 @@ mod identity;
 mod letters;
 #[path = "end_to_end/misbehaving.rs"]
 mod misbehaving;
+#[path = "end_to_end/over_compressed_quic.rs"]
+mod over_compressed_quic;
 #[path = "end_to_end/over_quic.rs"]
 mod over_quic;
 #[path = "end_to_end/over_websocket.rs"]

@@ -1,5 +1,6 @@
 //! Timelines that read as a script: at 105 receive this, expect that.
 
+use edgehub_core::config::Lane;
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Now, Output,
     UnixMillis,
@@ -164,8 +165,11 @@ impl Script {
         while let Some(output) = self.hub.poll_output() {
             let mut line = String::new();
             match output {
-                Output::Open { epoch, endpoint: 0 } => write!(line, "open {}", epoch.0),
-                Output::Open { epoch, endpoint } => write!(line, "open {} at {endpoint}", epoch.0),
+                Output::Open { epoch, endpoint, lane, within: _ } => {
+                    let at = if endpoint > 0 { format!(" at {endpoint}") } else { String::new() };
+                    let over = if lane == Lane::Quic { " over QUIC" } else { "" };
+                    write!(line, "open {}{at}{over}", epoch.0)
+                }
                 Output::Close { epoch } => write!(line, "close {}", epoch.0),
                 Output::Pause { .. } => write!(line, "pause"),
                 Output::Resume { .. } => write!(line, "resume"),

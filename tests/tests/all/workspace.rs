@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 5] = [
 ];
 
 /// What the core may depend on, outside its own tests: crates that work without std, clocks and threads.
-const CORE_MAY_USE: [&str; 10] = [
+const CORE_MAY_USE: [&str; 11] = [
     "bytes",
     "bytestring",
     "serde",
@@ -25,6 +25,7 @@ const CORE_MAY_USE: [&str; 10] = [
     "prost",
     "itoa",
     "lz4_flex",
+    "miniz_oxide",
     "xxhash-rust",
 ];
 

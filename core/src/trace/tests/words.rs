@@ -1,5 +1,6 @@
 //! What is read by people: each input, output, event and problem has words of its own, and its own digest.
 
+use crate::config::Lane;
 use crate::hub::{
     Direction, DropReason, Input, JournalEvent, LinkEnd, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note,
     Output, ReceiptId, Stage, Standing, Suspicion, SyncOutcome,
@@ -129,8 +130,9 @@ fn notes() -> Vec<Note> {
 
 fn outputs() -> Vec<Output> {
     let mut outputs = vec![
-        Output::Open { epoch: EPOCH, endpoint: 0 },
-        Output::Open { epoch: EPOCH, endpoint: 1 },
+        Output::Open { epoch: EPOCH, endpoint: 0, lane: Lane::WebSocket, within: Duration::ZERO },
+        Output::Open { epoch: EPOCH, endpoint: 1, lane: Lane::WebSocket, within: Duration::ZERO },
+        Output::Open { epoch: EPOCH, endpoint: 0, lane: Lane::Quic, within: Duration::ZERO },
         Output::Write { epoch: EPOCH, message: message() },
         Output::Ping { epoch: EPOCH, number: 5 },
         Output::Pause { epoch: EPOCH },

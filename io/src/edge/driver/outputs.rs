@@ -5,7 +5,7 @@ use super::super::letters::NodeLetters;
 use super::super::link::Link;
 use super::super::module::Delivery;
 use super::Driver;
-use crate::lane::{Dialer, Write};
+use crate::lane::{Way, Write};
 use edgehub_core::hub::{DropReason, LetterNumber, LinkEnd, ReceiptId, Stage};
 use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
@@ -31,7 +31,9 @@ impl Driver {
         let mut running = true;
         while let Some(output) = self.next_output() {
             match output {
-                Output::Open { epoch, endpoint } => self.open(executor, epoch, endpoint),
+                Output::Open { epoch, endpoint, lane, within } => {
+                    self.open(executor, epoch, self.dialer.way(endpoint, lane, within));
+                }
                 Output::Write { message, .. } => self.writes.push(self.form.write(message)),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
@@ -87,13 +89,13 @@ impl Driver {
         }
     }
 
-    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, endpoint: usize) {
+    fn open(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, way: Option<Way>) {
         self.reading = true;
         self.writes.clear();
-        match self.dialer.target(&self.options.targets, endpoint) {
-            Some(target) => {
-                self.form = Dialer::form(&target);
-                let to = (target, self.options.tls.clone());
+        match way {
+            Some(way) => {
+                self.form = way.form();
+                let to = (way, self.options.tls.clone());
                 let (dialer, events) = (self.dialer.clone(), self.link_events.0.clone());
                 self.link = Some(Link::open(executor, &self.bell, epoch, dialer, to, events));
             }

@@ -1,21 +1,24 @@
 //! The node's end: from a target to an open session.
 
+use super::compression::Compression;
 use super::error::QuicError;
+use super::older::{self, Found};
 use super::runtime::LaneRuntime;
 use super::session::Session;
 use super::transport::transport;
-use super::{ALPN, reading, writing};
+use super::{compression, protocols, reading, writing};
 use crate::websocket::Target;
 use edgehub_core::Config;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Control, Decoder, Hello};
+use edgehub_core::package::{Compressor, Control, Decoder, Hello};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Endpoint, EndpointConfig};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use smol::Executor;
-use smol::future::or;
+use smol::future::{self, or};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,23 +30,28 @@ const SESSIONS: usize = 8;
 pub(crate) struct Client {
     silence: Duration,
     keep_alive: Duration,
+    compression: bool,
     config: Mutex<Option<(Arc<ClientConfig>, quinn::ClientConfig)>>,
 }
 
 impl Client {
-    /// A client for hubs of this configuration.
-    pub(crate) fn new(config: &Config) -> Client {
+    /// A client for hubs of this configuration, which offers compression or does not.
+    pub(crate) fn new(config: &Config, compression: bool) -> Client {
         let silence = config.ping_interval.saturating_mul(config.ping_misses.saturating_add(1));
-        Client { silence, keep_alive: config.ping_interval, config: Mutex::new(None) }
+        Client { silence, keep_alive: config.ping_interval, compression, config: Mutex::new(None) }
     }
 
     /// Opens a connection and says who the node is. Returns when the cloud has accepted it.
-    pub(crate) async fn open(&self, target: &Target, tls: Arc<ClientConfig>) -> Result<Session, QuicError> {
+    pub(crate) async fn open(
+        &self,
+        target: &Target,
+        limit: Duration,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Session, QuicError> {
         let (host, port) = host_and_port(&target.url)?;
         let config = self.config_for(tls)?;
         let executor = Arc::new(Executor::new());
-        let limit = target.handshake_timeout;
-        let dial = dial(&executor, &host, port, config, target);
+        let dial = dial(&executor, &host, port, config, (target, limit));
         let late = async {
             smol::Timer::after(limit).await;
             Err(QuicError::Timeout(limit))
@@ -59,7 +67,7 @@ impl Client {
             return Ok(config.clone());
         }
         let mut own = (*tls).clone();
-        own.alpn_protocols = vec![ALPN.to_vec()];
+        own.alpn_protocols = protocols(self.compression);
         own.resumption = Resumption::in_memory_sessions(SESSIONS);
         let crypto = QuicClientConfig::try_from(own).map_err(|error| QuicError::Tls(error.to_string()))?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
@@ -75,17 +83,27 @@ async fn dial(
     host: &str,
     port: u16,
     config: quinn::ClientConfig,
-    target: &Target,
+    (target, limit): (&Target, Duration),
 ) -> Result<Session, QuicError> {
     let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
-    let share = target.handshake_timeout / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
+    let share = limit / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
     let mut failure = QuicError::NameNotFound(std::io::ErrorKind::NotFound.into());
     for address in found {
         let late = async {
             smol::Timer::after(share).await;
             Err(QuicError::NoAnswer)
         };
-        match or(connect(executor, address, host, config.clone(), target), late).await {
+        let shaken = AtomicBool::new(false);
+        let asked = async {
+            match older::ask(address, any_like(address)).await {
+                // Whoever has shaken hands speaks our QUIC; what is missing then is something else.
+                _ if shaken.load(Relaxed) => future::pending().await,
+                Found::Older => Err(QuicError::OlderQuic),
+                Found::Nobody => Err(QuicError::NobodyThere),
+            }
+        };
+        let connected = connect(executor, address, host, config.clone(), (target, &shaken));
+        match or(connected, or(asked, late)).await {
             Ok(session) => return Ok(session),
             Err(error) => failure = error,
         }
@@ -93,21 +111,26 @@ async fn dial(
     Err(failure)
 }
 
+/// Any port for the way to this address.
+fn any_like(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    }
+}
+
 async fn connect(
     executor: &Arc<Executor<'static>>,
     address: SocketAddr,
     host: &str,
     config: quinn::ClientConfig,
-    target: &Target,
+    (target, shaken): (&Target, &AtomicBool),
 ) -> Result<Session, QuicError> {
-    let any = match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    let socket = UdpSocket::bind(any).map_err(QuicError::Socket)?;
+    let socket = UdpSocket::bind(any_like(address)).map_err(QuicError::Socket)?;
     let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(executor))
         .map_err(QuicError::Socket)?;
     let connection = endpoint.connect_with(config, address, host)?.await?;
+    shaken.store(true, Relaxed);
     let (mut send, mut receive) = connection.open_bi().await?;
     let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };
     send.write_chunk(writing::package(&hello.to_message()?)).await?;
@@ -118,7 +141,11 @@ async fn connect(
         Control::Answer { accepted: false, .. } => return Err(QuicError::Refused),
         _ => return Err(QuicError::Violation(edgehub_core::Violation::ControlLane)),
     }
-    Session::open(endpoint, connection, (send, receive, decoder)).await
+    let compression = match compression::is_agreed(&connection) {
+        true => Compression::Own(Compressor::default()),
+        false => Compression::None,
+    };
+    Session::open(endpoint, connection, (send, receive, decoder), compression).await
 }
 
 /// Takes `quic://HOST:PORT` apart.

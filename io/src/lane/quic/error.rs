@@ -26,6 +26,8 @@ pub(super) fn code(violation: Violation) -> VarInt {
         Violation::StreamUse => 0x16,
         Violation::ControlLane => 0x17,
         Violation::ControlLaneClosed => 0x18,
+        Violation::NotDeflate => 0x19,
+        Violation::TooManyStreams => 0x1a,
         _ => 0x1f,
     })
 }
@@ -43,6 +45,8 @@ pub(crate) enum QuicError {
     Tls(String),
     /// There is somebody, who speaks another protocol by that name.
     OlderQuic,
+    /// The machine is there, and nobody listens.
+    NobodyThere,
     /// Nothing that can be understood came back: UDP may be blocked.
     NoAnswer,
     /// The connection was ended.
@@ -66,6 +70,7 @@ impl fmt::Display for QuicError {
                 "version negotiation failed: the peer speaks a QUIC from before the standard, as KubeEdge's CloudHub \
                  does; use its WebSocket (port 10000) instead",
             ),
+            QuicError::NobodyThere => f.write_str("nobody listens on that UDP port: does the CloudHub there serve QUIC?"),
             QuicError::NoAnswer => f.write_str("no answer: is UDP blocked, or nobody there?"),
             QuicError::Lost(why) => write!(f, "the connection was ended: {why}"),
             QuicError::Refused => f.write_str("the cloud refuses this node: is the certificate of another one?"),

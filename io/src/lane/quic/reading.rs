@@ -7,7 +7,7 @@ use super::writing::Piece;
 use super::{MESSAGES, RAW};
 use async_channel::Sender;
 use bytes::Bytes;
-use edgehub_core::limits::PACKAGE_BYTES_MAX;
+use edgehub_core::limits::{MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX, STREAMS_MAX};
 use edgehub_core::package::{Arrived, Control, Decoder, Kind, Package, Reader, answer, pong};
 use edgehub_core::{Message, Violation};
 use futures_util::StreamExt;
@@ -41,6 +41,8 @@ pub(super) struct Shared<'a, O> {
     pub(super) owner: &'a O,
     pub(super) arrived: &'a Mutex<Arrived>,
     pub(super) answers: Sender<Piece>,
+    /// Streams of messages may be compressed.
+    pub(super) compressed: bool,
 }
 
 /// What a reader says when it is done.
@@ -71,6 +73,9 @@ pub(super) async fn read_all<O: Owner>(
             Done::Stream(send, receive) => {
                 let number = streams;
                 streams += 1;
+                if streams > STREAMS_MAX {
+                    return Violation::TooManyStreams.into();
+                }
                 readers.push(Box::pin(accept(connection)));
                 readers.push(Box::pin(async move {
                     let read = read_stream(send, receive, number, shared).await;
@@ -115,6 +120,8 @@ async fn read_stream<O: Owner>(
         return Ok(());
     }
     match purpose {
+        // Of further ones no ping could say what was written.
+        MESSAGES if number >= MESSAGE_STREAMS_MAX => return Err(Violation::TooManyStreams.into()),
         MESSAGES => {}
         RAW => {
             // Neither half has a use; the connection is not the worse for it.
@@ -123,7 +130,10 @@ async fn read_stream<O: Owner>(
         }
         _ => return Err(Violation::StreamUse.into()),
     }
-    let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+    let mut decoder = match shared.compressed {
+        true => Decoder::with_compression(PACKAGE_BYTES_MAX),
+        false => Decoder::new(PACKAGE_BYTES_MAX),
+    };
     let mut reader = Reader::default();
     while next_packages(&mut receive, &mut decoder).await? {
         let mut more = true;

@@ -1,14 +1,15 @@
 //! The cloud's end: from a datagram to an open session.
 
+use super::compression::Compression;
 use super::error::{CUT, QuicError, REFUSED, code};
 use super::runtime::LaneRuntime;
 use super::session::{Session, after};
 use super::transport::transport;
-use super::{ALPN, reading, writing};
+use super::{compression, protocols, reading, writing};
 use crate::tls::node_name;
 use edgehub_core::Violation;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Control, Decoder, Hello, answer};
+use edgehub_core::package::{Compressor, Control, Decoder, Hello, answer};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, EndpointConfig, Incoming};
 use rustls::ServerConfig;
@@ -18,7 +19,7 @@ use smol::Executor;
 use smol::future::{self, or};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -33,6 +34,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) struct Server {
     executor: Arc<Executor<'static>>,
     endpoint: Endpoint,
+    /// For all connections.
+    compressor: Arc<Mutex<Compressor>>,
 }
 
 /// A connection before its handshake.
@@ -40,13 +43,19 @@ pub(crate) struct Server {
 pub(crate) struct Arrival {
     incoming: Incoming,
     connection: Arc<OnceLock<Connection>>,
+    compressor: Arc<Mutex<Compressor>>,
 }
 
 impl Server {
     /// Listens; a connection of which nothing was heard for longer than `silence` is dead.
-    pub(crate) fn bind(address: SocketAddr, tls: &ServerConfig, silence: Duration) -> io::Result<Server> {
+    pub(crate) fn bind(
+        address: SocketAddr,
+        tls: &ServerConfig,
+        silence: Duration,
+        compression: bool,
+    ) -> io::Result<Server> {
         let mut tls = tls.clone();
-        tls.alpn_protocols = vec![ALPN.to_vec()];
+        tls.alpn_protocols = protocols(compression);
         tls.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         tls.send_tls13_tickets = 1;
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
@@ -56,7 +65,7 @@ impl Server {
         let socket = UdpSocket::bind(address)?;
         let endpoint =
             Endpoint::new(EndpointConfig::default(), Some(config), socket, LaneRuntime::of(&executor))?;
-        Ok(Server { executor, endpoint })
+        Ok(Server { executor, endpoint, compressor: Arc::default() })
     }
 
     /// Where it listens.
@@ -74,7 +83,7 @@ impl Server {
     /// The next connection.
     pub(crate) async fn accept(&self) -> io::Result<Arrival> {
         let incoming = self.endpoint.accept().await.ok_or(io::ErrorKind::NotConnected)?;
-        Ok(Arrival { incoming, connection: Arc::default() })
+        Ok(Arrival { incoming, connection: Arc::default(), compressor: self.compressor.clone() })
     }
 
     /// Lets last words leave.
@@ -98,11 +107,11 @@ impl Arrival {
 
     /// Finishes the handshake and learns who it is.
     pub(crate) async fn accept(self, limit: Duration) -> Result<(Session, Hello), QuicError> {
-        let Arrival { incoming, connection } = self;
+        let Arrival { incoming, connection, compressor } = self;
         let open = async {
             let opened = incoming.accept()?.await?;
             let _ = connection.set(opened.clone());
-            let welcomed = welcome(&opened).await;
+            let welcomed = welcome(&opened, compressor).await;
             if let Err(error) = &welcomed {
                 let code = match error {
                     QuicError::Violation(violation) => code(*violation),
@@ -124,7 +133,10 @@ impl Arrival {
 }
 
 /// Hears on the control lane who the node is, and compares it with its certificate.
-async fn welcome(connection: &Connection) -> Result<(Session, Hello), QuicError> {
+async fn welcome(
+    connection: &Connection,
+    compressor: Arc<Mutex<Compressor>>,
+) -> Result<(Session, Hello), QuicError> {
     let certificate = connection
         .peer_identity()
         .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
@@ -145,7 +157,11 @@ async fn welcome(connection: &Connection) -> Result<(Session, Hello), QuicError>
         or(async { drop(send.stopped().await) }, after(CLOSE_TIMEOUT)).await;
         return Err(QuicError::Refused);
     }
-    let mut session = Session::accepted(connection.clone(), (send, receive, decoder)).await?;
+    let compression = match compression::is_agreed(connection) {
+        true => Compression::Shared(compressor),
+        false => Compression::None,
+    };
+    let mut session = Session::accepted(connection.clone(), (send, receive, decoder), compression).await?;
     // The last step: once the node knows, this end must be ready.
     session.say(answer).await?;
     Ok((session, hello))

@@ -2,6 +2,7 @@
 
 use super::super::{Owner, Read, Write};
 use super::MESSAGES;
+use super::compression::Compression;
 use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
 use super::writing::{self, Pieces};
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     connection: Connection,
     control: ControlLane,
     streams: [SendStream; STREAMS],
+    compression: Compression,
 }
 
 impl std::fmt::Debug for Session {
@@ -48,18 +50,24 @@ impl Session {
         endpoint: Endpoint,
         connection: Connection,
         control: ControlLane,
+        compression: Compression,
     ) -> Result<Session, QuicError> {
-        let session = Session::accepted(connection, control).await?;
+        let session = Session::accepted(connection, control, compression).await?;
         Ok(Session { endpoint: Some(endpoint), ..session })
     }
 
     /// The cloud's.
-    pub(super) async fn accepted(connection: Connection, control: ControlLane) -> Result<Session, QuicError> {
+    pub(super) async fn accepted(
+        connection: Connection,
+        control: ControlLane,
+        compression: Compression,
+    ) -> Result<Session, QuicError> {
         let urgent = message_stream(&connection, 1).await?;
         let bulk = message_stream(&connection, 0).await?;
         // What is said on it must not wait, pings aside from everything else.
         let _ = control.0.set_priority(2);
-        Ok(Session { own: None, endpoint: None, connection, control, streams: [urgent, bulk] })
+        let streams = [urgent, bulk];
+        Ok(Session { own: None, endpoint: None, connection, control, streams, compression })
     }
 
     /// Says something on the control lane.
@@ -78,13 +86,19 @@ impl Session {
         self.own.as_ref().map(|(_, endpoint)| endpoint.clone())
     }
 
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         Progress { connection: self.connection.clone(), acknowledgements: 0, sent_bytes: 0 }
     }
 
     /// Runs until either side ends it. Ends when `writes` is closed, after saying goodbye.
     pub(crate) async fn run(self, writes: Receiver<Vec<Write>>, owner: impl Owner) {
-        let Session { own, connection, control, streams, .. } = self;
+        let Session { own, connection, control, streams, compression, .. } = self;
+        let streams = (streams, compression);
         let Some((executor, endpoint)) = own else {
             return work(connection, control, streams, writes, &owner).await;
         };
@@ -106,16 +120,18 @@ async fn message_stream(connection: &Connection, priority: i32) -> Result<SendSt
 async fn work(
     connection: Connection,
     (control, heard, decoder): ControlLane,
-    [urgent, bulk]: [SendStream; STREAMS],
+    ([urgent, bulk], compression): ([SendStream; STREAMS], Compression),
     writes: Receiver<Vec<Write>>,
     owner: &impl Owner,
 ) {
     let (pieces, [to_control, to_urgent, to_bulk]) = Pieces::channels();
     let arrived = Mutex::new(Arrived::default());
-    let shared = reading::Shared { owner, arrived: &arrived, answers: pieces.control.clone() };
+    let compressed = !matches!(compression, Compression::None);
+    let shared = reading::Shared { owner, arrived: &arrived, answers: pieces.control.clone(), compressed };
     let write = async {
         let streams = [(urgent, to_urgent), (bulk, to_bulk)];
-        let goodbye = writing::write_all(writes, pieces, (control, to_control), streams, owner).await;
+        let messages = (streams, compression);
+        let goodbye = writing::write_all(writes, pieces, (control, to_control), messages, owner).await;
         if goodbye.is_none() {
             // The reader finds the same broken connection; it only needs the time to say so.
             after(CLOSE_TIMEOUT).await;

@@ -24,6 +24,9 @@ const NODE: &str = "edge-1";
 const SILENCE: Duration = Duration::from_secs(20);
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
+mod compressed;
+mod handshake;
+
 /// Collects what is read.
 struct Reads(Sender<Read>);
 
@@ -49,10 +52,15 @@ struct Bench {
 
 impl Bench {
     fn start() -> Bench {
+        Bench::with_compression(true)
+    }
+
+    /// A server that agrees to compression, or does not.
+    fn with_compression(compression: bool) -> Bench {
         let loopback = Loopback::new().unwrap();
         let options = loopback.server_options().unwrap();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::bind(any, &options.tls, SILENCE).unwrap();
+        let server = Server::bind(any, &options.tls, SILENCE, compression).unwrap();
         let address = server.address().unwrap();
         let (told, sessions) = async_channel::unbounded();
         let running = smol::spawn(async move {
@@ -98,7 +106,7 @@ impl Bench {
     }
 
     /// A node that speaks QUIC, and beyond that what a test wants.
-    async fn raw(&self) -> Raw {
+    async fn raw(&self, protocol: &[u8]) -> Raw {
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let endpoint =
@@ -106,7 +114,7 @@ impl Bench {
         let on = executor.clone();
         let _packets = smol::spawn(async move { on.run(smol::future::pending::<()>()).await });
         let mut tls = (*self.tls(NODE)).clone();
-        tls.alpn_protocols = vec![ALPN.to_vec()];
+        tls.alpn_protocols = vec![protocol.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(transport(SILENCE, None));
         let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
@@ -164,14 +172,23 @@ fn hello() -> Vec<u8> {
 
 /// A peer that does this after its hello breaks that rule.
 fn check(violation: Violation, misbehave: impl AsyncFn(&Raw, &mut SendStream) -> Option<SendStream>) {
+    check_as(ALPN, violation, misbehave);
+}
+
+/// The same for one that has agreed to this protocol.
+fn check_as(
+    protocol: &[u8],
+    violation: Violation,
+    misbehave: impl AsyncFn(&Raw, &mut SendStream) -> Option<SendStream>,
+) {
     smol::block_on(async {
         let bench = Bench::start();
-        let raw = bench.raw().await;
+        let raw = bench.raw(protocol).await;
         let mut control = raw.stream(&hello()).await;
         let reads = bench.next_session().await.unwrap();
         // A neighbour on the same server, from before.
-        let client = Client::new(&Config::default());
-        let neighbour = client.open(&bench.target(), bench.tls(NODE)).await.unwrap();
+        let client = Client::new(&Config::default(), false);
+        let neighbour = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
         let neighbours = bench.next_session().await.unwrap();
         let _open = misbehave(&raw, &mut control).await;
         assert_eq!(raw.end().await, code(violation).into_inner(), "{violation}");
@@ -191,7 +208,7 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&Raw, &mut SendStream) ->
 }
 
 fn broken_header(at: usize, octet: u8) -> Vec<u8> {
-    let mut header = Header { kind: Kind::Message, length: 0 }.to_bytes();
+    let mut header = Header { kind: Kind::Message, compressed: false, length: 0 }.to_bytes();
     header[at] = octet;
     [&MESSAGES[..], &header].concat()
 }
@@ -234,7 +251,10 @@ fn the_control_lane_is_for_what_belongs_there() {
     let large =
         Violation::PackageTooLarge { bytes: 1 << 20, limit: edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX };
     check(large, async |_: &Raw, control: &mut SendStream| {
-        control.write_all(&Header { kind: Kind::Message, length: 1 << 20 }.to_bytes()).await.unwrap();
+        control
+            .write_all(&Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes())
+            .await
+            .unwrap();
         None
     });
     check(Violation::ControlLane, async |_: &Raw, control: &mut SendStream| {
@@ -261,7 +281,7 @@ fn a_flood_of_pings_that_cannot_be_answered_has_an_end() {
 fn streams_are_limited_by_the_transport() {
     smol::block_on(async {
         let bench = Bench::start();
-        let raw = bench.raw().await;
+        let raw = bench.raw(ALPN).await;
         let _control = raw.stream(&hello()).await;
         bench.next_session().await.unwrap();
         let mut streams = Vec::new();
@@ -278,14 +298,14 @@ fn a_first_word_that_breaks_a_rule_is_answered_by_its_code() {
     let check = |first: Vec<u8>, violation: Violation| {
         smol::block_on(async {
             let bench = Bench::start();
-            let raw = bench.raw().await;
+            let raw = bench.raw(ALPN).await;
             let _control = raw.stream(&first).await;
             assert!(matches!(bench.next_session().await, Err(QuicError::Violation(it)) if it == violation));
             assert_eq!(raw.end().await, code(violation).into_inner());
         });
     };
     let limit = edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-    let header = Header { kind: Kind::Message, length: 1 << 20 }.to_bytes();
+    let header = Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes();
     check(header.to_vec(), Violation::PackageTooLarge { bytes: 1 << 20, limit });
     check(writing::package(&message(1, "")).to_vec(), Violation::ControlLane);
     check(b"GET / HTTP".to_vec(), Violation::PackageVersion { version: u32::from_be_bytes(*b"GET ") });
@@ -295,39 +315,10 @@ fn a_first_word_that_breaks_a_rule_is_answered_by_its_code() {
 fn a_node_with_the_certificate_of_another_one_is_refused() {
     smol::block_on(async {
         let bench = Bench::start();
-        let client = Client::new(&Config::default());
-        let refused = client.open(&bench.target(), bench.tls("edge-2")).await;
+        let client = Client::new(&Config::default(), false);
+        let refused = client.open(&bench.target(), HANDSHAKE, bench.tls("edge-2")).await;
         assert!(matches!(refused, Err(QuicError::Refused)), "{refused:?}");
         assert!(matches!(bench.next_session().await, Err(QuicError::Refused)));
-    });
-}
-
-/// A listener from before the standard: it answers with the versions that it knows, none of which is ours.
-#[test]
-fn an_older_quic_is_named() {
-    smol::block_on(async {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = socket.local_addr().unwrap();
-        let answering = smol::unblock(move || {
-            let mut packet = [0; 2048];
-            let (_, peer) = socket.recv_from(&mut packet).unwrap();
-            // Long header: version, then both connection ids with their lengths.
-            let to = &packet[6..6 + usize::from(packet[5])];
-            let from = &packet[6 + to.len() + 1..][..usize::from(packet[6 + to.len()])];
-            let ids = [&[from.len() as u8], from, &[to.len() as u8], to].concat();
-            let answer = [&[0x80, 0, 0, 0, 0][..], &ids, b"Q043", b"Q039"].concat();
-            socket.send_to(&answer, peer).unwrap();
-        });
-        let loopback = Loopback::new().unwrap();
-        let identity = loopback.authority.node(NODE).unwrap();
-        let ca = loopback.authority.certificate_pem();
-        let pems = Pems { ca, certificate: &identity.certificate_pem, key: &identity.key_pem };
-        let tls = tls::client_config_from_pem(pems).unwrap();
-        let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
-        let client = Client::new(&Config::default());
-        let (failed, ()) = zip(client.open(&target, tls), answering).await;
-        let Err(error) = failed else { panic!("opened") };
-        assert!(error.to_string().contains("use its WebSocket"), "{error}");
     });
 }
 
@@ -350,8 +341,8 @@ fn a_connection_survives_another_address() {
     const HALF: u64 = 500;
     smol::block_on(async {
         let bench = Bench::start();
-        let client = Client::new(&Config::default());
-        let session = client.open(&bench.target(), bench.tls(NODE)).await.unwrap();
+        let client = Client::new(&Config::default(), false);
+        let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
         let endpoint = session.endpoint().unwrap();
         let before = endpoint.local_addr().unwrap();
         let arrived = bench.next_session().await.unwrap();
@@ -378,5 +369,34 @@ fn a_connection_survives_another_address() {
         };
         zip(session.run(to_write, Reads(told)), talk).await;
         assert!(matches!(arrived.recv().await, Ok(Read::Ended(_))));
+    });
+}
+
+/// Streams one after another, none of which has a use: the transport's limit lets them pass, ours ends it.
+#[test]
+fn a_flood_of_streams_has_an_end() {
+    check(Violation::TooManyStreams, async |raw: &Raw, _: &mut SendStream| {
+        for _ in 0..=edgehub_core::limits::STREAMS_MAX {
+            let Ok((mut send, _)) = raw.connection.open_bi().await else { break };
+            let _ = send.write_all(&RAW).await;
+            let _ = send.finish();
+            // The server resets its half; then there is room for another one.
+            let _ = send.stopped().await;
+        }
+        None
+    });
+}
+
+/// A ninth stream of messages is one that no ping counts.
+#[test]
+fn messages_come_on_streams_that_pings_count() {
+    check(Violation::TooManyStreams, async |raw: &Raw, _: &mut SendStream| {
+        for _ in 0..edgehub_core::limits::MESSAGE_STREAMS_MAX {
+            let mut stream = raw.stream(&MESSAGES).await;
+            stream.finish().unwrap();
+            stream.stopped().await.unwrap();
+        }
+        raw.answers.lock().unwrap().clear();
+        Some(raw.stream(&MESSAGES).await)
     });
 }

@@ -1,12 +1,13 @@
 //! From batches onto streams.
 
 use super::super::{Owner, Write};
+use super::compression::Compression;
 use super::error::GOODBYE;
 use super::session::after;
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
 use edgehub_core::Message;
-use edgehub_core::package::{Class, Encoder, STREAMS, Written};
+use edgehub_core::package::{Class, Encoder, STREAMS, Written, pays};
 use futures_util::future::join_all;
 use quinn::{SendStream, VarInt};
 use smol::future::{or, zip};
@@ -22,6 +23,8 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     data: BytesMut,
+    /// Packages that are to be compressed together, behind those.
+    together: BytesMut,
     messages: usize,
     bytes: usize,
 }
@@ -44,6 +47,32 @@ impl Pieces {
     }
 }
 
+impl Piece {
+    /// Appends a message.
+    fn add(&mut self, message: &Message, encoder: &mut Encoder, compression: &mut Compression) {
+        self.messages += 1;
+        self.bytes += message.bytes();
+        if !compression.is_for(Class::of(message)) {
+            return encoder.encode(message, &mut self.data);
+        }
+        let begin = self.together.len();
+        encoder.encode(message, &mut self.together);
+        if !pays(&self.together[begin..]) {
+            let alone = self.together.split_off(begin);
+            self.pack(compression);
+            self.data.extend_from_slice(&alone);
+        }
+    }
+
+    /// Compresses what is to be.
+    fn pack(&mut self, compression: &mut Compression) {
+        if !self.together.is_empty() {
+            compression.pack(&self.together, &mut self.data);
+            self.together.clear();
+        }
+    }
+}
+
 impl From<Message> for Piece {
     fn from(message: Message) -> Piece {
         let mut data = BytesMut::new();
@@ -63,12 +92,12 @@ pub(super) async fn write_all(
     writes: Receiver<Vec<Write>>,
     pieces: Pieces,
     (control, to_control): (SendStream, Receiver<Piece>),
-    streams: [(SendStream, Receiver<Piece>); STREAMS],
+    (streams, compression): ([(SendStream, Receiver<Piece>); STREAMS], Compression),
     owner: &impl Owner,
 ) -> Option<(VarInt, &'static str)> {
     let Pieces { control: answers, messages } = pieces;
     let distribute = async {
-        let last = distribute(writes, &answers, &messages).await;
+        let last = distribute(writes, &answers, &messages, compression).await;
         // The streams end when they have written what is there; the control lane ends with the connection.
         for stream in &messages {
             stream.close();
@@ -99,7 +128,7 @@ pub(super) async fn write_all(
 
 /// Writes what comes to one stream; returns whether the stream is sound at the end.
 async fn write_one(stream: &mut SendStream, pieces: Receiver<Piece>, owner: &impl Owner) -> bool {
-    while let Ok(Piece { data, messages, bytes }) = pieces.recv().await {
+    while let Ok(Piece { data, messages, bytes, .. }) = pieces.recv().await {
         if stream.write_chunk(data.freeze()).await.is_err() {
             return false;
         }
@@ -115,6 +144,7 @@ async fn distribute(
     writes: Receiver<Vec<Write>>,
     control: &Sender<Piece>,
     streams: &[Sender<Piece>; STREAMS],
+    mut compression: Compression,
 ) -> (VarInt, &'static str) {
     let mut encoder = Encoder::default();
     let mut written = Written::default();
@@ -127,9 +157,7 @@ async fn distribute(
                     Write::Message(message) => {
                         let class = Class::of(&message);
                         let piece = &mut pieces[class as usize];
-                        piece.messages += 1;
-                        piece.bytes += message.bytes();
-                        encoder.encode(&message, &mut piece.data);
+                        piece.add(&message, &mut encoder, &mut compression);
                         written.wrote(class);
                     }
                     Write::Ping(number) => {
@@ -139,7 +167,7 @@ async fn distribute(
                         }
                     }
                     Write::Close(code, text) => {
-                        hand_over(pieces, streams);
+                        hand_over(pieces, streams, &mut compression);
                         return (VarInt::from_u32(code.into()), text);
                     }
                     // Of another lane's form: the driver asks each link for its own.
@@ -148,14 +176,15 @@ async fn distribute(
             }
             next = writes.try_recv().ok();
         }
-        hand_over(pieces, streams);
+        hand_over(pieces, streams, &mut compression);
     }
     (GOODBYE, "")
 }
 
-fn hand_over(pieces: [Piece; STREAMS], streams: &[Sender<Piece>; STREAMS]) {
-    for (piece, stream) in pieces.into_iter().zip(streams) {
+fn hand_over(pieces: [Piece; STREAMS], streams: &[Sender<Piece>; STREAMS], compression: &mut Compression) {
+    for (mut piece, stream) in pieces.into_iter().zip(streams) {
         if piece.messages > 0 {
+            piece.pack(compression);
             // Unbounded, and closed only after the last one.
             let _ = stream.try_send(piece);
         }

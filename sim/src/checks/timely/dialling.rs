@@ -2,33 +2,45 @@
 //! has had its time, not before.
 
 use super::{Due, Outcome, Step, broken, length};
+use edgehub_core::config::LaneChoice;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::{Config, Input, Instant, Note, Output};
 use std::time::Duration;
 
+/// How long a dial may take, by lane.
+fn limits(config: &Config) -> [Duration; 2] {
+    let longest = length(config.open_timeout);
+    let trial = match config.lanes.choice {
+        LaneChoice::Auto => longest.min(length(config.lanes.trial)),
+        LaneChoice::WebSocket | LaneChoice::Quic => longest,
+    };
+    [longest, trial]
+}
+
 #[derive(Debug)]
 pub(super) struct Dialling {
-    open_timeout: Duration,
+    limits: [Duration; 2],
     dial_by: Option<Instant>,
     opened_by: Option<Instant>,
 }
 
 impl Dialling {
     pub(super) fn new(config: &Config) -> Dialling {
-        let open_timeout = length(config.open_timeout);
-        Dialling { open_timeout, dial_by: Some(Instant(0)), opened_by: None }
+        Dialling { limits: limits(config), dial_by: Some(Instant(0)), opened_by: None }
     }
 
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
-        let mut open_timeout = self.open_timeout;
+        let mut limits = self.limits;
         if let Input::Reconfigure(config) = step.input {
-            self.open_timeout = length(config.open_timeout);
-            open_timeout = open_timeout.max(self.open_timeout);
+            self.limits = self::limits(config);
+            limits = [0, 1].map(|lane| limits[lane].max(self.limits[lane]));
         }
         for output in step.outputs {
             match output {
-                Output::Open { .. } => (self.dial_by, self.opened_by) = (None, Some(now + open_timeout)),
+                Output::Open { lane, .. } => {
+                    (self.dial_by, self.opened_by) = (None, Some(now + limits[*lane as usize]));
+                }
                 Output::Note(Note::LinkUp { .. }) => self.opened_by = None,
                 Output::Note(Note::LinkDown { end, retry_in, .. }) => {
                     let opened_by = self.opened_by.take();

@@ -87,14 +87,23 @@ pub(super) fn server_options(loopback: &Loopback) -> ServerOptions {
 
 /// A CloudHub on any port, and a hub that goes there over a WebSocket.
 pub(super) async fn pair(config: Config) -> (Loopback, CloudServer, Edge) {
-    pair_over(Lane::WebSocket, config).await
+    pair_over(Way { lane: Lane::WebSocket, compression: false }, config).await
+}
+
+/// How a hub goes to its cloud.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) lane: Lane,
+    pub(super) compression: bool,
 }
 
 /// A CloudHub on any port, and a hub that goes there.
-pub(super) async fn pair_over(lane: Lane, config: Config) -> (Loopback, CloudServer, Edge) {
+pub(super) async fn pair_over(way: Way, config: Config) -> (Loopback, CloudServer, Edge) {
     let loopback = Loopback::new().unwrap();
     let server = serve(&loopback, any_port(), server_options(&loopback)).await;
-    let edge = Edge::start(&loopback.ticket(server.address(), NODE).unwrap().over(lane), config);
+    let ticket = loopback.ticket(server.address(), NODE).unwrap().over(way.lane);
+    let options = ticket.options(config).unwrap();
+    let edge = Edge::with(Options { compression: way.compression, ..options });
     (loopback, server, edge)
 }
 

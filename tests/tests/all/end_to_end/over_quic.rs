@@ -1,6 +1,6 @@
 //! What holds for every lane, over QUIC.
 
-use super::bench_of;
+use super::bench_of::{self, Way};
 use edgehub::config::Lane;
 
 #[path = "traffic.rs"]
@@ -8,4 +8,4 @@ mod traffic;
 #[path = "trouble.rs"]
 mod trouble;
 
-const LANE: Lane = Lane::Quic;
+const LANE: Way = Way { lane: Lane::Quic, compression: false };

@@ -1,6 +1,6 @@
 //! What holds for every lane, over a WebSocket.
 
-use super::bench_of;
+use super::bench_of::{self, Way};
 use edgehub::config::Lane;
 
 #[path = "traffic.rs"]
@@ -8,4 +8,4 @@ mod traffic;
 #[path = "trouble.rs"]
 mod trouble;
 
-const LANE: Lane = Lane::WebSocket;
+const LANE: Way = Way { lane: Lane::WebSocket, compression: false };

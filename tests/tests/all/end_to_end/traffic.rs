@@ -182,7 +182,7 @@ fn a_hub_without_handles_ends_by_itself() {
         let loopback = Loopback::new().unwrap();
         let server = serve(&loopback, any_port(), server_options(&loopback)).await;
         let (hub, driver) = EdgeHub::new(
-            loopback.ticket(server.address(), NODE).unwrap().over(LANE).options(config()).unwrap(),
+            loopback.ticket(server.address(), NODE).unwrap().over(LANE.lane).options(config()).unwrap(),
         );
         let running = smol::spawn(driver.run());
         let module = hub.join("edged", &[]).await.unwrap();

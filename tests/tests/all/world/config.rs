@@ -2,7 +2,9 @@
 
 use edgehub_core::Config;
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Acknowledge, Choice, Drain, DuplicateWindow, Endpoints, Probe, Profile, Rate};
+use edgehub_core::config::{
+    Acknowledge, Choice, Drain, DuplicateWindow, Endpoints, LaneChoice, Lanes, Probe, Profile, Rate,
+};
 use std::time::Duration;
 
 /// Configurations worth a run: KubeEdge's own, a small and hasty one, one that allows almost nothing, one of zeros.
@@ -30,6 +32,7 @@ pub(crate) fn config(which: usize) -> Config {
             duplicate_window: DuplicateWindow { messages: 3, time: ms(20) },
             probe: Some(Probe { after: ms(25), limit: ms(15), ..Probe::default() }),
             endpoints: Endpoints { weights: vec![1, 2, 3], choice: Choice::Ordered, return_after: ms(100) },
+            lanes: Lanes { choice: LaneChoice::Auto, trial: ms(30), retry_after: ms(200) },
             ..Config::default()
         },
         3 => Config { rate: None, outbox_messages: 600, outbox_bytes: 200_000, ..Config::default() },
@@ -59,6 +62,7 @@ pub(crate) fn config(which: usize) -> Config {
             probe: None,
             cloud_keepalive: Duration::ZERO,
             endpoints: Endpoints { weights: vec![], choice: Choice::Random, return_after: Duration::ZERO },
+            lanes: Lanes { choice: LaneChoice::Auto, trial: Duration::ZERO, retry_after: Duration::ZERO },
         },
     }
 }
