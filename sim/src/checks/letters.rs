@@ -24,6 +24,9 @@ pub(super) struct Letters {
     sent: BTreeMap<u64, Vec<Sent>>,
     /// Letters that are not durable: number in the journal of messages, and bytes.
     handed: BTreeMap<u64, (Option<u64>, usize)>,
+    /// Their numbers in the journal of messages, and the sum of their bytes.
+    held: BTreeSet<u64>,
+    handed_bytes: usize,
     /// Dropped and in the journal: number to id and reason.
     owed: BTreeMap<u64, (u64, DropReason)>,
     /// Numbers that the journal may forget since this step.
@@ -44,6 +47,8 @@ impl Letters {
             last: 0,
             sent: BTreeMap::new(),
             handed: BTreeMap::new(),
+            held: BTreeSet::new(),
+            handed_bytes: 0,
             owed: BTreeMap::new(),
             released: BTreeSet::new(),
             stored: 0,
@@ -55,7 +60,7 @@ impl Letters {
 
     /// Whether the journal is to keep this number for the sake of a letter.
     pub(super) fn need(&self, number: u64) -> bool {
-        self.owed.contains_key(&number) || self.handed.values().any(|(kept, _)| *kept == Some(number))
+        self.owed.contains_key(&number) || self.held.contains(&number)
     }
 
     /// Whether this number may be read for a letter.
@@ -158,6 +163,8 @@ impl Letters {
             return broken("buried-wrongly", what);
         };
         let (kept, ..) = due.remove(place);
+        self.held.extend(kept);
+        self.handed_bytes += bytes;
         self.handed.insert(letter, (kept, bytes));
         Ok(())
     }
@@ -175,10 +182,9 @@ impl Letters {
             lost.remove(place);
             self.lost += 1;
             self.released.extend(kept);
-            let bytes: usize = self.handed.values().map(|(_, bytes)| bytes).sum();
             let largest = self.sent.get(&id).and_then(|all| all.iter().map(|(_, bytes)| *bytes).max());
             let full = self.handed.len() >= LETTERS_UNSTORED_MESSAGES
-                || bytes + largest.unwrap_or_default() > LETTERS_UNSTORED_BYTES;
+                || self.handed_bytes + largest.unwrap_or_default() > LETTERS_UNSTORED_BYTES;
             if !full && !unreadable && self.owed.len() < LETTERS_WAITING_MAX {
                 return broken("lost-with-room", format!("the letter of {id:x} ({reason}) is lost"));
             }
@@ -229,13 +235,15 @@ impl Letters {
                     let later = self.handed.split_off(&up_to.0.saturating_add(1));
                     let durable = std::mem::replace(&mut self.handed, later);
                     self.stored += durable.len() as u64;
-                    self.released.extend(durable.values().filter_map(|(kept, _)| *kept));
+                    durable.into_values().for_each(|handed| self.release(handed));
                 }
                 JournalEvent::LetterLost { number } => {
                     let lost = self.handed.remove(&number.0);
                     self.lost += u64::from(lost.is_some());
-                    self.released.extend(lost.and_then(|(kept, _)| kept));
+                    lost.into_iter().for_each(|handed| self.release(handed));
                 }
+                // It is not there, and never will be.
+                JournalEvent::Refused { number } => return Some(number.0),
                 JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } if !self.stopped => {
                     return Some(number.0);
                 }
@@ -244,6 +252,14 @@ impl Letters {
             _ => {}
         }
         None
+    }
+
+    fn release(&mut self, (kept, bytes): (Option<u64>, usize)) {
+        self.handed_bytes -= bytes;
+        if let Some(number) = kept {
+            self.held.remove(&number);
+            self.released.insert(number);
+        }
     }
 
     fn remember(&mut self, message: &Message) {

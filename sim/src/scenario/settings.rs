@@ -87,7 +87,7 @@ pub(crate) const EDGE: [Setting<Config>; 35] = [
     a_time!("heartbeat", heartbeat, 5_000, 25_000),
     a_time!("ping-interval", ping_interval, 1_000, 10_000),
     a_count!("ping-misses", ping_misses, 1, 5),
-    a_count!("barrier-messages", barrier_messages, 1, 256),
+    a_count!("barrier-messages", barrier_messages, 1, 1024),
     a_time!("barrier-after", barrier_after, 1, 200),
     a_time!("open-timeout", open_timeout, 1_000, 30_000),
     a_time!("backoff-base", backoff_base, 100, 5_000),
