@@ -106,8 +106,24 @@ impl Letters {
             // That one is counted.
             lost.pop();
         }
-        for (kept, id, reason) in due {
-            self.not_buried(step, (kept, id, reason), answered, &mut lost)?;
+        // What is not in the journal can only be lost. Of the others it is the last ones, for the first found the room: the notes
+        // do not say whose letters are lost.
+        let (mut open, gone): (Vec<Due>, Vec<Due>) = due
+            .into_iter()
+            .partition(|(kept, _, reason)| kept.is_some() && !is_unreadable(*kept, *reason, answered));
+        for due in gone {
+            let noted = take(&mut lost, due.2);
+            self.not_buried(step, due, answered, noted)?;
+        }
+        let mut last = Vec::new();
+        while let Some(place) = open.iter().rposition(|(.., reason)| lost.contains(reason)) {
+            take(&mut lost, open[place].2);
+            last.push(open.remove(place));
+        }
+        let outcomes =
+            open.into_iter().map(|due| (due, false)).chain(last.into_iter().map(|due| (due, true)));
+        for (due, noted) in outcomes {
+            self.not_buried(step, due, answered, noted)?;
         }
         if let Input::Reconfigure(config) = step.input {
             self.reclass(&config.classes);
@@ -169,17 +185,17 @@ impl Letters {
         Ok(())
     }
 
-    /// A message that was dropped and not handed over is in the journal and will be read, or is lost for a reason.
+    /// A message that was dropped and not handed over is in the journal and will be read, or is lost for a reason; `noted`:
+    /// it is lost, as the hub says.
     fn not_buried(
         &mut self,
         step: &Step<'_>,
         (kept, id, reason): Due,
         answered: Option<u64>,
-        lost: &mut Vec<DropReason>,
+        noted: bool,
     ) -> Outcome {
-        let unreadable = reason == DropReason::JournalLost || (kept.is_some() && kept == answered);
-        if let Some(place) = lost.iter().position(|noted| *noted == reason) {
-            lost.remove(place);
+        let unreadable = is_unreadable(kept, reason, answered);
+        if noted {
             self.lost += 1;
             self.released.extend(kept);
             let largest = self.sent.get(&id).and_then(|all| all.iter().map(|(_, bytes)| *bytes).max());
@@ -275,6 +291,17 @@ impl Letters {
             *name = classes.classes[place(classes, name)].name.clone();
         }
     }
+}
+
+/// Takes a note of a lost letter, if there is one with this reason.
+fn take(lost: &mut Vec<DropReason>, reason: DropReason) -> bool {
+    let place = lost.iter().position(|noted| *noted == reason);
+    place.map(|place| lost.swap_remove(place)).is_some()
+}
+
+/// Whether the journal cannot give it back.
+fn is_unreadable(kept: Option<u64>, reason: DropReason, answered: Option<u64>) -> bool {
+    reason == DropReason::JournalLost || (kept.is_some() && kept == answered)
 }
 
 /// Whether messages become dead letters.
