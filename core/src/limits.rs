@@ -9,6 +9,10 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// frame is within [`FRAME_BYTES_MAX`].
 pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
+/// Bytes that a peer of the QUIC lane may have sent of packages that are not whole yet, on all its streams together: a package of the
+/// largest size on each of the streams that we open, and what arrives in one piece with them.
+pub const LANE_WAITING_BYTES_MAX: usize = 2 * PACKAGE_BYTES_MAX + 4 * 1024 * 1024;
+
 /// Longest piece of a stream that is compressed at once: twice the distance over which deflate finds what it has seen before. No peer
 /// can make more of a compressed package.
 pub const CHUNK_BYTES_MAX: usize = 64 * 1024;

@@ -80,6 +80,8 @@ pub enum Violation {
     ControlLane,
     /// The control lane was closed, and the connection was not.
     ControlLaneClosed,
+    /// A stream of messages that the peer wants no more of, while the connection goes on.
+    StreamStopped,
 }
 
 impl Violation {
@@ -106,7 +108,8 @@ impl Violation {
             | Violation::StreamUse
             | Violation::TooManyStreams
             | Violation::ControlLane
-            | Violation::ControlLaneClosed => false,
+            | Violation::ControlLaneClosed
+            | Violation::StreamStopped => false,
         }
     }
 
@@ -134,6 +137,7 @@ impl Violation {
             Violation::TooManyStreams => "too_many_streams",
             Violation::ControlLane => "control_lane",
             Violation::ControlLaneClosed => "control_lane_closed",
+            Violation::StreamStopped => "stream_stopped",
         }
     }
 }
@@ -177,6 +181,7 @@ impl fmt::Display for Violation {
             Violation::TooManyStreams => f.write_str("more streams than a lane has a use for"),
             Violation::ControlLane => f.write_str("that does not belong on the control lane"),
             Violation::ControlLaneClosed => f.write_str("the control lane was closed"),
+            Violation::StreamStopped => f.write_str("a stream of messages is not taken any more"),
         }
     }
 }
@@ -231,6 +236,8 @@ mod tests {
         check(Violation::StreamUse, "stream_use", "a stream has not said what it is for", false);
         check(Violation::ControlLane, "control_lane", "that does not belong on the control lane", false);
         check(Violation::ControlLaneClosed, "control_lane_closed", "the control lane was closed", false);
+        let text = "a stream of messages is not taken any more";
+        check(Violation::StreamStopped, "stream_stopped", text, false);
     }
 
     #[test]

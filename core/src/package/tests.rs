@@ -9,6 +9,8 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+mod old_peer;
+
 /// A message with every field that KubeEdge's own protobuf has, made by hand from its numbers.
 const GOLDEN: &str = "0101010001000000005d0a1e0a0469642d31120469642d301880a0abfef96220012a076368616e6e656c12260a056564\
 67656412046d6574611a06757064617465220f64656661756c742f706f642f7765621a137b227068617365223a2252756e6e696e67227d";

@@ -150,7 +150,8 @@ mod tests {
             | Violation::TooManyStreams
             | Violation::StreamUse
             | Violation::ControlLane
-            | Violation::ControlLaneClosed => "none",
+            | Violation::ControlLaneClosed
+            | Violation::StreamStopped => "none",
         }
     }
 

@@ -1,16 +1,13 @@
 //! Hub and CloudHub over real sockets, on loopback, with certificates made for each test.
 //!
 //! Nothing here measures time and nothing sleeps: every wait is for an event. A test that hangs is ended by the
-//! runner's limit. What holds for every lane (`traffic`, `trouble`) is compiled and run once for each.
+//! runner's limit. What holds for every lane is compiled and run once for each: see
+//! `over_websocket` and `over_quic`.
 
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
-#[path = "end_to_end/failover.rs"]
-mod failover;
 #[path = "end_to_end/identity.rs"]
 mod identity;
-#[path = "end_to_end/letters.rs"]
-mod letters;
 #[path = "end_to_end/misbehaving.rs"]
 mod misbehaving;
 #[path = "end_to_end/over_compressed_quic.rs"]
@@ -21,10 +18,6 @@ mod over_quic;
 mod over_websocket;
 #[path = "end_to_end/proxies.rs"]
 mod proxies;
-#[path = "end_to_end/recorded.rs"]
-mod recorded;
-#[path = "end_to_end/refused.rs"]
-mod refused;
 #[path = "end_to_end/tls_versions.rs"]
 mod tls_versions;
 #[path = "end_to_end/unreachable.rs"]

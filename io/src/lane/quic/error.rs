@@ -28,6 +28,7 @@ pub(super) fn code(violation: Violation) -> VarInt {
         Violation::ControlLaneClosed => 0x18,
         Violation::NotDeflate => 0x19,
         Violation::TooManyStreams => 0x1a,
+        Violation::StreamStopped => 0x1b,
         _ => 0x1f,
     })
 }

@@ -7,7 +7,7 @@ use super::writing::Piece;
 use super::{MESSAGES, RAW};
 use async_channel::Sender;
 use bytes::Bytes;
-use edgehub_core::limits::{MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX, STREAMS_MAX};
+use edgehub_core::limits::{LANE_WAITING_BYTES_MAX, MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX, STREAMS_MAX};
 use edgehub_core::package::{Arrived, Control, Decoder, Kind, Package, Reader, answer, pong};
 use edgehub_core::{Message, Violation};
 use futures_util::StreamExt;
@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use smol::future::or;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,32 @@ pub(super) struct Shared<'a, O> {
     pub(super) answers: Sender<Piece>,
     /// Streams of messages may be compressed.
     pub(super) compressed: bool,
+    /// Bytes of all streams that wait for the rest of their package.
+    pub(super) waiting: AtomicUsize,
+}
+
+/// What waits on one stream, as a part of what waits on all of them.
+struct Waiting<'a> {
+    sum: &'a AtomicUsize,
+    own: usize,
+}
+
+impl Waiting<'_> {
+    /// So much waits now. Many packages that never become whole must not take the memory of as many whole ones.
+    fn is(&mut self, bytes: usize) -> Result<(), Violation> {
+        self.sum.fetch_sub(std::mem::replace(&mut self.own, bytes), Relaxed);
+        let sum = self.sum.fetch_add(bytes, Relaxed) + bytes;
+        match sum > LANE_WAITING_BYTES_MAX {
+            true => Err(Violation::PackageTooLarge { bytes: sum, limit: LANE_WAITING_BYTES_MAX }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.sum.fetch_sub(self.own, Relaxed);
+    }
 }
 
 /// What a reader says when it is done.
@@ -135,13 +162,15 @@ async fn read_stream<O: Owner>(
         false => Decoder::new(PACKAGE_BYTES_MAX),
     };
     let mut reader = Reader::default();
-    while next_packages(&mut receive, &mut decoder).await? {
+    let mut waiting = Waiting { sum: &shared.waiting, own: 0 };
+    while next_packages(&mut receive, &mut decoder, Violation::PackageTruncated).await? {
         let mut more = true;
         while more {
             let (batch, outcome) = next_batch(&mut reader, &mut decoder);
             shared.hand_on(number, batch).await?;
             more = outcome?;
         }
+        waiting.is(decoder.waiting_bytes())?;
     }
     Ok(())
 }
@@ -169,8 +198,13 @@ fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
     Ok(reader.message(package.payload).map_or_else(Read::Malformed, Read::Message))
 }
 
-/// Feeds the decoder with what is there; `false` at the end of the stream or of the connection.
-async fn next_packages(receive: &mut RecvStream, decoder: &mut Decoder) -> Result<bool, Violation> {
+/// Feeds the decoder with what is there; `false` at the end of the stream or of the connection. A peer that takes the stream back
+/// breaks this rule.
+async fn next_packages(
+    receive: &mut RecvStream,
+    decoder: &mut Decoder,
+    taken_back: Violation,
+) -> Result<bool, Violation> {
     let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
     match receive.read_chunks(&mut chunks).await {
         Ok(Some(count)) => {
@@ -179,7 +213,7 @@ async fn next_packages(receive: &mut RecvStream, decoder: &mut Decoder) -> Resul
         }
         Ok(None) => decoder.finish().map(|()| false),
         Err(ReadError::ConnectionLost(_)) => Ok(false),
-        Err(_) => Err(Violation::PackageTruncated),
+        Err(_) => Err(taken_back),
     }
 }
 
@@ -194,8 +228,10 @@ async fn read_control<O: Owner>(
     loop {
         let mut batch = Vec::new();
         while let Some(package) = decoder.next_package()? {
-            let Read::Message(message) = read(&mut reader, package)? else {
-                return Err(Violation::ControlLane.into());
+            let message = match read(&mut reader, package)? {
+                Read::Message(message) => message,
+                Read::Malformed(violation) => return Err(violation.into()),
+                Read::Pong(_) | Read::Ended(_) => return Err(Violation::ControlLane.into()),
             };
             match Control::of(&message)? {
                 Control::Ping(ping) => {
@@ -210,7 +246,7 @@ async fn read_control<O: Owner>(
         if !batch.is_empty() && !shared.owner.read(batch).await {
             return Err(End { violation: None, why: "nobody reads any more".into() });
         }
-        if !next_packages(&mut receive, &mut decoder).await? {
+        if !next_packages(&mut receive, &mut decoder, Violation::ControlLaneClosed).await? {
             return match connection.close_reason() {
                 Some(_) => Ok(()),
                 None => Err(Violation::ControlLaneClosed.into()),

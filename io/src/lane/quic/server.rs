@@ -29,11 +29,17 @@ const SESSIONS: usize = 1024;
 /// How long the last words of all connections may take to leave.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Handshakes with addresses that have not been heard from before. Datagrams can bear any address: beyond this number a node has
+/// to show first that it is where it says, which takes a round trip and no memory here.
+const UNPROVEN_MAX: usize = 64;
+
 /// Listens on a UDP port.
 #[derive(Debug)]
 pub(crate) struct Server {
     executor: Arc<Executor<'static>>,
     endpoint: Endpoint,
+    /// Held by each handshake with an address that is not proven.
+    unproven: Arc<()>,
     /// For all connections.
     compressor: Arc<Mutex<Compressor>>,
 }
@@ -42,6 +48,7 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     incoming: Incoming,
+    unproven: Option<Arc<()>>,
     connection: Arc<OnceLock<Connection>>,
     compressor: Arc<Mutex<Compressor>>,
 }
@@ -65,7 +72,7 @@ impl Server {
         let socket = UdpSocket::bind(address)?;
         let endpoint =
             Endpoint::new(EndpointConfig::default(), Some(config), socket, LaneRuntime::of(&executor))?;
-        Ok(Server { executor, endpoint, compressor: Arc::default() })
+        Ok(Server { executor, endpoint, unproven: Arc::default(), compressor: Arc::default() })
     }
 
     /// Where it listens.
@@ -82,8 +89,21 @@ impl Server {
 
     /// The next connection.
     pub(crate) async fn accept(&self) -> io::Result<Arrival> {
-        let incoming = self.endpoint.accept().await.ok_or(io::ErrorKind::NotConnected)?;
-        Ok(Arrival { incoming, connection: Arc::default(), compressor: self.compressor.clone() })
+        loop {
+            let incoming = self.endpoint.accept().await.ok_or(io::ErrorKind::NotConnected)?;
+            let proven = incoming.remote_address_validated();
+            if !proven && Arc::strong_count(&self.unproven) > UNPROVEN_MAX && incoming.may_retry() {
+                // One that cannot be asked is dropped.
+                let _ = incoming.retry();
+                continue;
+            }
+            return Ok(Arrival {
+                incoming,
+                unproven: (!proven).then(|| self.unproven.clone()),
+                connection: Arc::default(),
+                compressor: self.compressor.clone(),
+            });
+        }
     }
 
     /// Lets last words leave.
@@ -107,9 +127,10 @@ impl Arrival {
 
     /// Finishes the handshake and learns who it is.
     pub(crate) async fn accept(self, limit: Duration) -> Result<(Session, Hello), QuicError> {
-        let Arrival { incoming, connection, compressor } = self;
+        let Arrival { incoming, unproven, connection, compressor } = self;
         let open = async {
             let opened = incoming.accept()?.await?;
+            drop(unproven);
             let _ = connection.set(opened.clone());
             let welcomed = welcome(&opened, compressor).await;
             if let Err(error) = &welcomed {

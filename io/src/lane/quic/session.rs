@@ -12,9 +12,10 @@ use edgehub_core::package::{Arrived, Decoder, STREAMS};
 use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
-use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use smol::Executor;
 use smol::future::or;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -127,29 +128,33 @@ async fn work(
     let (pieces, [to_control, to_urgent, to_bulk]) = Pieces::channels();
     let arrived = Mutex::new(Arrived::default());
     let compressed = !matches!(compression, Compression::None);
-    let shared = reading::Shared { owner, arrived: &arrived, answers: pieces.control.clone(), compressed };
+    let shared = reading::Shared {
+        owner,
+        arrived: &arrived,
+        answers: pieces.control.clone(),
+        compressed,
+        waiting: AtomicUsize::new(0),
+    };
     let write = async {
         let streams = [(urgent, to_urgent), (bulk, to_bulk)];
         let messages = (streams, compression);
-        let goodbye = writing::write_all(writes, pieces, (control, to_control), messages, owner).await;
-        if goodbye.is_none() {
-            // The reader finds the same broken connection; it only needs the time to say so.
+        let ended = writing::write_all(writes, pieces, (control, to_control), messages, owner).await;
+        if matches!(ended, Err(End { violation: None, .. })) {
+            // The reader finds the same broken connection, behind all that it has read. It only needs the time to say so.
             after(CLOSE_TIMEOUT).await;
         }
-        goodbye
+        ended
     };
-    let mut halves = FuturesUnordered::new();
-    halves.push(Either::Left(async {
-        Err::<Option<(VarInt, &'static str)>, _>(
-            reading::read_all(&connection, (heard, decoder), shared).await,
-        )
-    }));
-    halves.push(Either::Right(async { Ok(write.await) }));
-    match halves.next().await {
-        Some(Ok(goodbye)) => {
-            let (code, text) = goodbye.unwrap_or((GOODBYE, ""));
-            connection.close(code, text.as_bytes());
-        }
+    let read = async { Err(reading::read_all(&connection, (heard, decoder), shared).await) };
+    let ended = {
+        // Each half is polled only when it has something to do.
+        let mut halves = FuturesUnordered::new();
+        halves.push(Either::Left(read));
+        halves.push(Either::Right(write));
+        halves.next().await
+    };
+    match ended {
+        Some(Ok((code, text))) => connection.close(code, text.as_bytes()),
         Some(Err(End { violation, why })) => {
             connection
                 .close(violation.map_or(GOODBYE, code), violation.map_or("", |it| it.name()).as_bytes());

@@ -12,7 +12,7 @@ use async_channel::{Receiver, Sender};
 use edgehub_core::package::{Header, Hello, Kind, Ping};
 use edgehub_core::{Config, Content, Draft, Message, Violation};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream, VarInt};
 use rustls::ClientConfig;
 use smol::future::{or, zip};
 use smol::{Executor, Task};
@@ -26,6 +26,7 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 
 mod compressed;
 mod handshake;
+mod rogue;
 
 /// Collects what is read.
 struct Reads(Sender<Read>);
@@ -124,7 +125,7 @@ impl Bench {
 
 struct Raw {
     connection: Connection,
-    /// Dropped, they would tell the server to say nothing.
+    /// The other halves of its own streams. Dropped, they would tell the server to say nothing.
     answers: Mutex<Vec<RecvStream>>,
     _endpoint: Endpoint,
     _packets: Task<()>,
@@ -264,6 +265,58 @@ fn the_control_lane_is_for_what_belongs_there() {
     check(Violation::ControlLaneClosed, async |_: &Raw, control: &mut SendStream| {
         control.finish().unwrap();
         None
+    });
+}
+
+#[test]
+fn what_is_wrong_on_the_control_lane_has_its_own_name() {
+    check(Violation::ControlLaneClosed, async |_: &Raw, control: &mut SendStream| {
+        control.reset(VarInt::from_u32(9)).unwrap();
+        None
+    });
+    check(Violation::NotProtobuf, async |_: &Raw, control: &mut SendStream| {
+        let header = Header { kind: Kind::Message, compressed: false, length: 3 }.to_bytes();
+        control.write_all(&[&header[..], &[0xff; 3]].concat()).await.unwrap();
+        None
+    });
+}
+
+#[test]
+fn a_peer_that_takes_no_more_of_a_stream_is_named() {
+    check(Violation::ControlLaneClosed, async |raw: &Raw, control: &mut SendStream| {
+        raw.answers.lock().unwrap()[0].stop(VarInt::from_u32(9)).unwrap();
+        // What is asked has to be answered.
+        let ping = Ping { number: 1, written: vec![] }.to_message().unwrap();
+        control.write_all(&writing::package(&ping)).await.unwrap();
+        None
+    });
+}
+
+#[test]
+fn packages_that_never_become_whole_do_not_add_up() {
+    let limit = edgehub_core::limits::LANE_WAITING_BYTES_MAX;
+    smol::block_on(async {
+        let bench = Bench::start();
+        let raw = bench.raw(ALPN).await;
+        let _control = raw.stream(&hello()).await;
+        let reads = bench.next_session().await.unwrap();
+        let largest = edgehub_core::limits::PACKAGE_BYTES_MAX;
+        let length = u32::try_from(largest).unwrap();
+        let header = Header { kind: Kind::Message, compressed: false, length }.to_bytes();
+        let almost = vec![0; largest - 1];
+        let mut open = Vec::new();
+        for _ in 0..3 {
+            let mut stream = raw.stream(&[&MESSAGES[..], &header].concat()).await;
+            // The third is not taken to its end.
+            let _ = stream.write_all(&almost).await;
+            open.push(stream);
+        }
+        let Ok(Read::Malformed(Violation::PackageTooLarge { bytes, limit: found })) = reads.recv().await
+        else {
+            panic!("the owner is not told")
+        };
+        assert!(found == limit && bytes > limit && bytes < limit + largest, "{bytes}");
+        assert_eq!(raw.end().await, code(Violation::PackageTooLarge { bytes, limit }).into_inner());
     });
 }
 

@@ -31,12 +31,11 @@ const IDLE_MIN: Duration = Duration::from_secs(10);
 /// The idle timeout is twice the silence: the owner decides. Packets to keep the connection alive go out as often as the owner's pings, also
 /// while the owner reads nothing, and keep the path's state in between (NAT) alive.
 pub(super) fn transport(silence: Duration, keep_alive: Option<Duration>) -> Arc<TransportConfig> {
-    let idle = silence.saturating_mul(2).max(IDLE_MIN);
     let streams = u32::try_from(MESSAGE_STREAMS_MAX + 1).unwrap_or(u32::MAX);
     let mut config = TransportConfig::default();
     config
         // Longer than a VarInt can say is never.
-        .max_idle_timeout(IdleTimeout::try_from(idle).ok())
+        .max_idle_timeout(IdleTimeout::try_from(idle_timeout(silence)).ok())
         .keep_alive_interval(keep_alive)
         .max_concurrent_bidi_streams(VarInt::from_u32(streams))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
@@ -47,4 +46,27 @@ pub(super) fn transport(silence: Duration, keep_alive: Option<Duration>) -> Arc<
         .time_threshold(REORDERED_BY)
         .datagram_receive_buffer_size(None);
     Arc::new(config)
+}
+
+fn idle_timeout(silence: Duration) -> Duration {
+    silence.saturating_mul(2).max(IDLE_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `edgehub` gives up after `pingInterval × (pingMisses + 1)`: the connection must not be the first to do so.
+    #[test]
+    fn the_idle_timeout_leaves_the_owner_the_last_word() {
+        let check = |silence, idle| {
+            assert_eq!(idle_timeout(Duration::from_secs(silence)), Duration::from_secs(idle));
+        };
+        check(0, 10);
+        check(4, 10);
+        check(5, 10);
+        check(6, 12);
+        check(20, 40);
+        assert_eq!(idle_timeout(Duration::MAX), Duration::MAX, "never");
+    }
 }

@@ -2,15 +2,16 @@
 
 use super::super::{Owner, Write};
 use super::compression::Compression;
-use super::error::GOODBYE;
+use super::error::{GOODBYE, words};
+use super::reading::End;
 use super::session::after;
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
-use edgehub_core::Message;
 use edgehub_core::package::{Class, Encoder, STREAMS, Written, pays};
-use futures_util::future::join_all;
-use quinn::{SendStream, VarInt};
-use smol::future::{or, zip};
+use edgehub_core::{Message, Violation};
+use futures_util::future::try_join_all;
+use quinn::{SendStream, VarInt, WriteError};
+use smol::future::{self, or, try_zip};
 use std::time::Duration;
 
 /// Answers and pings that may wait for the control lane: a peer that asks and does not read is not read any more.
@@ -86,15 +87,15 @@ pub(super) fn package(message: &Message) -> Bytes {
     Piece::from(message.clone()).data.freeze()
 }
 
-/// Writes until there is nothing more to come, and until the peer has it all. Returns the last words, or `None` when the
-/// connection is broken.
+/// Writes until there is nothing more to come, and until the peer has it all. Returns the last words, or why one of the streams
+/// cannot be written any more: then the others have no use either.
 pub(super) async fn write_all(
     writes: Receiver<Vec<Write>>,
     pieces: Pieces,
     (control, to_control): (SendStream, Receiver<Piece>),
     (streams, compression): ([(SendStream, Receiver<Piece>); STREAMS], Compression),
     owner: &impl Owner,
-) -> Option<(VarInt, &'static str)> {
+) -> Result<(VarInt, &'static str), End> {
     let Pieces { control: answers, messages } = pieces;
     let distribute = async {
         let last = distribute(writes, &answers, &messages, compression).await;
@@ -102,41 +103,53 @@ pub(super) async fn write_all(
         for stream in &messages {
             stream.close();
         }
-        last
+        Ok::<_, End>(last)
     };
-    let write = join_all(streams.map(|(stream, pieces)| async {
+    let write = try_join_all(streams.map(|(stream, pieces)| async {
         let mut stream = stream;
-        let sound = write_one(&mut stream, pieces, owner).await;
-        if sound && stream.finish().is_ok() {
+        write_one(&mut stream, pieces, owner)
+            .await
+            .map_err(|error| broken(&error, Violation::StreamStopped))?;
+        if stream.finish().is_ok() {
             // A peer that does not read is not waited for.
             or(async { drop(stream.stopped().await) }, after(GOODBYE_TIMEOUT)).await;
         }
-        sound
+        Ok(())
     }));
     let mut control = control;
-    let both = async {
-        let (last, sound) = zip(distribute, write).await;
-        sound.into_iter().all(|sound| sound).then_some(last)
+    let messages = async { try_zip(distribute, write).await.map(|(last, _)| last) };
+    let control = async {
+        match write_one(&mut control, to_control, owner).await {
+            Err(error) => Err(broken(&error, Violation::ControlLaneClosed)),
+            // It has no end of its own.
+            Ok(()) => future::pending().await,
+        }
     };
-    // The control lane has no end of its own, but for a broken connection.
-    let broken = async {
-        write_one(&mut control, to_control, owner).await;
-        None
-    };
-    or(both, broken).await
+    or(messages, control).await
 }
 
-/// Writes what comes to one stream; returns whether the stream is sound at the end.
-async fn write_one(stream: &mut SendStream, pieces: Receiver<Piece>, owner: &impl Owner) -> bool {
+/// Why a stream cannot be written: the peer wants no more of it, or there is no connection.
+fn broken(error: &WriteError, stopped: Violation) -> End {
+    match error {
+        WriteError::Stopped(_) => stopped.into(),
+        WriteError::ConnectionLost(error) => End { violation: None, why: words(error) },
+        other => End { violation: None, why: other.to_string() },
+    }
+}
+
+/// Writes what comes to one stream.
+async fn write_one(
+    stream: &mut SendStream,
+    pieces: Receiver<Piece>,
+    owner: &impl Owner,
+) -> Result<(), WriteError> {
     while let Ok(Piece { data, messages, bytes, .. }) = pieces.recv().await {
-        if stream.write_chunk(data.freeze()).await.is_err() {
-            return false;
-        }
+        stream.write_chunk(data.freeze()).await?;
         if messages > 0 {
             owner.flushed(messages, bytes);
         }
     }
-    true
+    Ok(())
 }
 
 /// Gives each message to its stream, and each ping, with the count of them, to the control lane.

@@ -85,11 +85,6 @@ pub(super) fn server_options(loopback: &Loopback) -> ServerOptions {
     ServerOptions { quic: true, ..loopback.server_options().unwrap() }
 }
 
-/// A CloudHub on any port, and a hub that goes there over a WebSocket.
-pub(super) async fn pair(config: Config) -> (Loopback, CloudServer, Edge) {
-    pair_over(Way { lane: Lane::WebSocket, compression: false }, config).await
-}
-
 /// How a hub goes to its cloud.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
@@ -97,13 +92,24 @@ pub(super) struct Way {
     pub(super) compression: bool,
 }
 
+impl Way {
+    /// Options for a hub that goes this way.
+    pub(super) fn options(self, ticket: Ticket, config: Config) -> Options {
+        let options = ticket.over(self.lane).options(config).unwrap();
+        Options { compression: self.compression, ..options }
+    }
+
+    /// A hub that goes this way.
+    pub(super) fn edge(self, ticket: Ticket, config: Config) -> Edge {
+        Edge::with(self.options(ticket, config))
+    }
+}
+
 /// A CloudHub on any port, and a hub that goes there.
 pub(super) async fn pair_over(way: Way, config: Config) -> (Loopback, CloudServer, Edge) {
     let loopback = Loopback::new().unwrap();
     let server = serve(&loopback, any_port(), server_options(&loopback)).await;
-    let ticket = loopback.ticket(server.address(), NODE).unwrap().over(way.lane);
-    let options = ticket.options(config).unwrap();
-    let edge = Edge::with(Options { compression: way.compression, ..options });
+    let edge = way.edge(loopback.ticket(server.address(), NODE).unwrap(), config);
     (loopback, server, edge)
 }
 

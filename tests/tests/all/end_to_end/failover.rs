@@ -1,5 +1,6 @@
 //! Two CloudHubs, of which the first is preferred.
 
+use super::LANE;
 use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
 use edgehub::Options;
 use edgehub::loopback::{Loopback, Ticket};
@@ -9,16 +10,17 @@ use edgehub_core::Config;
 use edgehub_core::config::Endpoints;
 use edgehub_core::hub::LinkEnd;
 use smol::net::TcpListener;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 /// Options for a hub that prefers the first of two, and comes back to it after so long.
-fn options(ticket: &Ticket, first: SocketAddr, second: SocketAddr, return_after: Duration) -> Options {
+fn options(ticket: Ticket, first: SocketAddr, second: SocketAddr, return_after: Duration) -> Options {
     let endpoints = Endpoints { return_after, ..Endpoints::default().fitted(2) };
-    let mut options = ticket.options(Config { endpoints, ..config() }).unwrap();
+    let mut options = LANE.options(ticket, Config { endpoints, ..config() });
     let one = options.targets.remove(0);
-    options.targets =
-        [first, second].map(|address| Target { url: format!("wss://{address}"), ..one.clone() }).into();
+    let scheme = one.url.split_once("://").unwrap().0.to_owned();
+    let at = |address| Target { url: format!("{scheme}://{address}"), ..one.clone() };
+    options.targets = [first, second].map(at).into();
     options
 }
 
@@ -41,7 +43,7 @@ fn where_the_first_is_down_the_second_serves() {
         drop(reserved);
         let second = serve(&loopback, any_port(), server_options(&loopback)).await;
         let ticket = loopback.ticket(first, NODE).unwrap();
-        let edge = Edge::with(options(&ticket, first, second.address(), Duration::from_secs(600)));
+        let edge = Edge::with(options(ticket, first, second.address(), Duration::from_secs(600)));
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
         edge.link_up().await;
         sends(&edge, 1).await;
@@ -50,23 +52,25 @@ fn where_the_first_is_down_the_second_serves() {
     });
 }
 
-/// The first accepts connections and never says a word: its time is that of one handshake, and the second serves.
+/// The first takes what is sent to it and never says a word: its time is that of one handshake, and the second serves.
 #[test]
 fn where_the_first_hangs_the_second_serves_after_one_handshake_timeout() {
     smol::block_on(async {
         let loopback = Loopback::new().unwrap();
         let hangs = TcpListener::bind(any_port()).await.unwrap();
         let first = hangs.local_addr().unwrap();
+        // On every lane.
+        let datagrams = UdpSocket::bind(first).unwrap();
         let second = serve(&loopback, any_port(), server_options(&loopback)).await;
         let ticket = loopback.ticket(first, NODE).unwrap();
-        let mut options = options(&ticket, first, second.address(), Duration::from_secs(600));
+        let mut options = options(ticket, first, second.address(), Duration::from_secs(600));
         options.targets[0].handshake_timeout = Duration::from_millis(50);
         let edge = Edge::with(options);
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
         edge.link_up().await;
         sends(&edge, 1).await;
         comes(&second, 1).await;
-        drop(hangs);
+        drop((hangs, datagrams));
         edge.stop().await;
     });
 }
@@ -81,7 +85,7 @@ fn the_preferred_one_is_returned_to_once() {
         drop(reserved);
         let second = serve(&loopback, any_port(), server_options(&loopback)).await;
         let ticket = loopback.ticket(address, NODE).unwrap();
-        let edge = Edge::with(options(&ticket, address, second.address(), Duration::from_millis(200)));
+        let edge = Edge::with(options(ticket, address, second.address(), Duration::from_millis(200)));
         edge.link_up().await;
         sends(&edge, 1).await;
         comes(&second, 1).await;

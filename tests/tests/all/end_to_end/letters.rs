@@ -1,6 +1,7 @@
 //! What is dropped is on the disk with its reason, and what is requeued arrives.
 
-use super::bench_of::{Edge, NODE, any_port, config, serve};
+use super::LANE;
+use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
 use edgehub::journal::{Opened, Options, cause_of, list, requeue};
 use edgehub::loopback::Loopback;
 use edgehub_core::Config;
@@ -27,8 +28,8 @@ fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
     };
     smol::block_on(async {
         let loopback = Loopback::new().unwrap();
-        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
-        let mut options = loopback.ticket(server.address(), NODE).unwrap().options(tight()).unwrap();
+        let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+        let mut options = LANE.options(loopback.ticket(server.address(), NODE).unwrap(), tight());
         let targets = std::mem::take(&mut options.targets);
         // Nowhere to go: what is too much is dropped.
         let edge = Edge::with(open(options));
@@ -44,7 +45,7 @@ fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
         assert_eq!(requeue(letters.path(), journal.path(), None, OWNER, &numbers).await.unwrap(), []);
         assert_eq!(list(letters.path()).unwrap().len(), 1);
 
-        let mut options = loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap();
+        let mut options = LANE.options(loopback.ticket(server.address(), NODE).unwrap(), config());
         options.targets = targets;
         let edge = Edge::with(open(options));
         let mut arrived = Vec::new();

@@ -3,6 +3,14 @@
 use super::bench_of::{self, Way};
 use edgehub::config::Lane;
 
+#[path = "failover.rs"]
+mod failover;
+#[path = "letters.rs"]
+mod letters;
+#[path = "recorded.rs"]
+mod recorded;
+#[path = "refused.rs"]
+mod refused;
 #[path = "traffic.rs"]
 mod traffic;
 #[path = "trouble.rs"]

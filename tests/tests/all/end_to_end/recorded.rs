@@ -1,6 +1,7 @@
 //! The flight recorder beside real sockets: captures replay equal, and dumps are written when they are wanted.
 
-use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve};
+use super::LANE;
+use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve, server_options};
 use edgehub::edge::{Memory, RecorderOptions};
 use edgehub::loopback::Loopback;
 use edgehub::server::CloudServer;
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 /// A CloudHub, and options for a hub that goes there.
 async fn recorded(contents: Contents) -> (Loopback, CloudServer, Options) {
     let loopback = Loopback::new().unwrap();
-    let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
-    let mut options = loopback.ticket(server.address(), NODE).unwrap().options(config()).unwrap();
+    let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+    let mut options = LANE.options(loopback.ticket(server.address(), NODE).unwrap(), config());
     options.recorder = Some(RecorderOptions { contents, ..RecorderOptions::new(NODE) });
     (loopback, server, options)
 }

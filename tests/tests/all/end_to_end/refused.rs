@@ -1,6 +1,7 @@
 //! Nobody gets in who does not belong, and the hub trusts nobody who is not its cloud.
 
-use super::bench_of::{Edge, NODE, any_port, config, pair, serve};
+use super::LANE;
+use super::bench_of::{NODE, any_port, config, pair_over, serve, server_options};
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
 use edgehub_core::cloud::CloudConfig;
@@ -9,9 +10,9 @@ use edgehub_core::hub::LinkEnd;
 #[test]
 fn a_server_of_another_authority_is_not_trusted() {
     smol::block_on(async {
-        let (_loopback, server, _edge) = pair(config()).await;
+        let (_loopback, server, _edge) = pair_over(LANE, config()).await;
         let stranger = Loopback::new().unwrap();
-        let edge = Edge::start(&stranger.ticket(server.address(), NODE).unwrap(), config());
+        let edge = LANE.edge(stranger.ticket(server.address(), NODE).unwrap(), config());
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
     });
@@ -20,14 +21,14 @@ fn a_server_of_another_authority_is_not_trusted() {
 #[test]
 fn a_node_cannot_use_the_certificate_of_another() {
     smol::block_on(async {
-        let (loopback, server, _edge) = pair(config()).await;
+        let (loopback, server, _edge) = pair_over(LANE, config()).await;
         let mut ticket = loopback.ticket(server.address(), "edge-2").unwrap();
         ticket.node = "edge-3".into();
-        let edge = Edge::start(&ticket, config());
+        let edge = LANE.edge(ticket.clone(), config());
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
         assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
         ticket.node = "edge-2".into();
-        Edge::start(&ticket, config()).link_up().await;
+        LANE.edge(ticket, config()).link_up().await;
     });
 }
 
@@ -48,15 +49,15 @@ fn an_expired_certificate_is_named_when_it_is_loaded() {
 fn a_node_beyond_the_limit_is_told_and_keeps_trying() {
     smol::block_on(async {
         let loopback = Loopback::new().unwrap();
-        let mut options = loopback.server_options().unwrap();
+        let mut options = server_options(&loopback);
         options.config = CloudConfig { node_limit: 1, ..CloudConfig::default() };
         let server = serve(&loopback, any_port(), options).await;
-        let first = Edge::start(&loopback.ticket(server.address(), "edge-1").unwrap(), config());
+        let first = LANE.edge(loopback.ticket(server.address(), "edge-1").unwrap(), config());
         first.link_up().await;
         let module = first.hub.join("edged", &[]).await.unwrap();
         module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
         server.receive().await.unwrap();
-        let second = Edge::start(&loopback.ticket(server.address(), "edge-2").unwrap(), config());
+        let second = LANE.edge(loopback.ticket(server.address(), "edge-2").unwrap(), config());
         second.link_up().await;
         assert_eq!(second.link_down().await, LinkEnd::Closed);
         first.hub.shutdown().await.unwrap();

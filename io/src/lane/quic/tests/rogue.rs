@@ -1,0 +1,106 @@
+//! A cloud that breaks the rules, and what its node makes of it.
+
+use super::*;
+use edgehub_core::package::{Decoder, answer};
+use quinn::crypto::rustls::QuicServerConfig;
+
+/// The cloud's end of one connection, after the handshake and the greeting, and what the node's owner is told meanwhile.
+struct Rogue {
+    connection: Connection,
+    control: SendStream,
+    /// The node's streams of messages, in the order in which it opened them, and the halves that nobody uses.
+    streams: Vec<(RecvStream, SendStream)>,
+    _hears: RecvStream,
+    told: Receiver<Read>,
+}
+
+/// A cloud that does this to its node, whose session writes a message at a time, ends it by the name of that rule.
+fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let mut tls = (*loopback.server_options().unwrap().tls).clone();
+        tls.alpn_protocols = protocols(false);
+        let crypto = QuicServerConfig::try_from(tls).unwrap();
+        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        let executor = Arc::new(Executor::new());
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let endpoint =
+            Endpoint::new(EndpointConfig::default(), Some(config), socket, LaneRuntime::of(&executor))
+                .unwrap();
+        let address = endpoint.local_addr().unwrap();
+        let _packets = smol::spawn(async move { executor.run(smol::future::pending::<()>()).await });
+
+        let (owner, told) = async_channel::unbounded();
+        let node = async {
+            let tls = tls_of(&loopback);
+            let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
+            let session = Client::new(&Config::default(), false).open(&target, HANDSHAKE, tls).await.unwrap();
+            let (writes, to_write) = async_channel::bounded(1);
+            let speak = async {
+                for number in 1.. {
+                    if writes.send(vec![written(number)]).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            zip(session.run(to_write, Reads(owner)), speak).await;
+        };
+        let cloud = async {
+            let connection = endpoint.accept().await.unwrap().await.unwrap();
+            let (mut control, mut hears) = connection.accept_bi().await.unwrap();
+            let mut decoder = Decoder::new(1024);
+            let hello = reading::control_message(&mut hears, &mut decoder).await.unwrap();
+            control.write_all(&writing::package(&answer(&hello, true).unwrap())).await.unwrap();
+            let mut streams = Vec::new();
+            for _ in 0..2 {
+                let (send, receive) = connection.accept_bi().await.unwrap();
+                streams.push((receive, send));
+            }
+            let mut rogue = Rogue { connection, control, streams, _hears: hears, told };
+            misbehave(&mut rogue).await;
+            let mut ends = Vec::new();
+            while let Ok(read) = rogue.told.recv().await {
+                ends.push(read);
+            }
+            let [Read::Malformed(found), Read::Ended(_)] = &ends[..] else { panic!("{ends:?}") };
+            assert_eq!(*found, violation);
+            match rogue.connection.closed().await {
+                ConnectionError::ApplicationClosed(close) => assert_eq!(close.error_code, code(violation)),
+                other => panic!("{other}"),
+            }
+        };
+        zip(node, cloud).await;
+    });
+}
+
+fn tls_of(loopback: &Loopback) -> Arc<ClientConfig> {
+    let identity = loopback.authority.node(NODE).unwrap();
+    let ca = loopback.authority.certificate_pem();
+    tls::client_config_from_pem(Pems { ca, certificate: &identity.certificate_pem, key: &identity.key_pem })
+        .unwrap()
+}
+
+#[test]
+fn a_stream_that_the_cloud_takes_no_more_of_is_named() {
+    // What is not urgent goes on the second stream.
+    check(Violation::StreamStopped, async |rogue: &mut Rogue| {
+        rogue.streams[1].0.stop(VarInt::from_u32(9)).unwrap();
+    });
+}
+
+#[test]
+fn a_control_lane_that_the_cloud_takes_back_is_named() {
+    check(Violation::ControlLaneClosed, async |rogue: &mut Rogue| {
+        rogue.control.reset(VarInt::from_u32(9)).unwrap();
+    });
+    check(Violation::ControlLaneClosed, async |rogue: &mut Rogue| rogue.control.finish().unwrap());
+}
+
+#[test]
+fn a_package_of_the_cloud_that_is_none_is_named() {
+    check(Violation::PackageType { code: 3 }, async |rogue: &mut Rogue| {
+        let (mut send, receive) = rogue.connection.open_bi().await.unwrap();
+        send.write_all(&broken_header(4, 3)).await.unwrap();
+        rogue.streams.push((receive, send));
+    });
+}
