@@ -159,11 +159,15 @@ pub enum Canary {
     LaneNeverRetried,
     /// A hub that is to use QUIC alone dials a WebSocket.
     LaneNotAsked,
+    /// A link over the worse lane is never left for the better one: nobody asks for it.
+    BetterLaneUnasked,
+    /// … or nobody listens to the answer.
+    BetterLaneIgnored,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 74] = [
+    pub const ALL: [Canary; 76] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -238,6 +242,8 @@ impl Canary {
         Canary::LaneForgotten,
         Canary::LaneNeverRetried,
         Canary::LaneNotAsked,
+        Canary::BetterLaneUnasked,
+        Canary::BetterLaneIgnored,
     ];
 }
 

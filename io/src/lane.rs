@@ -158,6 +158,17 @@ impl Dialer {
         Some(Way { target, lane, within })
     }
 
+    /// Whether a way gets through, without a word of who the node is. Of a lane that there is nothing better than, nobody asks.
+    pub(crate) async fn reaches(&self, way: &Way, tls: Arc<ClientConfig>) -> bool {
+        match way.lane {
+            Lane::WebSocket => false,
+            Lane::Quic => {
+                let limit = way.target.handshake_timeout.min(way.within);
+                self.quic.reaches(&way.target, limit, tls).await
+            }
+        }
+    }
+
     /// Opens a link to a cloud hub.
     pub(crate) async fn open(&self, way: &Way, tls: Arc<ClientConfig>) -> Result<Opened, OpenError> {
         match way.lane {

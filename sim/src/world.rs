@@ -225,6 +225,7 @@ impl World {
             Event::DialFailed { node, incarnation, epoch, closed } => {
                 self.dial_failed(node, incarnation, epoch, closed)
             }
+            Event::Reached { node, incarnation, epoch } => self.reached(node, incarnation, epoch),
             Event::Accepted { link } => self.accepted(link),
             Event::Arrives { link, way } => self.arrives(link, way),
             Event::Flushed { link, way, messages, bytes } => self.flushed(link, way, messages, bytes),

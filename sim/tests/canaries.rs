@@ -92,6 +92,8 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::LaneForgotten, 12, 200),
     (Canary::LaneNeverRetried, 32, 200),
     (Canary::LaneNotAsked, 22, 200),
+    (Canary::BetterLaneUnasked, 75, 500),
+    (Canary::BetterLaneIgnored, 77, 500),
 ];
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.

@@ -66,7 +66,7 @@ fn told(end: LinkEnd) -> &'static str {
         LinkEnd::Shutdown => "the hub shut down",
         LinkEnd::NoSession => "the cloud had no session for this node",
         LinkEnd::Moved => "the preferred endpoint is dialled",
-        LinkEnd::Renewed => "it is opened anew with another certificate",
+        LinkEnd::Renewed => "it is opened anew, with another certificate or over the better lane",
     }
 }
 

@@ -78,6 +78,9 @@ pub enum LinkEvent {
     Progress,
     /// The link is gone, whoever ended it.
     Closed,
+    /// The better lane, asked for with [`Output::Reach`](super::Output::Reach) while this link is there, gets through to its
+    /// endpoint.
+    Reached,
 }
 
 /// What a journal can report.

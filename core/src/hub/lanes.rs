@@ -8,12 +8,17 @@
 //!
 //! Only what became of dials of one endpoint counts: a lane that did not open where the other one then did is blocked. When neither opens,
 //! nothing is learnt of either. A link over QUIC that fell silent before it held is a failure of the lane, too: there are paths that let a
-//! handshake pass and nothing else. A choice is made when a link is to be dialled anyway: no live link is given up for a better lane.
+//! handshake pass and nothing else.
+//!
+//! A link over the WebSocket may live for months. When QUIC's time comes meanwhile, it is seen, beside the link, whether it gets
+//! through; only if it does, the link is left, as for another certificate: with nothing lost and nothing sent twice.
 
-use super::{Hub, LinkEnd};
+use super::timers::{Deadline, TimerKind};
+use super::{Hub, LinkEnd, LinkState, Note, Output};
 use crate::canary::{Canary, Planted};
 use crate::config::{Lane, LaneChoice, Lanes as Config};
-use crate::limits::LANE_RETRY_MAX;
+use crate::limits::{BACKOFF_FLOOR, LANE_RETRY_MAX};
+use crate::rng::Rng;
 use crate::time::Instant;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -27,12 +32,16 @@ pub(super) struct Lanes {
     failed: Option<Lane>,
     /// Until when QUIC is blocked, and for how long it was said to be.
     blocked: Option<(Instant, Duration)>,
+    /// When it is to be seen whether QUIC gets through, beside the present link.
+    ask_at: Option<Instant>,
+    /// That was asked, and not yet answered.
+    asked: bool,
 }
 
 impl Lanes {
     /// What was known is of another configuration.
     pub(super) fn forget(&mut self) {
-        (self.failed, self.blocked) = (None, None);
+        (self.failed, self.blocked, self.ask_at, self.asked) = (None, None, None, false);
     }
 
     /// Other endpoints have come: what failed at the present one says nothing of them.
@@ -43,6 +52,7 @@ impl Lanes {
     /// The lane to dial now.
     pub(super) fn dials(&mut self, now: Instant, config: &Config, planted: Planted) -> Lane {
         let blocked = self.blocked.is_some_and(|(until, _)| now < until);
+        (self.ask_at, self.asked) = (None, false);
         self.present = match (config.choice, self.failed) {
             (LaneChoice::WebSocket, _) => Lane::WebSocket,
             (LaneChoice::Quic, _) if planted.is(Canary::LaneNotAsked) => Lane::WebSocket,
@@ -68,22 +78,59 @@ impl Lanes {
     /// The present lane has opened.
     pub(super) fn opened(&mut self, now: Instant, config: &Config, planted: Planted) {
         match (self.present, self.failed.take()) {
-            (Lane::Quic, _) => self.blocked = None,
+            // Whether it holds is not known yet: there are paths on which it does not.
+            (Lane::Quic, _) => self.blocked = self.blocked.map(|(until, length)| (until.min(now), length)),
             (Lane::WebSocket, Some(Lane::Quic)) if !planted.is(Canary::LaneForgotten) => {
-                let twice = self.blocked.map(|(_, length)| length.saturating_mul(2));
-                let length = twice.unwrap_or(config.retry_after).min(LANE_RETRY_MAX.max(config.retry_after));
-                let for_ever = if planted.is(Canary::LaneNeverRetried) { u32::MAX } else { 1 };
-                self.blocked = Some((now + length.saturating_mul(for_ever), length));
+                self.block(now, config, planted);
             }
             (Lane::WebSocket, _) => {}
         }
+    }
+
+    /// QUIC comes second from now on, for twice as long as the last time.
+    fn block(&mut self, now: Instant, config: &Config, planted: Planted) {
+        let twice = self.blocked.map(|(_, length)| length.saturating_mul(2));
+        let length = twice.unwrap_or(config.retry_after).min(LANE_RETRY_MAX.max(config.retry_after));
+        let for_ever = if planted.is(Canary::LaneNeverRetried) { u32::MAX } else { 1 };
+        self.blocked = Some((now + length.saturating_mul(for_ever), length));
+    }
+
+    /// A link is up: when is QUIC to be asked for, if this is the worse lane? Many nodes may have lost it in the same moment. A
+    /// question waits until the time of the one before it is over.
+    pub(super) fn up(&mut self, now: Instant, config: &Config, rng: &mut Rng) {
+        let worse = config.choice == LaneChoice::Auto && self.present == Lane::WebSocket;
+        self.ask_at = self.blocked.filter(|_| worse).map(|(until, length)| {
+            let spread = rng.between(Duration::ZERO, length / 4);
+            (until + spread).max(now + config.trial.max(BACKOFF_FLOOR))
+        });
+    }
+
+    /// QUIC is asked for. Until it answers it is as blocked as before, and for longer.
+    fn asks(&mut self, now: Instant, config: &Config, rng: &mut Rng, planted: Planted) {
+        self.block(now, config, planted);
+        self.up(now, config, rng);
+        self.asked = true;
+    }
+
+    /// It answers. Returns whether it was asked.
+    fn reached(&mut self, now: Instant) -> bool {
+        let asked = core::mem::take(&mut self.asked);
+        if asked {
+            self.ask_at = None;
+            self.blocked = self.blocked.map(|(_, length)| (now, length));
+        }
+        asked
     }
 
     /// A dial failed, or a link has ended that lived so long, where `held` is long enough. Returns whether the same endpoint is to be dialled over the other lane.
     fn ended(&mut self, end: LinkEnd, lived: Option<Duration>, held: Duration, config: &Config) -> bool {
         let failed = match (lived, self.present) {
             (None, _) => true,
-            (Some(lived), Lane::Quic) => end == LinkEnd::Silent && lived < held,
+            (Some(lived), Lane::Quic) if lived >= held => {
+                self.blocked = None;
+                false
+            }
+            (Some(_), Lane::Quic) => end == LinkEnd::Silent,
             (Some(_), Lane::WebSocket) => false,
         };
         let second = self.failed.take().is_some();
@@ -94,6 +141,30 @@ impl Lanes {
 }
 
 impl Hub {
+    /// When it is to be seen whether the better lane gets through.
+    pub(super) fn lane_deadline(&self) -> Option<Deadline> {
+        let at = self.lanes.ask_at.filter(|_| self.state == LinkState::Up)?;
+        (!self.planted.is(Canary::BetterLaneUnasked)).then_some(Deadline { at, kind: TimerKind::BetterLane })
+    }
+
+    pub(super) fn ask_for_better_lane(&mut self) {
+        let lanes = &self.config.lanes;
+        self.lanes.asks(self.now.mono, lanes, &mut self.rng, self.planted);
+        let (epoch, endpoint, within) = (self.epoch, self.selection.present(), lanes.trial);
+        self.outputs.push_back(Output::Reach { epoch, endpoint, lane: Lane::Quic, within });
+    }
+
+    /// The better lane gets through: the link is left for it, unless it is being left anyway.
+    pub(super) fn better_lane_reached(&mut self) {
+        if !self.lanes.reached(self.now.mono) {
+            return self.note(Note::UnexpectedLinkEvent { epoch: self.epoch });
+        }
+        if !self.planted.is(Canary::BetterLaneIgnored) {
+            self.note(Note::BetterLane { epoch: self.epoch });
+            self.leave();
+        }
+    }
+
     /// A dial failed, or a link has ended. Returns the wait before the same endpoint is dialled over the other lane, if it is.
     pub(super) fn other_lane(&mut self, end: LinkEnd, lived: Option<Duration>) -> Option<Duration> {
         // The silence itself was no time in which the link held.
@@ -123,6 +194,8 @@ mod tests {
         let lane = lanes.dials(now, &AUTO, Planted::default());
         if if lane == Lane::Quic { quic } else { websocket } {
             lanes.opened(now, &AUTO, Planted::default());
+            // A link that holds.
+            lanes.ended(LinkEnd::Closed, Some(HELD), HELD, &AUTO);
             return (lane, true, false);
         }
         (lane, false, lanes.ended(LinkEnd::OpenFailed, None, HELD, &AUTO))
@@ -187,6 +260,18 @@ mod tests {
         check(LinkEnd::Silent, HELD - moment, Lane::WebSocket);
         check(LinkEnd::Silent, HELD, Lane::Quic);
         check(LinkEnd::Closed, moment, Lane::Quic);
+        // A handshake alone does not make up for it: it is left alone for longer each time.
+        let mut lanes = Lanes::default();
+        for length in [AUTO.retry_after, AUTO.retry_after * 2, AUTO.retry_after * 4] {
+            assert_eq!(lanes.dials(now, &AUTO, Planted::default()), Lane::Quic);
+            lanes.opened(now, &AUTO, Planted::default());
+            assert!(lanes.ended(LinkEnd::Silent, Some(moment), HELD, &AUTO));
+            assert_eq!(lanes.dials(now, &AUTO, Planted::default()), Lane::WebSocket);
+            lanes.opened(now, &AUTO, Planted::default());
+            assert_eq!(lanes.blocked, Some((now + length, length)));
+            lanes.asked = true;
+            assert!(lanes.reached(now));
+        }
         dial(&mut lanes, now, false, true);
         dial(&mut lanes, now, false, true);
         assert!(
@@ -219,7 +304,8 @@ mod tests {
                 dial(&mut lanes, now, quic, websocket);
                 now = now + Duration::from_micros(pause);
             }
-            let tried = [(); 2].map(|()| dial(&mut lanes, now, quic, websocket));
+            // A round that has begun may end with the first one.
+            let tried = [(); 3].map(|()| dial(&mut lanes, now, quic, websocket));
             prop_assert_eq!(tried.into_iter().any(|(_, opened, _)| opened), quic || websocket, "{:?}", tried);
         }
     }

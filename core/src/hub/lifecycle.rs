@@ -52,6 +52,7 @@ impl Hub {
             (LinkEvent::Flushed { messages, bytes }, true) => self.flushed(messages, bytes),
             (LinkEvent::Pong(number), true) => self.pong(number),
             (LinkEvent::Progress, true) => self.keepalive.heard(self.now.mono),
+            (LinkEvent::Reached, true) => self.better_lane_reached(),
             _ => self.note(Note::UnexpectedLinkEvent { epoch }),
         }
     }
@@ -71,6 +72,7 @@ impl Hub {
         self.account.links += 1;
         self.note(Note::LinkUp { epoch: self.epoch, backlog: self.outbox.queued() });
         self.lanes.opened(now, &self.config.lanes, self.planted);
+        self.lanes.up(now, &self.config.lanes, &mut self.rng);
         self.endpoint_up();
         self.suspect_heartbeat();
         self.send_keepalive();

@@ -137,7 +137,7 @@ pub enum LinkEnd {
     NoSession,
     /// It was left for the preferred endpoint.
     Moved,
-    /// It was left because the node has another certificate.
+    /// It was left in good order for a better one: the node has another certificate, or the better lane gets through.
     Renewed,
 }
 
@@ -183,6 +183,11 @@ pub enum Note {
         retry_in: Option<Duration>,
         /// Written messages that no pong has confirmed; they will be sent again.
         unconfirmed: usize,
+    },
+    /// The better lane gets through by now: this link is left for it.
+    BetterLane {
+        /// The link.
+        epoch: LinkEpoch,
     },
     /// An event of a link that is no longer current; it changed nothing.
     StaleLinkEvent {

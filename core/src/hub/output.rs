@@ -28,6 +28,18 @@ pub enum Output {
         #[serde(default)]
         within: Duration,
     },
+    /// See whether this lane gets through to an endpoint, without a word of who the node is: a handshake, and no more. Report
+    /// `Reached` with the epoch of the present link if it does, and nothing otherwise.
+    Reach {
+        /// The present link, which goes on meanwhile.
+        epoch: LinkEpoch,
+        /// The endpoint, as in [`Output::Open`].
+        endpoint: usize,
+        /// What is asked for.
+        lane: Lane,
+        /// After this, an answer is of no use.
+        within: Duration,
+    },
     /// Write a message; report it as `Flushed` once the operating system has it.
     Write {
         /// The link.

@@ -1,7 +1,8 @@
-//! Leaving a link because the node has another certificate, so that nothing is lost and nothing is sent twice.
+//! Leaving a link for a better one, so that nothing is lost and nothing is sent twice: the node has another certificate, or the
+//! better lane gets through.
 //!
 //! ```text
-//!   Up ── another certificate ──▶ Renewing ── every ping is answered ──▶ closed, dialled again at once
+//!   Up ── something better ─────▶ Renewing ── every ping is answered ──▶ closed, dialled again at once
 //!         a ping goes out, nothing     │        and all is confirmed
 //!         of modules after it          └─ the grace is over ──▶ the same; what is unconfirmed is sent again
 //! ```
@@ -32,6 +33,17 @@ impl Hub {
             self.outputs.push_back(Output::Close { epoch: self.epoch });
             return self.dial_at_once(0);
         }
+        self.begin_leaving();
+    }
+
+    /// Leaves the link in good order for a better one; one that is left already, or does not end here, goes on as it is.
+    pub(super) fn leave(&mut self) {
+        if self.state == LinkState::Up && self.change(LinkChange::Renew) {
+            self.begin_leaving();
+        }
+    }
+
+    fn begin_leaving(&mut self) {
         self.state_ends = Some(self.now.mono + RENEWAL_GRACE);
         // Its pong speaks for all that was written, also for what wants no confirmation.
         self.ping();

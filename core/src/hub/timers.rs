@@ -43,8 +43,10 @@ pub enum TimerKind {
     NoSession,
     /// The preferred endpoint is worth another attempt.
     Return,
-    /// A link with an old certificate has had its time.
+    /// A link that is left for a better one has had its time.
     RenewalGrace,
+    /// It is to be seen whether the better lane gets through by now.
+    BetterLane,
 }
 
 /// A point in time and what it is for.
@@ -112,6 +114,7 @@ impl Hub {
             self.pong_deadline().filter(|_| !unread),
             self.probe_deadline(),
             self.return_deadline(),
+            self.lane_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -178,6 +181,7 @@ impl Hub {
                 TimerKind::NoSession => self.no_session(),
                 TimerKind::Return => self.return_to_preferred(),
                 TimerKind::RenewalGrace => self.reopen(),
+                TimerKind::BetterLane => self.ask_for_better_lane(),
             }
         }
     }

@@ -47,6 +47,7 @@ pub fn input(input: &Input) -> String {
                 LinkEvent::Pong(number) => format!("pong {number}"),
                 LinkEvent::Progress => "the peer's machine takes what is written".into(),
                 LinkEvent::Closed => "closed".into(),
+                LinkEvent::Reached => "the better lane gets through".into(),
             };
             format!("link {}: {what}", epoch.0)
         }
@@ -71,6 +72,9 @@ pub fn output(output: &Output) -> String {
             let over = if *lane == Lane::Quic { " over QUIC" } else { "" };
             let to = if *endpoint > 0 { format!(" to endpoint {endpoint}") } else { String::new() };
             format!("open link {}{to}{over}", epoch.0)
+        }
+        Output::Reach { epoch, endpoint, lane, within: _ } => {
+            format!("see beside link {} whether {lane:?} gets through to endpoint {endpoint}", epoch.0)
         }
         Output::Write { epoch, message } => format!("write to link {}: {}", epoch.0, self::message(message)),
         Output::Ping { epoch, number } => format!("ping {number} on link {}", epoch.0),

@@ -52,6 +52,11 @@ impl Digest {
                     out.push(61);
                 }
             }
+            Output::Reach { epoch, endpoint, lane, within: _ } => {
+                tagged(out, 62, epoch.0);
+                put(out, *endpoint as u64);
+                out.push(*lane as u8);
+            }
             Output::Write { epoch, message } => {
                 tagged(out, 2, epoch.0);
                 self.message(message);
@@ -153,6 +158,7 @@ fn put_note(out: &mut Vec<u8>, note: &Note) {
         }
         Note::StaleLinkEvent { epoch } => tagged(out, 34, epoch.0),
         Note::UnexpectedLinkEvent { epoch } => tagged(out, 35, epoch.0),
+        Note::BetterLane { epoch } => tagged(out, 63, epoch.0),
         Note::Violation { epoch, violation } => {
             tagged(out, 36, epoch.0);
             put_bytes(out, violation.name().as_bytes());

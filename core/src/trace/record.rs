@@ -70,9 +70,10 @@ enum Kind {
     LetterLost,
     LettersDiscarded,
     Renewed,
+    Reached,
 }
 
-const KINDS: [Kind; 28] = [
+const KINDS: [Kind; 29] = [
     Kind::Outputs,
     Kind::Tick,
     Kind::Shutdown,
@@ -101,6 +102,7 @@ const KINDS: [Kind; 28] = [
     Kind::LetterLost,
     Kind::LettersDiscarded,
     Kind::Renewed,
+    Kind::Reached,
 ];
 
 const SAME_WHOM: u8 = 1 << 5;
@@ -178,6 +180,7 @@ mod tests {
             }),
             any::<u64>().prop_map(LinkEvent::Pong),
             Just(LinkEvent::Progress),
+            Just(LinkEvent::Reached),
         ];
         let module = prop_oneof![
             (".{0,4}", prop::collection::vec("[a-z]{0,3}", 0..3), any::<u32>()).prop_map(

@@ -158,6 +158,13 @@ impl Incoming {
     }
 }
 
+impl NotAccepted {
+    /// Whether nothing is wrong: a node only looked whether it gets through.
+    pub(crate) fn is_visit(&self) -> bool {
+        matches!(self, NotAccepted::Other(_, OpenError::Quic(quic::QuicError::Visit)))
+    }
+}
+
 impl fmt::Display for NotAccepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

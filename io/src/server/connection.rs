@@ -90,7 +90,10 @@ async fn run(handshake: Handshake, incoming: Incoming, shared: Shared, to_write:
     let accepted = match incoming.accept(tls, handshake_timeout).await {
         Ok(accepted) => accepted,
         Err(error) => {
-            warn!(%error, "connection refused");
+            match error.is_visit() {
+                true => debug!(%error, "no connection was wanted"),
+                false => warn!(%error, "connection refused"),
+            }
             return tell(Event::Refused(handshake));
         }
     };

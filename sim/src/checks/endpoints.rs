@@ -8,7 +8,7 @@ use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::{
     BACKOFF_FLOOR, RENEWAL_GRACE, RETURN_PENALTY_MAX, RETURN_POSTPONED_FOR, RETURN_POSTPONED_MAX,
 };
-use edgehub_core::{Input, Instant, Note, Output};
+use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -78,7 +78,9 @@ impl Endpoints {
     fn ended(&mut self, now: Instant, end: LinkEnd, wait: Duration) -> Outcome {
         let (up, away_since) = (self.up.take(), self.away_since.take());
         let lived = up.filter(|_| end != LinkEnd::NoSession).map(|up| now.since(up));
+        self.lanes.down();
         if end == LinkEnd::Moved {
+            self.lanes.ended(end, up.map(|up| now.since(up)));
             let lived = away_since.map(|since| now.since(since)).unwrap_or_default();
             let may = self.config.choice == Choice::Ordered && self.present != Some(0);
             if !may || lived < self.config.return_after {
@@ -161,7 +163,20 @@ impl Check for Endpoints {
         let amid = step.outputs.iter().any(|output| {
             matches!(output, Output::Open { .. } | Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }))
         });
+        let stale = |output: &Output| matches!(output, Output::Note(Note::StaleLinkEvent { .. }));
+        if let Input::Link { epoch, event: LinkEvent::Reached } = step.input
+            && *epoch == step.epoch
+            && !step.outputs.iter().any(stale)
+        {
+            self.lanes.reached();
+        }
         for output in step.outputs {
+            if let Output::Reach { .. } = output
+                && !self.lanes.asks(now)
+                && !matches!(step.input, Input::Reconfigure(_))
+            {
+                return broken("asks-early", format!("QUIC is asked for beside a link: {self:?}"));
+            }
             if let Output::Open { lane, .. } = output
                 && !self.lanes.opens(now, *lane)
                 && !matches!(step.input, Input::Reconfigure(_))
@@ -178,10 +193,16 @@ impl Check for Endpoints {
                     (self.up, self.away_since) = (Some(now), Some(now));
                 }
                 Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => match reconfigured {
-                    true => (self.next, self.up, self.away_since) = (Next::Any, None, None),
+                    true => {
+                        self.lanes.down();
+                        (self.next, self.up, self.away_since) = (Next::Any, None, None);
+                    }
                     false => self.ended(now, *end, *wait)?,
                 },
-                Output::Note(Note::LinkDown { .. }) => (self.up, self.away_since) = (None, None),
+                Output::Note(Note::LinkDown { .. }) => {
+                    self.lanes.down();
+                    (self.up, self.away_since) = (None, None);
+                }
                 _ => {}
             }
         }
@@ -196,6 +217,14 @@ impl Check for Endpoints {
                 self.away_since = self.away_since.map(|_| now);
                 self.tried.clear();
             }
+        }
+        // A link that is being left has its own time for that.
+        if let Some(by) = self.lanes.asked_by().map(|by| by + RENEWAL_GRACE)
+            && by < now
+            && !self.stopping
+            && !step.was_due()
+        {
+            return broken("asks-never", format!("QUIC was to be asked for by {by:?}: {self:?}"));
         }
         match self.returned_by() {
             Some(by) if by < now && !self.stopping && !step.was_due() => {

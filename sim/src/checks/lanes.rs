@@ -3,7 +3,7 @@
 use edgehub_core::Instant;
 use edgehub_core::config::{Lane, LaneChoice, Lanes as Config};
 use edgehub_core::hub::LinkEnd;
-use edgehub_core::limits::LANE_RETRY_MAX;
+use edgehub_core::limits::{BACKOFF_FLOOR, LANE_RETRY_MAX};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(super) struct Lanes {
     second_until: Instant,
     /// For how long it was said to, last.
     length: Option<Duration>,
+    /// When the present link came up.
+    up: Option<Instant>,
+    /// It was asked whether QUIC gets through.
+    asked: bool,
     /// What was decided in the moment of a reconfiguration may have been so by either configuration.
     unsure: bool,
 }
@@ -31,13 +35,15 @@ impl Lanes {
             failed: None,
             second_until: Instant(0),
             length: None,
+            up: None,
+            asked: false,
             unsure: false,
         }
     }
 
     /// A lane is dialled. Returns whether it may be.
     pub(super) fn opens(&mut self, now: Instant, lane: Lane) -> bool {
-        self.present = lane;
+        (self.present, self.asked) = (lane, false);
         match self.config.choice {
             LaneChoice::WebSocket => lane == Lane::WebSocket,
             LaneChoice::Quic => lane == Lane::Quic,
@@ -53,18 +59,54 @@ impl Lanes {
     pub(super) fn opened(&mut self, now: Instant) {
         let instead = self.failed.take() == Some(Lane::Quic);
         match self.present {
-            Lane::Quic => (self.second_until, self.length, self.unsure) = (Instant(0), None, false),
-            Lane::WebSocket if instead => {
-                let first = self.config.retry_after;
-                let length = self.length.map_or(first, |before| before * 2).min(LANE_RETRY_MAX.max(first));
-                (self.second_until, self.length) = (now + length, Some(length));
-            }
+            Lane::Quic => self.second_until = Instant(0),
+            Lane::WebSocket if instead => self.comes_second(now),
             Lane::WebSocket => {}
         }
+        self.up = Some(now);
+    }
+
+    /// QUIC comes second from now on.
+    fn comes_second(&mut self, now: Instant) {
+        let first = self.config.retry_after;
+        let length = self.length.map_or(first, |before| before * 2).min(LANE_RETRY_MAX.max(first));
+        (self.second_until, self.length) = (now + length, Some(length));
+    }
+
+    /// It is seen whether QUIC gets through, beside a link. Returns whether that may be.
+    pub(super) fn asks(&mut self, now: Instant) -> bool {
+        let worse = self.config.choice == LaneChoice::Auto && self.present == Lane::WebSocket;
+        let may = worse && self.up.is_some() && self.length.is_some() && now >= self.second_until;
+        self.comes_second(now);
+        self.asked = true;
+        may || self.unsure
+    }
+
+    /// It does. Nobody listens who has not asked.
+    pub(super) fn reached(&mut self) {
+        if std::mem::take(&mut self.asked) {
+            (self.second_until, self.up) = (Instant(0), None);
+        }
+    }
+
+    /// The link is over.
+    pub(super) fn down(&mut self) {
+        self.up = None;
+    }
+
+    /// When that must have been seen, at the latest.
+    pub(super) fn asked_by(&self) -> Option<Instant> {
+        let worse = self.config.choice == LaneChoice::Auto && self.present == Lane::WebSocket;
+        let up = self.up.filter(|_| worse && !self.unsure)?;
+        let last = self.config.trial.max(BACKOFF_FLOOR);
+        Some(up.max(self.second_until + self.length? / 4) + last)
     }
 
     /// A dial has failed, or a link ended that lived so long. Returns whether the other lane has to follow, if that is known.
     pub(super) fn ended(&mut self, end: LinkEnd, lived: Option<Duration>) -> Option<bool> {
+        if self.present == Lane::Quic && lived.is_some_and(|lived| lived >= self.held) {
+            (self.length, self.unsure) = (None, false);
+        }
         let silent = self.present == Lane::Quic && end == LinkEnd::Silent;
         let counts = lived.is_none_or(|lived| silent && lived < self.held);
         let first = self.failed.take().is_none();

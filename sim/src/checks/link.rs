@@ -23,6 +23,8 @@ pub(super) struct Link {
     life: Life,
     /// The driver has said that this one opened.
     opened: bool,
+    /// It was asked whether the better lane gets through, and there was no answer yet.
+    asked: bool,
     pings: Pings,
 }
 
@@ -44,6 +46,7 @@ impl Link {
             (Life::Ended, _) => return Verdict::Stale,
             (Life::Opening, LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed) => true,
             (Life::Up, LinkEvent::Pong(number)) => self.pings.is_answered_by(*number),
+            (Life::Up, LinkEvent::Reached) => self.asked,
             (Life::Opening, _) | (Life::Up, LinkEvent::Opened | LinkEvent::OpenFailed) => false,
             (Life::Up, _) => true,
         };
@@ -87,8 +90,10 @@ impl Link {
                 broken("uncalled", format!("{told:?} is {right:?}, and nobody says so: {self:?}"))
             }
             Some(Verdict::Heeded) => {
-                if let Some((_, LinkEvent::Pong(number))) = told {
-                    self.pings.answered(*number);
+                match told {
+                    Some((_, LinkEvent::Pong(number))) => self.pings.answered(*number),
+                    Some((_, LinkEvent::Reached)) => self.asked = false,
+                    _ => {}
                 }
                 Ok(())
             }
@@ -106,7 +111,7 @@ impl Link {
                         format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life),
                     );
                 }
-                (self.epoch, self.life, self.opened) = (epoch, Life::Opening, false);
+                (self.epoch, self.life, self.opened, self.asked) = (epoch, Life::Opening, false, false);
             }
             Output::Note(Note::LinkUp { epoch, .. }) => {
                 if self.life != Life::Opening || epoch != self.epoch || !self.opened {
@@ -126,7 +131,9 @@ impl Link {
                 }
                 self.life = Life::Ended;
             }
+            Output::Reach { epoch, .. } if epoch == self.epoch && self.life == Life::Up => self.asked = true,
             Output::Write { epoch, .. }
+            | Output::Reach { epoch, .. }
             | Output::Ping { epoch, .. }
             | Output::Pause { epoch }
             | Output::Resume { epoch }

@@ -191,6 +191,7 @@ fn timer(kind: TimerKind) -> &'static str {
         TimerKind::NoSession => "timer: no session",
         TimerKind::Return => "timer: return",
         TimerKind::RenewalGrace => "timer: renewal grace",
+        TimerKind::BetterLane => "timer: better lane",
     }
 }
 

@@ -164,6 +164,7 @@ fn link_event(
         10 => LinkEvent::Pong(driver.ping.saturating_sub(u64::arbitrary(bytes)? % 8)),
         11 => LinkEvent::Pong(u64::arbitrary(bytes)?),
         12 => LinkEvent::Progress,
+        13 => LinkEvent::Reached,
         _ => LinkEvent::Received(message(bytes, false)?),
     })
 }

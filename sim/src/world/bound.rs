@@ -96,6 +96,7 @@ impl Event {
             | Event::Accepted { .. }
             | Event::Dialled { .. }
             | Event::DialFailed { .. }
+            | Event::Reached { .. }
             | Event::Disk { .. }
             | Event::Severed { .. } => true,
             Event::Tick { .. }

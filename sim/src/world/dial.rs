@@ -86,6 +86,37 @@ impl World {
         }
     }
 
+    /// A handshake beside the present link, and no more.
+    pub(super) fn reach(
+        &mut self,
+        node: usize,
+        epoch: LinkEpoch,
+        endpoint: usize,
+        (lane, within): (Carrier, Duration),
+    ) {
+        let edge = &self.edges[node];
+        let incarnation = edge.incarnation;
+        let low = self.latency / 4;
+        // Numbers that no dial has.
+        let part = |part| {
+            self.salt.between(low, self.latency, For::Dial, [node as u64, incarnation << 32 | epoch.0, part])
+        };
+        let round_trip = part(2) + part(3);
+        let shut = edge.doors.get(endpoint).is_some_and(|(until, _)| *until > self.now);
+        let swallowed = edge.blocked(lane, self.now).is_some_and(|udp| !udp.fades);
+        let unreachable = shut || swallowed || edge.unreachable_until > self.now || !self.cloud.up;
+        if !unreachable && round_trip <= within {
+            self.plan_in(round_trip, Event::Reached { node, incarnation, epoch });
+        }
+    }
+
+    pub(super) fn reached(&mut self, node: usize, incarnation: u64, epoch: LinkEpoch) -> Outcome {
+        if incarnation != self.edges[node].incarnation {
+            return Ok(());
+        }
+        self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Reached })
+    }
+
     pub(super) fn accepted(&mut self, id: LinkId) -> Outcome {
         let up = self.cloud.up;
         let link = self.network.link_mut(id);

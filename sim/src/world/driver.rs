@@ -43,6 +43,9 @@ impl World {
                     self.edges[node].link = None;
                     self.dial(node, epoch, endpoint, lane);
                 }
+                Output::Reach { epoch, endpoint, lane, within } => {
+                    self.reach(node, epoch, endpoint, (lane, within));
+                }
                 Output::Write { epoch, message } => {
                     touched |= self.write_up(node, epoch, Frame::Message(message));
                 }

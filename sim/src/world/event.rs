@@ -15,6 +15,8 @@ pub(crate) enum Event {
     Dialled { link: LinkId },
     /// The edge learns that it is not.
     DialFailed { node: usize, incarnation: u64, epoch: LinkEpoch, closed: bool },
+    /// The better lane got through, beside this link.
+    Reached { node: usize, incarnation: u64, epoch: LinkEpoch },
     /// The cloud accepts the connection.
     Accepted { link: LinkId },
     /// The next frame has reached the other end.
@@ -51,6 +53,7 @@ impl Event {
             | Event::Drains { node }
             | Event::Disk { node, .. }
             | Event::DialFailed { node, .. }
+            | Event::Reached { node, .. }
             | Event::ModuleTook { node, .. }
             | Event::EdgeStarts { node }
             | Event::ModuleRejoins { node, .. } => Some(node),

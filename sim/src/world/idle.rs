@@ -3,6 +3,7 @@
 
 use super::{LinkId, World};
 use crate::checks::{Broken, Outcome};
+use edgehub_core::config::LaneChoice;
 use std::time::Duration;
 
 /// What an idle hour does, a part of it does too.
@@ -35,8 +36,10 @@ impl World {
                 format!("{events} events in {IDLE:?} with nothing to do; {allowed} would be many"),
             ));
         }
-        // A node may be on its way back to its preferred endpoint.
-        let moves = self.edges.iter().any(|edge| edge.config.endpoints.weights.len() > 1);
+        // A node may be on its way back to its preferred endpoint, or to the better lane.
+        let moves = self.edges.iter().any(|edge| {
+            edge.config.endpoints.weights.len() > 1 || edge.config.lanes.choice == LaneChoice::Auto
+        });
         let until = self.now + if moves { self.healed_within() } else { Duration::ZERO };
         while moves && self.in_order().is_err() && self.now < until {
             self.until(self.now + Duration::from_secs(1))?;

@@ -227,7 +227,9 @@ impl Observer {
                 self.seen_pings = *number;
                 self.pings.push((*number, self.written));
             }
-            Output::Pause { epoch } | Output::Resume { epoch } => self.on_open_link(*epoch, output),
+            Output::Pause { epoch } | Output::Resume { epoch } | Output::Reach { epoch, .. } => {
+                self.on_open_link(*epoch, output)
+            }
             Output::Close { epoch } => {
                 assert_eq!(*epoch, self.epoch);
                 assert_ne!(self.link, Link::None, "closes what is there");

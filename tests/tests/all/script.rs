@@ -170,6 +170,7 @@ impl Script {
                     let over = if lane == Lane::Quic { " over QUIC" } else { "" };
                     write!(line, "open {}{at}{over}", epoch.0)
                 }
+                Output::Reach { lane, .. } => write!(line, "reach over {lane:?}"),
                 Output::Close { epoch } => write!(line, "close {}", epoch.0),
                 Output::Pause { .. } => write!(line, "pause"),
                 Output::Resume { .. } => write!(line, "resume"),

@@ -218,6 +218,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             }
             Output::Note(note) => self.take_note(note, subject, moment),
             Output::Open { .. }
+            | Output::Reach { .. }
             | Output::Pause { .. }
             | Output::Resume { .. }
             | Output::Close { .. }

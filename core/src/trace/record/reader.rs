@@ -59,6 +59,7 @@ impl<'a> RecordReader<'a> {
             | Kind::Flushed
             | Kind::Pong
             | Kind::Progress
+            | Kind::Reached
             | Kind::Closed => {
                 if tag & SAME_WHOM == 0 {
                     self.before.epoch = LinkEpoch(self.cursor.number()?);
@@ -151,6 +152,7 @@ impl<'a> RecordReader<'a> {
             }
             Kind::Pong => LinkEvent::Pong(self.cursor.number()?),
             Kind::Progress => LinkEvent::Progress,
+            Kind::Reached => LinkEvent::Reached,
             _ => LinkEvent::Closed,
         };
         Ok((event, None))

@@ -117,6 +117,7 @@ impl RecordWriter {
             LinkEvent::Flushed { .. } => Kind::Flushed,
             LinkEvent::Pong(_) => Kind::Pong,
             LinkEvent::Progress => Kind::Progress,
+            LinkEvent::Reached => Kind::Reached,
             LinkEvent::Closed => Kind::Closed,
         };
         let same = epoch == self.before.epoch;
@@ -126,7 +127,11 @@ impl RecordWriter {
             self.before.epoch = epoch;
         }
         match event {
-            LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed | LinkEvent::Progress => {}
+            LinkEvent::Opened
+            | LinkEvent::OpenFailed
+            | LinkEvent::Closed
+            | LinkEvent::Progress
+            | LinkEvent::Reached => {}
             LinkEvent::Received(message) => self.messages.put(out, message, now.wall, rule),
             LinkEvent::Malformed(violation) => put_json(out, violation),
             LinkEvent::Flushed { messages, bytes } => {

@@ -96,7 +96,7 @@ impl Environment {
             LinkEvent::Flushed { .. } => {
                 self.flushing.extend(self.written.take().map(|written| now.since(written)));
             }
-            LinkEvent::Malformed(_) | LinkEvent::Closed | LinkEvent::Progress => {}
+            LinkEvent::Malformed(_) | LinkEvent::Closed | LinkEvent::Progress | LinkEvent::Reached => {}
         }
     }
 

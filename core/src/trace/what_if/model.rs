@@ -77,7 +77,7 @@ impl<'e> Model<'e> {
             LinkEvent::Flushed { .. } => self.link.unflushed = None,
             LinkEvent::Pong(number) => self.link.pings.retain(|(ping, _)| ping > number),
             LinkEvent::Received(message) => drop(self.asked.remove(message.parent_msg_id())),
-            LinkEvent::Malformed(_) | LinkEvent::Progress => {}
+            LinkEvent::Malformed(_) | LinkEvent::Progress | LinkEvent::Reached => {}
         }
     }
 

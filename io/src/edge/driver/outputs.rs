@@ -34,6 +34,9 @@ impl Driver {
                 Output::Open { epoch, endpoint, lane, within } => {
                     self.open(executor, epoch, self.dialer.way(endpoint, lane, within));
                 }
+                Output::Reach { epoch, endpoint, lane, within } => {
+                    self.reach(executor, epoch, self.dialer.way(endpoint, lane, within));
+                }
                 Output::Write { message, .. } => self.writes.push(self.form.write(message)),
                 Output::Ping { number, .. } => self.writes.push(Write::Ping(number)),
                 Output::Pause { .. } => self.reading = false,
@@ -101,6 +104,20 @@ impl Driver {
             }
             None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
         }
+    }
+
+    /// Looks in the background whether a way gets through, beside the present link.
+    fn reach(&mut self, executor: &Executor<'_>, epoch: LinkEpoch, way: Option<Way>) {
+        let Some(way) = way else { return };
+        let (dialer, tls) = (self.dialer.clone(), self.options.tls.clone());
+        let events = self.link_events.0.clone();
+        let look = async move {
+            if dialer.reaches(&way, tls).await {
+                debug!(url = way.url(), "gets through");
+                let _ = events.try_send((epoch, LinkEvent::Reached));
+            }
+        };
+        executor.spawn(look).detach();
     }
 
     /// Closes the link in the background.
@@ -219,6 +236,9 @@ fn log(note: &Note) {
         }
         Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
             info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
+        }
+        Note::BetterLane { epoch } => {
+            info!(epoch = epoch.0, "QUIC gets through again; the link moves there");
         }
         Note::Suspected { epoch, cause } => warn!(epoch = epoch.0, "{cause}"),
         Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),

@@ -1,10 +1,10 @@
 //! The node's end: from a target to an open session.
 
 use super::compression::Compression;
-use super::error::QuicError;
+use super::error::{QuicError, VISIT};
 use super::older::{self, Found};
 use super::runtime::LaneRuntime;
-use super::session::Session;
+use super::session::{LAST_PACKET, Session, after};
 use super::transport::transport;
 use super::{compression, protocols, reading, writing};
 use crate::websocket::Target;
@@ -12,7 +12,7 @@ use edgehub_core::Config;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
 use edgehub_core::package::{Compressor, Control, Decoder, Hello};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Endpoint, EndpointConfig};
+use quinn::{Connection, Endpoint, EndpointConfig};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use smol::Executor;
@@ -57,6 +57,30 @@ impl Client {
             Err(QuicError::Timeout(limit))
         };
         executor.run(or(dial, late)).await.map(|session| session.on(executor))
+    }
+
+    /// Whether the lane gets through to a target: a handshake that both ends are content with, and not a word more.
+    pub(crate) async fn reaches(&self, target: &Target, limit: Duration, tls: Arc<ClientConfig>) -> bool {
+        let Ok((host, port)) = host_and_port(&target.url) else { return false };
+        let Ok(config) = self.config_for(tls) else { return false };
+        let executor = Arc::new(Executor::new());
+        let look = async {
+            for address in smol::net::resolve((host.as_str(), port)).await.unwrap_or_default() {
+                if let Ok((endpoint, connection)) =
+                    shake_hands(&executor, address, &host, config.clone()).await
+                {
+                    connection.close(VISIT, b"");
+                    or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+                    return true;
+                }
+            }
+            false
+        };
+        let late = async {
+            after(limit).await;
+            false
+        };
+        executor.run(or(look, late)).await
     }
 
     fn config_for(&self, tls: Arc<ClientConfig>) -> Result<quinn::ClientConfig, QuicError> {
@@ -119,6 +143,20 @@ fn any_like(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// A connection, on an endpoint of its own.
+async fn shake_hands(
+    executor: &Arc<Executor<'static>>,
+    address: SocketAddr,
+    host: &str,
+    config: quinn::ClientConfig,
+) -> Result<(Endpoint, Connection), QuicError> {
+    let socket = UdpSocket::bind(any_like(address)).map_err(QuicError::Socket)?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(executor))
+        .map_err(QuicError::Socket)?;
+    let connection = endpoint.connect_with(config, address, host)?.await?;
+    Ok((endpoint, connection))
+}
+
 async fn connect(
     executor: &Arc<Executor<'static>>,
     address: SocketAddr,
@@ -126,10 +164,7 @@ async fn connect(
     config: quinn::ClientConfig,
     (target, shaken): (&Target, &AtomicBool),
 ) -> Result<Session, QuicError> {
-    let socket = UdpSocket::bind(any_like(address)).map_err(QuicError::Socket)?;
-    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(executor))
-        .map_err(QuicError::Socket)?;
-    let connection = endpoint.connect_with(config, address, host)?.await?;
+    let (endpoint, connection) = shake_hands(executor, address, host, config).await?;
     shaken.store(true, Relaxed);
     let (mut send, mut receive) = connection.open_bi().await?;
     let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };

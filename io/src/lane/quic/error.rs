@@ -14,6 +14,9 @@ pub(super) const NOT_SERVED: VarInt = VarInt::from_u32(2);
 /// A connection is cut on purpose.
 pub(super) const CUT: VarInt = VarInt::from_u32(3);
 
+/// A node has seen that it gets through.
+pub(super) const VISIT: VarInt = VarInt::from_u32(4);
+
 /// The code for a broken rule. Those of 1000 and above are a WebSocket's.
 pub(super) fn code(violation: Violation) -> VarInt {
     VarInt::from_u32(match violation {
@@ -54,6 +57,8 @@ pub(crate) enum QuicError {
     Lost(String),
     /// The cloud does not want this node.
     Refused,
+    /// A node only wanted to know whether it gets through.
+    Visit,
     /// What the peer says first breaks a rule.
     Violation(Violation),
     /// It was not open in time.
@@ -75,6 +80,7 @@ impl fmt::Display for QuicError {
             QuicError::NoAnswer => f.write_str("no answer: is UDP blocked, or nobody there?"),
             QuicError::Lost(why) => write!(f, "the connection was ended: {why}"),
             QuicError::Refused => f.write_str("the cloud refuses this node: is the certificate of another one?"),
+            QuicError::Visit => f.write_str("a node that only looked whether it gets through"),
             QuicError::Violation(violation) => write!(f, "the peer breaks the protocol: {violation}"),
             QuicError::Timeout(limit) => write!(f, "not open within {} s", limit.as_secs_f32()),
         }
@@ -95,6 +101,7 @@ impl From<ConnectionError> for QuicError {
             ConnectionError::VersionMismatch => QuicError::OlderQuic,
             ConnectionError::TimedOut => QuicError::NoAnswer,
             ConnectionError::ApplicationClosed(close) if close.error_code == REFUSED => QuicError::Refused,
+            ConnectionError::ApplicationClosed(close) if close.error_code == VISIT => QuicError::Visit,
             error => QuicError::Lost(words(&error)),
         }
     }

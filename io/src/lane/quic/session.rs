@@ -23,7 +23,7 @@ use std::time::Duration;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the last packet of a connection may take to leave.
-const LAST_PACKET: Duration = Duration::from_millis(250);
+pub(super) const LAST_PACKET: Duration = Duration::from_millis(250);
 
 /// The control lane, with what came on it after the first message.
 pub(super) type ControlLane = (SendStream, RecvStream, Decoder);

@@ -1,4 +1,4 @@
-//! With another certificate, a link is left when every ping on it is answered and everything confirmed, or when its grace is
+//! With another certificate, or once the better lane gets through, a link is left when every ping on it is answered and everything confirmed, or when its grace is
 //! over: not later, and not before. Until then nothing of modules follows what was written. A dial begins anew, and whoever
 //! leaves a link is asked to.
 
@@ -22,6 +22,8 @@ enum Life {
 pub(super) struct Renewing {
     life: Life,
     stopping: bool,
+    /// It was asked whether the better lane gets through.
+    asked: bool,
     pings: Pings,
     leave_by: Option<Instant>,
 }
@@ -38,10 +40,13 @@ impl Renewing {
         }
         self.stopping |= *step.input == Input::Shutdown;
         let told = *step.input == Input::Renewed;
+        let reached =
+            matches!(step.input, Input::Link { epoch, event: LinkEvent::Reached } if *epoch == step.epoch);
         let mut began_anew = false;
         for output in step.outputs {
             match output {
-                Output::Open { .. } => self.life = Life::Opening,
+                Output::Open { .. } => (self.life, self.asked) = (Life::Opening, false),
+                Output::Reach { .. } => self.asked = true,
                 Output::Note(Note::LinkUp { .. }) => (self.life, self.leave_by) = (Life::Up, None),
                 Output::Note(Note::LinkDown { end, unconfirmed, .. }) => {
                     if *end == LinkEnd::Renewed {
@@ -61,6 +66,9 @@ impl Renewing {
                 _ => {}
             }
             self.pings.observe(output, now);
+        }
+        if reached && std::mem::take(&mut self.asked) && self.life == Life::Up && !self.stopping {
+            self.leave_by.get_or_insert(now + RENEWAL_GRACE);
         }
         if told && !self.stopping {
             match self.life {

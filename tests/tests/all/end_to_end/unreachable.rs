@@ -1,10 +1,13 @@
 //! Nobody is there, or nobody who stays.
 
-use super::bench_of::{Edge, NODE, any_port, config, serve};
+use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
 use edgehub::config::Lane;
 use edgehub::loopback::Loopback;
+use edgehub_core::Config;
+use edgehub_core::config::Lanes;
 use edgehub_core::hub::LinkEnd;
 use smol::net::TcpListener;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 #[test]
@@ -40,6 +43,39 @@ fn where_quic_is_blocked_a_websocket_takes_its_place() {
         let module = edge.hub.join("edged", &[]).await.unwrap();
         module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
         server.receive().await.unwrap();
+    });
+}
+
+/// The cloud serves QUIC later, while the WebSocket's link is alive: the hub sees it, and moves there.
+#[test]
+fn where_quic_gets_through_later_the_link_moves_there() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let reserved = UdpSocket::bind(any_port()).unwrap();
+        let later = reserved.local_addr().unwrap();
+        drop(reserved);
+        let ticket = loopback.ticket(server.address(), NODE).unwrap().over(Lane::Auto);
+        let lanes = Lanes {
+            retry_after: Duration::from_millis(50),
+            trial: Duration::from_secs(1),
+            ..Lanes::default()
+        };
+        let mut options = ticket.options(Config { lanes, ..config() }).unwrap();
+        let quic = options.targets.iter_mut().find(|target| target.url.starts_with("quic")).unwrap();
+        quic.url = format!("quic://{later}");
+        let edge = Edge::with(options);
+        edge.link_up().await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        let quic = serve(&loopback, later, server_options(&loopback)).await;
+        assert_eq!(edge.link_down().await, LinkEnd::Renewed);
+        edge.link_up().await;
+        module.send(module.compose("resource", "update", "x", &2).unwrap()).await.unwrap();
+        assert_eq!(quic.receive().await.unwrap().1.content(), "2", "once, and nothing of before");
+        let account = edge.hub.settled().await.unwrap();
+        assert_eq!(account.up.dropped(), 0);
     });
 }
 

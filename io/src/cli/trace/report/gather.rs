@@ -198,7 +198,7 @@ impl Gathered {
             LinkEnd::Violation => "the peer broke the framing",
             LinkEnd::NoSession => "the cloud has no session for this node",
             LinkEnd::Moved => "left for the preferred endpoint",
-            LinkEnd::Renewed => "opened anew with another certificate",
+            LinkEnd::Renewed => "left for another certificate or the better lane",
             LinkEnd::Shutdown => "shut down",
         };
         match self.links.last_mut().filter(|link| link.0 == epoch && link.2.is_none()) {
