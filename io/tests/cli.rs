@@ -54,7 +54,42 @@ fn a_missing_certificate_is_named_with_the_remedy() {
          server: 127.0.0.1:10000\n",
     );
     assert_eq!(code, Some(2));
-    assert!(told.contains("no/such/ca.crt"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("no/such/ca.crt: no such file; point tlsCaFile at the CA certificate"), "{told}");
+}
+
+/// Whose certificate is looked after waits for files that are missing, and not for damaged ones to mend.
+#[test]
+fn a_damaged_key_is_named_though_a_certificate_service_is_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let authority = edgehub::pki::Authority::generate().unwrap();
+    let node = authority.node("edge-1").unwrap();
+    std::fs::write(path("ca.crt"), authority.certificate_pem()).unwrap();
+    std::fs::write(path("node.crt"), node.certificate_pem).unwrap();
+    std::fs::write(path("node.key"), node.key_pem.replace('M', "#")).unwrap();
+    let (code, told) = run_with(&format!(
+        "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    \
+         hostnameOverride: edge-1\n  edgeHub:\n    httpServer: https://127.0.0.1:1\n    tlsCaFile: {}\n    \
+         tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      enable: true\n      server: \
+         127.0.0.1:1\n",
+        path("ca.crt"),
+        path("node.crt"),
+        path("node.key"),
+    ));
+    assert_eq!(code, Some(2), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains(&format!("{}: damaged PEM", path("node.key"))), "{told}");
+}
+
+#[test]
+fn a_failure_is_told_where_the_log_is_turned_off() {
+    for filter in ["off", "edgehub=off"] {
+        let output = edgehub(&["--log", filter, "run", "--config", "no/such/file.yaml"]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.lines().count() == 1 && told.contains("no/such/file.yaml"), "{filter}: {told}");
+    }
 }
 
 #[test]
