@@ -3,6 +3,8 @@
 //! Nothing here measures time and nothing sleeps: every wait is for an event. A test that hangs is ended by the
 //! runner's limit. What holds for every lane (`traffic`, `trouble`) is compiled and run once for each.
 
+#[path = "end_to_end/backpressure.rs"]
+mod backpressure;
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
 #[path = "end_to_end/failover.rs"]
@@ -25,6 +27,8 @@ mod proxies;
 mod recorded;
 #[path = "end_to_end/refused.rs"]
 mod refused;
+#[path = "end_to_end/requests.rs"]
+mod requests;
 #[path = "end_to_end/tls_versions.rs"]
 mod tls_versions;
 #[path = "end_to_end/unreachable.rs"]
