@@ -14,7 +14,7 @@
 //! | `delivery` | acknowledged delivery: one in flight, resent, requeued |
 //! | `versions` | no older version of an object after a newer one |
 //! | `nodes` | the table of nodes, bounded |
-//! | `lane`, `window` | a bounded queue; what is written and not flushed |
+//! | `queue`, `window` | a bounded queue; what is written and not flushed |
 //! | `certificates` | what a certificate service answers |
 //! | `account` | the books |
 //!
@@ -30,9 +30,9 @@ mod config;
 mod delivery;
 mod downstream;
 mod input;
-mod lane;
 mod nodes;
 mod output;
+mod queue;
 mod sessions;
 mod upstream;
 mod versions;
@@ -127,15 +127,16 @@ impl CloudHub {
 
     /// The books, at this moment. What is pending is counted where it waits, which takes time with many nodes.
     pub fn account(&self) -> CloudAccount {
-        let unacknowledged = self.waiting_unacknowledged();
+        let unacknowledged: usize = self.waiting_unacknowledged().map(|(_, messages, _)| messages).sum();
         let mut account = self.account;
         account.down.pending = (self.nodes.queued() + unacknowledged) as u64;
         account
     }
 
-    /// Unacknowledged messages that wait for connected nodes: what a driver may wait for before it hands in more.
-    pub fn waiting_unacknowledged(&self) -> usize {
-        self.sessions.values().map(Session::queued).sum()
+    /// Unacknowledged messages that wait for each connected node, and their bytes: what a driver may wait for before it hands in
+    /// more for that one.
+    pub fn waiting_unacknowledged(&self) -> impl Iterator<Item = (&NodeName, usize, usize)> {
+        self.sessions.values().map(Session::waiting)
     }
 
     fn mono(&self) -> Instant {

@@ -120,7 +120,8 @@ pub const PINGS_MAX: usize = 1024;
 /// Messages that wait in one module's inbox, beyond its credit.
 pub const INBOX_MESSAGES_MAX: usize = 512;
 
-/// Bytes that wait in one module's inbox; one larger message may pass alone.
+/// Bytes that wait in one module's inbox from which on no more is put there. The one before may be as large as a frame can be: it may
+/// have come before reading was stopped.
 pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// An inbox this full (messages) stops the reading of the link …

@@ -37,12 +37,19 @@ pub(crate) fn is_unread(failure: &Failure) -> bool {
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+const AFTER_HELP: &str = "\
+Examples:
+  edgehub demo                          # everything on loopback
+  edgehub check --config edgecore.yaml  # can this node reach its cloud, and if not, why
+  edgehub run --config edgecore.yaml    # the node's hub
+  edgehub cloud --issue edge-1          # a CloudHub to try it against";
+
 /// The cloud link of a KubeEdge edge node.
 ///
 /// Try `edgehub demo` first: it starts a CloudHub and an edge hub on loopback with throwaway certificates, streams
 /// messages both ways, cuts the link once, and accounts for every message.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) logging: logging::Logging,

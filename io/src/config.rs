@@ -113,10 +113,6 @@ pub struct LaneConfig {
     pub addresses: Vec<String>,
     /// The time to open a link; 30 s by default.
     pub handshake_timeout: Duration,
-    /// The time that a read may take; 15 s by default.
-    pub read_deadline: Duration,
-    /// The time that a write may take; 15 s by default.
-    pub write_deadline: Duration,
 }
 
 /// The token to join the cloud with. It is a secret, and `Debug` does not show it.
@@ -237,6 +233,7 @@ fn default_files() -> ClientFiles {
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// KubeEdge's, for a single read or write.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod letters;
 mod link;
 mod module;
 mod options;
+mod outage;
 mod receipt;
 mod recorder;
 mod trial;

@@ -30,6 +30,7 @@
 
 mod again;
 mod bell;
+mod budget;
 pub mod clock;
 pub mod config;
 pub mod edge;

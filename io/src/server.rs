@@ -3,6 +3,7 @@
 //! It serves edge nodes of this project and of KubeEdge alike: the demo, the tests, the benchmark and the `cloud`
 //! command run it. What a cloud module would do with a message is up to whoever takes [`CloudServer::receive`].
 
+mod busy;
 mod certificates;
 mod connection;
 mod driver;
@@ -10,9 +11,11 @@ mod driver;
 pub use certificates::{CertificateOptions, CertificateServer};
 pub use driver::ServerDriver;
 
+use crate::budget::{Allowance, Budget};
 use crate::lane::{Datagrams, Listener};
 use async_channel::{Receiver, Sender};
-use driver::{Command, Order};
+use busy::{Busy, BusyWatch};
+use driver::{Arrival, Command, Order};
 use edgehub_core::Message;
 use edgehub_core::cloud::{CloudAccount, CloudConfig, CloudNote, Delivery};
 use rustls::ServerConfig;
@@ -24,8 +27,15 @@ use std::time::Duration;
 /// Messages from nodes that wait to be taken before reading stops.
 const UPSTREAM: usize = 1024;
 
-/// Messages to nodes that wait for the driver before senders wait.
-const ORDERS: usize = 512;
+/// … and their bytes, above which the next one waits.
+const UPSTREAM_BYTES: usize = 16 << 20;
+
+/// Messages to nodes that wait for the driver before senders wait. All of them may be for one node that is busy already: the
+/// machine must have room for them.
+const ORDERS: usize = 256;
+
+/// … and their bytes, above which the next one waits.
+const ORDERS_BYTES: usize = 8 << 20;
 
 /// Is told every note, in order, from inside the driver: it must be quick.
 pub type Observer = Box<dyn FnMut(&CloudNote) + Send + Sync>;
@@ -86,8 +96,10 @@ impl std::error::Error for ServerStopped {}
 pub struct CloudServer {
     address: SocketAddr,
     orders: Sender<Order>,
+    room: Allowance,
+    busy: BusyWatch,
     commands: Sender<Command>,
-    upstream: Receiver<(String, Message)>,
+    upstream: Receiver<Arrival>,
 }
 
 impl CloudServer {
@@ -107,8 +119,17 @@ impl CloudServer {
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (command_sender, commands) = async_channel::unbounded();
         let (upstream_sender, upstream) = async_channel::bounded(UPSTREAM);
-        let driver = ServerDriver::new(listener, options, (orders, commands), upstream_sender);
-        Ok((CloudServer { address, orders: order_sender, commands: command_sender, upstream }, driver))
+        let (budget, busy) = (Budget::of(ORDERS_BYTES), Busy::default());
+        let server = CloudServer {
+            address,
+            orders: order_sender,
+            room: budget.allowance(),
+            busy: busy.watch(),
+            commands: command_sender,
+            upstream,
+        };
+        let upstream = (upstream_sender, Budget::of(UPSTREAM_BYTES));
+        Ok((server, ServerDriver::new(listener, options, (orders, budget, busy), commands, upstream)))
     }
 
     /// Where it listens.
@@ -116,14 +137,17 @@ impl CloudServer {
         self.address
     }
 
-    /// Sends a message to a node. Waits while too many unacknowledged messages wait for connected nodes.
+    /// Sends a message to a node. Waits while too many unacknowledged messages wait for that node.
     pub async fn send(&self, node: &str, message: Message, delivery: Delivery) -> Result<(), ServerStopped> {
-        self.orders.send(Order { node: node.into(), message, delivery }).await.map_err(|_| ServerStopped)
+        self.busy.until_idle(node).await;
+        let _share = self.room.take(message.bytes()).await.ok_or(ServerStopped)?;
+        let order = Order { node: node.into(), message, delivery, _share };
+        self.orders.send(order).await.map_err(|_| ServerStopped)
     }
 
     /// The next message of any node, with the node's name; `None` once the server has stopped.
     pub async fn receive(&self) -> Option<(String, Message)> {
-        self.upstream.recv().await.ok()
+        self.upstream.recv().await.ok().map(|Arrival { node, message, .. }| (node, message))
     }
 
     /// Cuts every connection without a word, as a network failure does.

@@ -54,7 +54,95 @@ fn a_missing_certificate_is_named_with_the_remedy() {
          server: 127.0.0.1:10000\n",
     );
     assert_eq!(code, Some(2));
-    assert!(told.contains("no/such/ca.crt"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("no/such/ca.crt: no such file; point tlsCaFile at the CA certificate"), "{told}");
+}
+
+/// A node's files in a directory, and what a configuration file says of it; nobody listens where it goes.
+fn offline_node(dir: &Path, edge_hub: &str, more: &str) -> String {
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let authority = edgehub::pki::Authority::generate().unwrap();
+    let node = authority.node("edge-1").unwrap();
+    std::fs::write(path("ca.crt"), authority.certificate_pem()).unwrap();
+    std::fs::write(path("node.crt"), node.certificate_pem).unwrap();
+    std::fs::write(path("node.key"), node.key_pem).unwrap();
+    format!(
+        "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    \
+         hostnameOverride: edge-1\n  edgeHub:\n    {edge_hub}tlsCaFile: {}\n    tlsCertFile: {}\n    \
+         tlsPrivateKeyFile: {}\n    websocket:\n      enable: true\n      server: 127.0.0.1:1\n{more}",
+        path("ca.crt"),
+        path("node.crt"),
+        path("node.key"),
+    )
+}
+
+/// The link is dialled again and again, and the log says once that there is none.
+#[test]
+fn an_unreachable_server_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("edgecore.yaml");
+    std::fs::write(&config, offline_node(dir.path(), "", "edgehub: {backoff: {base: 0.01, max: 0.02}}\n"))
+        .unwrap();
+    let mut node = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+        .args(["--log", "debug", "run", "--config", config.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = Vec::new();
+    let mut attempts = 0;
+    for line in BufReader::new(node.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        attempts += usize::from(line.contains("link not opened"));
+        told.push(line);
+        if attempts == 5 {
+            let ended = Command::new("kill").args(["-TERM", &node.id().to_string()]).status().unwrap();
+            assert!(ended.success());
+            attempts += 1;
+        }
+    }
+    assert_eq!(node.wait().unwrap().code(), Some(0), "{told:#?}");
+    assert_eq!(told.iter().filter(|line| line.contains("running offline")).count(), 1, "{told:#?}");
+}
+
+/// Each says what it does to a hub that runs, or how it is spoken to.
+#[test]
+fn the_help_teaches() {
+    for (command, wanted) in [
+        (&["--help"][..], "edgehub run --config"),
+        (&["run", "--help"], "edgehub run --config"),
+        (&["cloud", "--help"], r#"{"node":"edge-1","acknowledge":true,"message":"#),
+        (&["send", "--help"], "loses its own to this command"),
+        (&["watch", "--help"], "loses its own to this command"),
+    ] {
+        let output = edgehub(command);
+        let told = String::from_utf8(output.stdout).unwrap();
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(output.status.success() && told.contains(wanted), "{command:?}: {told}");
+    }
+}
+
+/// Whose certificate is looked after waits for files that are missing, and not for damaged ones to mend.
+#[test]
+fn a_damaged_key_is_named_though_a_certificate_service_is_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = offline_node(dir.path(), "httpServer: https://127.0.0.1:1\n    ", "");
+    let key = dir.path().join("node.key");
+    let damaged = std::fs::read_to_string(&key).unwrap().replace('M', "#");
+    std::fs::write(&key, damaged).unwrap();
+    let (code, told) = run_with(&config);
+    assert_eq!(code, Some(2), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains(&format!("{}: damaged PEM", key.display())), "{told}");
+}
+
+#[test]
+fn a_failure_is_told_where_the_log_is_turned_off() {
+    for filter in ["off", "edgehub=off"] {
+        let output = edgehub(&["--log", filter, "run", "--config", "no/such/file.yaml"]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.lines().count() == 1 && told.contains("no/such/file.yaml"), "{filter}: {told}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// Bytes queued for one node in one lane; one larger message may pass alone. A message count alone would let 1,024
+/// Bytes queued for one node in one queue; one larger message may pass alone. A message count alone would let 1,024
 /// frames of 32 MiB each wait for one slow node.
 pub const NODE_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -25,9 +25,9 @@ pub struct CloudConfig {
     pub node_limit: usize,
     /// Nodes remembered at one time, connected or not; at most [`CLOUD_NODES_MAX`].
     pub known_nodes_max: usize,
-    /// Messages queued for one node, in each lane; at most [`CLOUD_NODE_QUEUE_MAX`].
+    /// Messages queued for one node, in each queue; at most [`CLOUD_NODE_QUEUE_MAX`].
     pub node_queue_messages_max: usize,
-    /// Bytes queued for one node, in each lane; at most [`NODE_QUEUE_BYTES_MAX`].
+    /// Bytes queued for one node, in each queue; at most [`NODE_QUEUE_BYTES_MAX`].
     pub node_queue_bytes_max: usize,
     /// Wait for an acknowledgement before the message is written again (KubeEdge `sendRetryInterval`).
     pub resend_interval: Duration,

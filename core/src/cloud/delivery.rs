@@ -11,7 +11,7 @@
 //! with it. Behaviour: KubeEdge `cloudhub/session`, `sendMessageWithRetry` and `syncAckMessage`.
 
 use super::config::CloudConfig;
-use super::lane::{Lane, Room};
+use super::queue::{Queue, Room};
 use super::versions::Versions;
 use crate::message::Message;
 use crate::time::Instant;
@@ -37,26 +37,26 @@ pub(super) enum Expired {
 /// The acknowledged messages of one node, kept across its sessions.
 #[derive(Debug, Clone)]
 pub(super) struct AcknowledgedDelivery {
-    lane: Lane,
+    queue: Queue,
     flight: Flight,
     versions: Versions,
 }
 
 impl AcknowledgedDelivery {
     pub(super) fn new() -> AcknowledgedDelivery {
-        AcknowledgedDelivery { lane: Lane::default(), flight: Flight::Idle, versions: Versions::default() }
+        AcknowledgedDelivery { queue: Queue::default(), flight: Flight::Idle, versions: Versions::default() }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lane.len()
+        self.queue.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lane.is_empty()
+        self.queue.is_empty()
     }
 
     pub(super) fn front(&self) -> Option<&Message> {
-        self.lane.front()
+        self.queue.front()
     }
 
     pub(super) fn makes_old(&self, message: &Message) -> bool {
@@ -64,18 +64,18 @@ impl AcknowledgedDelivery {
     }
 
     pub(super) fn admits(&self, message: &Message, room: Room) -> bool {
-        self.lane.admits(message, room)
+        self.queue.admits(message, room)
     }
 
     pub(super) fn push(&mut self, message: Message) {
         self.versions.accept(&message);
-        self.lane.push(message);
+        self.queue.push(message);
     }
 
     /// The message to write now, if any.
     pub(super) fn next_write(&self) -> Option<&Message> {
         match self.flight {
-            Flight::Idle | Flight::Due { .. } => self.lane.front(),
+            Flight::Idle | Flight::Due { .. } => self.queue.front(),
             Flight::Waiting { .. } => None,
         }
     }
@@ -108,7 +108,7 @@ impl AcknowledgedDelivery {
             return Some(Expired::Resend);
         }
         self.flight = Flight::Idle;
-        self.lane.rotate();
+        self.queue.rotate();
         Some(Expired::Requeued)
     }
 
@@ -118,11 +118,11 @@ impl AcknowledgedDelivery {
         if parent_msg_id.is_empty() {
             return None;
         }
-        let position = self.lane.position(parent_msg_id)?;
+        let position = self.queue.position(parent_msg_id)?;
         if position == 0 {
             self.flight = Flight::Idle;
         }
-        self.lane.remove(position)
+        self.queue.remove(position)
     }
 
     /// The session is over: the next one starts with the same front.

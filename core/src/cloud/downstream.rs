@@ -6,8 +6,8 @@
 
 use super::delivery::{AcknowledgedDelivery, Expired};
 use super::input::Delivery;
-use super::lane::Room;
 use super::output::{CloudDropReason, CloudNote, CloudOutput};
+use super::queue::Room;
 use super::sessions::Session;
 use super::{CloudHub, ConnectionId, NodeName};
 use crate::message::Message;

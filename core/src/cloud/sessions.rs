@@ -9,8 +9,8 @@
 //!
 //! Behaviour: KubeEdge `cloudhub/session`, `NodeSession` and `Manager`.
 
-use super::lane::Lane;
 use super::output::{CloseReason, CloudDeadline, CloudDropReason, CloudNote, CloudOutput, CloudTimer};
+use super::queue::Queue;
 use super::window::WriteWindow;
 use super::{CloudHub, ConnectionId, NodeName};
 use crate::message::Message;
@@ -30,13 +30,13 @@ pub(super) struct Session {
     pub(super) window: WriteWindow,
     /// Messages of CloudHub's own making.
     pub(super) answers: VecDeque<Message>,
-    pub(super) unacknowledged: Lane,
+    pub(super) unacknowledged: Queue,
 }
 
 impl Session {
-    /// Messages from cloud modules that end with the session.
-    pub(super) fn queued(&self) -> usize {
-        self.unacknowledged.len()
+    /// Whose messages from cloud modules wait that end with the session, how many, and their bytes.
+    pub(super) fn waiting(&self) -> (&NodeName, usize, usize) {
+        (&self.node, self.unacknowledged.len(), self.unacknowledged.bytes())
     }
 }
 
@@ -80,7 +80,7 @@ impl CloudHub {
             armed: None,
             window: WriteWindow::default(),
             answers: VecDeque::new(),
-            unacknowledged: Lane::default(),
+            unacknowledged: Queue::default(),
         };
         self.sessions.insert(connection, session);
         self.account.sessions += 1;

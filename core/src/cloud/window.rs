@@ -3,7 +3,7 @@
 //! A slow node's socket fills, then the driver's buffer; from there on its messages wait here, where they are bounded
 //! and where an acknowledged message can still go back to its queue.
 
-use super::lane::Room;
+use super::queue::Room;
 use crate::limits::{WRITE_WINDOW_BYTES, WRITE_WINDOW_MESSAGES};
 use alloc::collections::VecDeque;
 

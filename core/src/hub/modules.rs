@@ -169,14 +169,12 @@ impl Modules {
         if module.stalled {
             return Delivery::Dropped(message, DropReason::ModuleStalled);
         }
-        let bytes = module.inbox_bytes.saturating_add(message.bytes());
         let most = if self.planted.is(Canary::DropsWithRoom) { 16 } else { INBOX_MESSAGES_MAX };
-        let full = module.inbox.len() >= most || (bytes > INBOX_BYTES_MAX && !module.inbox.is_empty());
-        if full {
+        if module.inbox.len() >= most || module.inbox_bytes >= INBOX_BYTES_MAX {
             return Delivery::Dropped(message, DropReason::InboxFull);
         }
         module.waiting_since.get_or_insert(now);
-        module.inbox_bytes = bytes;
+        module.inbox_bytes = module.inbox_bytes.saturating_add(message.bytes());
         module.inbox.push_back(message);
         self.queued += 1;
         Delivery::Queued
@@ -261,5 +259,41 @@ impl Modules {
     pub(super) fn empty_all(&mut self) -> VecDeque<Message> {
         let ids: Vec<ModuleId> = self.joined.keys().copied().collect();
         ids.into_iter().flat_map(|id| self.empty(id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Content, Draft};
+
+    const MODULE: ModuleId = ModuleId(1);
+
+    fn message(bytes: usize) -> Message {
+        let encode = |padding: usize| {
+            let text = "x".repeat(padding);
+            let draft = Draft { msg_id: "1", content: Content::Text(&text), ..Draft::default() };
+            draft.encode().unwrap()
+        };
+        encode(bytes - encode(0).bytes())
+    }
+
+    /// What becomes of one more when so many bytes wait.
+    fn with_waiting(waiting: usize, more: usize) -> Delivery {
+        let mut modules = Modules::default();
+        assert!(modules.join(MODULE, "m".into(), Vec::new(), 0));
+        let piece = INBOX_BYTES_MAX / 4;
+        for bytes in [piece, piece, piece, waiting - 3 * piece] {
+            assert!(matches!(modules.deliver(MODULE, message(bytes), Instant(0)), Delivery::Queued));
+        }
+        modules.deliver(MODULE, message(more), Instant(0))
+    }
+
+    /// It may have been on its way before the reading was stopped: however large, it is not dropped for what waits before it.
+    #[test]
+    fn a_large_message_waits_as_long_as_the_inbox_is_not_full() {
+        assert!(matches!(with_waiting(INBOX_BYTES_MAX - 1, INBOX_BYTES_MAX), Delivery::Queued));
+        let dropped = with_waiting(INBOX_BYTES_MAX, 1_000);
+        assert!(matches!(dropped, Delivery::Dropped(_, DropReason::InboxFull)), "{dropped:?}");
     }
 }

@@ -142,12 +142,13 @@ impl Bench {
         let (done, ()) = zip(work, driver.run()).await;
         let ((measured, idle_rss_kib), account) = done?;
         let mut seen = measured.seen;
-        if peer.is_none() && self.mode == Mode::Up {
+        let is_untold = peer.is_none() && self.mode == Mode::Up;
+        if is_untold {
             // A foreign CloudHub does not tell what it saw: confirmed is what its pongs say.
-            let round_trips = round_trips.lock().unwrap_or_else(PoisonError::into_inner);
             seen = Seen { received: self.messages.saturating_sub(account.up.dropped()), ..seen };
-            seen.latency_us = latency(&round_trips);
         }
+        let pings = || latency(&round_trips.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_counted = !is_untold && self.mode != Mode::Sync;
         let report = Report {
             mode: self.mode,
             lane: self.lane,
@@ -155,15 +156,16 @@ impl Bench {
             size: self.size,
             elapsed_s: measured.elapsed_s,
             messages_per_s: measured.messages as f64 / measured.elapsed_s,
-            latency_us: seen.latency_us,
+            latency_us: (!is_untold).then_some(seen.latency_us),
+            ping_round_trip_us: is_untold.then(pings),
             cpu_s: measured.cpu_s,
             cpu_us_per_message: measured.cpu_s * 1e6 / measured.messages.max(1) as f64,
             peak_rss_kib: process::peak_rss_kib(),
             idle_rss_kib,
             spooled_rss_kib: None,
             lost: measured.messages.saturating_sub(seen.received),
-            duplicates: seen.duplicates,
-            out_of_order: seen.out_of_order,
+            duplicates: is_counted.then_some(seen.duplicates),
+            out_of_order: is_counted.then_some(seen.out_of_order),
             mixed: measured.mixed,
         };
         report.print()

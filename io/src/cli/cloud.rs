@@ -24,8 +24,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing::{info, warn};
 
+const AFTER_HELP: &str = "\
+Each line of standard input sends a message to a node; without `acknowledge` it is sent once, with it until the node has acknowledged it:
+  {\"node\":\"edge-1\",\"acknowledge\":true,\"message\":{\"header\":{\"msg_id\":\"1\"},\"route\":{…},\"content\":…}}
+Each line of standard output is a message of a node:
+  {\"node\":\"edge-1\",\"message\":{…}}
+
+Examples:
+  edgehub cloud --issue edge-1                                  # an authority, a certificate for edge-1, a CloudHub on 127.0.0.1:10000
+  edgehub cloud --listen 0.0.0.0:10000 --name cloud.example     # for nodes on other machines, which know it by this name
+  edgehub cloud token                                           # with which `edgehub join` gets a certificate";
+
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 pub(crate) struct Cloud {
     #[command(subcommand)]
     command: Option<CloudCommand>,

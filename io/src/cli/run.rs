@@ -15,7 +15,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing::{error, info, warn};
 
+const AFTER_HELP: &str = "\
+Examples:
+  edgehub run                                        # with KubeEdge's own file
+  edgehub run --config node.yaml --log debug         # every attempt to open a link
+  edgehub run --config node.yaml --record hub.trace  # then `edgehub explain hub.trace`";
+
 #[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Run {
     /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]

@@ -5,12 +5,20 @@ mod lines;
 use super::{Failure, run, say};
 use clap::Args;
 use edgehub::EdgeHub;
+use edgehub::core::hub::Stage;
 use smol::future::{or, zip};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// What both commands do to a node whose hub runs.
+pub(super) const OPENS_A_LINK: &str = "\
+This command opens a link of its own, in the node's name. A cloud keeps one session for a node: a hub that runs with the same \
+configuration loses its own to this command, and takes it back when it dials again. Messages of a running hub are not at risk; \
+use a node of its own for anything but a look.";
+
 #[derive(Debug, Args)]
+#[command(after_help = OPENS_A_LINK)]
 pub(crate) struct Send {
     /// The node's configuration
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
@@ -53,18 +61,23 @@ impl Send {
             let module = hub.join(&self.name, &[]).await?;
             let message = module.compose(&self.group, &self.operation, &self.resource, &content)?;
             let sent = if self.lines {
-                self.send_lines(&hub, &module).await?
+                self.send_lines(&module).await?
             } else if self.request {
                 say(module.request(&message, Some(timeout)).await?.frame().trim_end())?;
                 true
             } else {
-                module.send(message).await?;
-                let settled = async { hub.settled().await.is_ok_and(|account| account.up.dropped() == 0) };
+                let receipt = module.send_tracked(message).await?;
+                let settled = async { receipt.settled().await.map(Some) };
                 let too_long = async {
                     smol::Timer::after(timeout).await;
-                    false
+                    Ok(None)
                 };
-                or(settled, too_long).await
+                match or(settled, too_long).await? {
+                    Some(Stage::Dropped { reason, .. }) => {
+                        return Err(format!("the message was dropped: {reason}").into());
+                    }
+                    settled => settled.is_some(),
+                }
             };
             hub.shutdown().await?;
             if !sent {

@@ -1,5 +1,6 @@
 //! `edgehub watch`: prints what modules receive.
 
+use super::send::OPENS_A_LINK;
 use super::{Failure, process, run, say};
 use clap::Args;
 use edgehub::EdgeHub;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
+#[command(after_help = OPENS_A_LINK)]
 pub(crate) struct Watch {
     /// The node's configuration
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]

@@ -13,6 +13,9 @@ const FILES: [&str; 3] = ["cafile", "certfile", "keyfile"];
 const CONTROLLER_IGNORED: &[&str] =
     &["refresh-interval", "refresh-ak-sk-interval", "auth-info-files-path", "placement-url"];
 
+/// What else the file had in 2019, for other modules than this one.
+const OTHER_SECTIONS: &[&str] = &["edged", "mesh", "mqtt"];
+
 /// Reads the whole file. When the report has problems afterwards, the result is not to be used.
 pub(super) fn read(root: &Section<'_>) -> NodeConfig {
     let hub = root.section("edgehub");
@@ -52,6 +55,8 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
         section.warn_of_unknown_except("ssl-");
     }
     let own = extension::read(&hub, &HubConfig { sync_timeout: heartbeat, ..HubConfig::default() });
+    root.accept(OTHER_SECTIONS);
+    root.warn_of_unknown();
     hub.warn_of_unknown();
     NodeConfig {
         profile: Profile::Classic,

@@ -8,6 +8,18 @@ use super::{
 
 const API_GROUP: &str = "edgecore.config.kubeedge.io/";
 const TIMES: [&str; 3] = ["handshakeTimeout", "readDeadline", "writeDeadline"];
+/// What else KubeEdge has in its file, for other programs than this one.
+const OTHER_SECTIONS: &[&str] = &["database", "featureGates", "metadata"];
+const OTHER_MODULES: &[&str] = &[
+    "dbTest",
+    "deviceTwin",
+    "edgeMesh",
+    "edgeStream",
+    "eventBus",
+    "metaManager",
+    "serviceBus",
+    "taskManager",
+];
 const RATE_MAX: u64 = i32::MAX as u64;
 
 /// Reads the whole file. When the report has problems afterwards, the result is not to be used.
@@ -51,8 +63,11 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
         http_server: http_server(&hub),
         hub: extension::read(&own, &HubConfig::default()),
     };
-    hub.warn_of_unknown();
-    own.warn_of_unknown();
+    root.accept(OTHER_SECTIONS);
+    modules.accept(OTHER_MODULES);
+    for section in [root, &modules, &hub, &own] {
+        section.warn_of_unknown();
+    }
     config
 }
 

@@ -83,8 +83,8 @@ edgehub:
     certfile: /etc/kubeedge/certs/edge.crt
     keyfile: /etc/kubeedge/certs/edge.key
     handshake-timeout: 40
-    write-deadline: 16
-    read-deadline: 17
+    write-deadline: 15
+    read-deadline: 15
     ssl-cipher: any
   quic:
     url: 192.0.2.1:10001

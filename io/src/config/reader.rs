@@ -279,18 +279,22 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A lane's three times, which both dialects have under different names.
+/// A lane's three times, which both dialects have under different names. Two of them say how long a single read or write may
+/// take; here pings say whether a link lives, so they are known and change nothing.
 pub(super) fn lane_times(
     section: &Section<'_>,
     [handshake, read, write]: [&'static str; 3],
     addresses: Vec<String>,
 ) -> LaneConfig {
-    LaneConfig {
-        addresses,
-        handshake_timeout: section.seconds(handshake, super::HANDSHAKE_TIMEOUT),
-        read_deadline: section.seconds(read, super::DEADLINE),
-        write_deadline: section.seconds(write, super::DEADLINE),
+    for deadline in [read, write] {
+        if section.seconds(deadline, super::DEADLINE) != super::DEADLINE {
+            section.warn_at(
+                deadline,
+                "changes nothing: a link ends when its pings go unanswered (edgehub.pingInterval, edgehub.pingMisses)",
+            );
+        }
     }
+    LaneConfig { addresses, handshake_timeout: section.seconds(handshake, super::HANDSHAKE_TIMEOUT) }
 }
 
 /// Whether the text is `HOST:PORT`, an IPv6 address in brackets.

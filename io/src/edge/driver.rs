@@ -3,9 +3,10 @@
 //! Each turn: wait for anything, take a bounded batch of what is there, hand it to the hub, carry out what the hub
 //! asks, let the link's tasks run. The deadline is read again in one place only: at the top of the next turn.
 
+mod log;
 mod outputs;
 
-use super::command::{COMMANDS, Command, Control, Reply, Request, Senders, Wish};
+use super::command::{COMMANDS, COMMANDS_BYTES, Command, Control, Reply, Request, Senders, Way, Wish};
 use super::journal::NodeJournal;
 use super::letters::NodeLetters;
 use super::link::Link;
@@ -14,11 +15,13 @@ use super::recorder::Flight;
 use super::{EdgeHub, Options};
 use crate::again::again;
 use crate::bell::{self, Bell};
+use crate::budget::Budget;
 use crate::clock::{Alarm, Clock};
 use crate::lane::{self, Dialer, Form, Read, Write};
 use async_channel::Sender;
 use edgehub_core::hub::{Account, JournalEvent, ReceiptId, Stage};
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now};
+use log::Log;
 use smol::future::{self, or};
 use smol::{Executor, Task};
 use std::collections::BTreeMap;
@@ -48,6 +51,8 @@ pub struct Driver {
     control: bell::Receiver<Control>,
     answers: bell::Receiver<Command>,
     commands: bell::Receiver<Command>,
+    /// The bytes of both; senders wait for it as long as it is here.
+    _budgets: [Budget; 2],
     dialer: Arc<Dialer>,
     link: Option<Link>,
     closing: Option<Task<()>>,
@@ -68,6 +73,7 @@ pub struct Driver {
     recorder: Option<Flight>,
     journal: Option<NodeJournal>,
     letters: Option<NodeLetters>,
+    log: Log,
 }
 
 impl std::fmt::Debug for Driver {
@@ -91,6 +97,8 @@ impl Driver {
         let (control_sender, control) = bell.unbounded();
         let (answer_sender, answers) = bell.bounded(COMMANDS);
         let (command_sender, commands) = bell.bounded(COMMANDS);
+        let budgets = [Budget::of(COMMANDS_BYTES), Budget::of(COMMANDS_BYTES)];
+        let [answer_room, command_room] = budgets.each_ref().map(Budget::allowance);
         options.config.endpoints =
             options.config.endpoints.clone().fitted(lane::endpoints_of(&options.targets));
         options.config.lanes.choice = lane::lanes_of(&options.targets);
@@ -108,6 +116,7 @@ impl Driver {
             control,
             answers,
             commands,
+            _budgets: budgets,
             dialer,
             link: None,
             closing: None,
@@ -127,6 +136,7 @@ impl Driver {
             abandoned: false,
             journal: None,
             letters: None,
+            log: Log::default(),
         };
         if let Some(letters) = letters {
             driver.letters = NodeLetters::start(letters, |event| driver.handle(Input::Journal(event)));
@@ -134,7 +144,10 @@ impl Driver {
         if let Some(opened) = opened {
             driver.journal = NodeJournal::start(opened, |event| driver.handle(Input::Journal(event)));
         }
-        let senders = Senders { answers: answer_sender, commands: command_sender };
+        let senders = Senders {
+            answers: Way { sender: answer_sender, room: answer_room },
+            commands: Way { sender: command_sender, room: command_room },
+        };
         (EdgeHub { control: control_sender, senders }, driver)
     }
 
@@ -280,7 +293,7 @@ impl Driver {
         self.hub.handle(self.now, input);
     }
 
-    fn take_command(&mut self, Command { module, message, wish }: Command) {
+    fn take_command(&mut self, Command { module, message, wish, .. }: Command) {
         let (mut timeout, mut receipt) = (None, None);
         match wish.map(|wish| *wish) {
             Some(Wish::Answer(Request { timeout: wait, reply })) => {

@@ -1,5 +1,6 @@
 //! One link of the edge hub, from dialling to its end: a task and its channels.
 
+use super::outage::Outage;
 use crate::bell::{self, Bell};
 use crate::lane::{BATCHES, Dialer, Owner, Progress, Read, Way, Write};
 use async_channel::{Receiver, Sender};
@@ -8,7 +9,7 @@ use rustls::ClientConfig;
 use smol::{Executor, Task};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 /// How long a closed link may take to end before it is cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,12 +32,12 @@ impl Link {
         epoch: LinkEpoch,
         dialer: Arc<Dialer>,
         (way, tls): (Way, Arc<ClientConfig>),
-        events: bell::Sender<(LinkEpoch, LinkEvent)>,
+        (events, outage): (bell::Sender<(LinkEpoch, LinkEvent)>, Arc<Outage>),
     ) -> Link {
         let (writes, to_write) = async_channel::unbounded();
         let (read, reads) = bell.bounded(BATCHES);
         let progress = Arc::new(Mutex::new(None));
-        let work = run(epoch, dialer, (way, tls), events, to_write, read, progress.clone());
+        let work = run(epoch, (dialer, outage), (way, tls), events, to_write, read, progress.clone());
         Link { epoch, writes, reads, progress, task: executor.spawn(work) }
     }
 
@@ -59,7 +60,7 @@ impl Link {
 
 async fn run(
     epoch: LinkEpoch,
-    dialer: Arc<Dialer>,
+    (dialer, outage): (Arc<Dialer>, Arc<Outage>),
     (way, tls): (Way, Arc<ClientConfig>),
     events: bell::Sender<(LinkEpoch, LinkEvent)>,
     writes: Receiver<Vec<Write>>,
@@ -71,15 +72,11 @@ async fn run(
     let tell = |event| drop(events.try_send((epoch, event)));
     match dialer.open(&way, tls).await {
         Err(error) => {
-            // The first failure is news; the same one again and again is not.
-            if epoch.0 == 1 {
-                warn!(%error, url = way.url(), "cannot reach the cloud; running offline and trying again");
-            } else {
-                debug!(%error, url = way.url(), "cannot reach the cloud");
-            }
+            outage.goes_on(&error.to_string(), Some(way.url()));
             tell(LinkEvent::OpenFailed);
         }
         Ok(link) => {
+            outage.is_over();
             info!(url = way.url(), epoch = epoch.0, "connected");
             *progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.progress());
             tell(LinkEvent::Opened);

@@ -1,12 +1,11 @@
 //! A module of this process: joined under a name, with a bounded inbox.
 
 use super::EdgeHub;
-use super::command::{Command, Control, Request, Senders, Wish};
+use super::command::{Control, Request, Senders, Wish};
 use super::receipt::Receipt;
 use crate::bell;
 use crate::clock;
 use async_channel::Receiver;
-use concurrent_queue::PushError;
 use edgehub_core::message::{Stencil, operation};
 use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, Violation};
@@ -196,22 +195,14 @@ impl Module {
 
     /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
     pub async fn send(&self, message: Message) -> Result<(), Stopped> {
-        let way = self.0.senders.of(&message);
-        let command = Command { module: self.0.id, message, wish: None };
-        // Most often there is room, and waiting for it need not be prepared.
-        match way.try_send(command) {
-            Ok(()) => Ok(()),
-            Err(PushError::Full(command)) => way.send(command).await.map_err(|_| Stopped),
-            Err(PushError::Closed(_)) => Err(Stopped),
-        }
+        self.0.senders.send(self.0.id, message, None).await
     }
 
     /// Sends a message and returns what tells its way: confirmed, written, or dropped and why.
     pub async fn send_tracked(&self, message: Message) -> Result<Receipt, Stopped> {
         let (stages, receipt) = Receipt::new();
         let wish = Some(Box::new(Wish::Stages(stages)));
-        let way = self.0.senders.of(&message);
-        way.send(Command { module: self.0.id, message, wish }).await.map_err(|_| Stopped)?;
+        self.0.senders.send(self.0.id, message, wish).await?;
         Ok(receipt)
     }
 
@@ -226,8 +217,7 @@ impl Module {
         let (reply, answer) = async_channel::bounded(1);
         let message = with_sync(message).map_err(RequestError::Limit)?;
         let wish = Some(Box::new(Wish::Answer(Request { timeout, reply })));
-        let way = self.0.senders.of(&message);
-        way.send(Command { module: self.0.id, message, wish }).await.map_err(|_| RequestError::Stopped)?;
+        self.0.senders.send(self.0.id, message, wish).await.map_err(|Stopped| RequestError::Stopped)?;
         let answer = answer.recv().await.map_err(|_| RequestError::Stopped)??;
         if answer.operation() == operation::ERROR { Err(RequestError::Failed(answer)) } else { Ok(answer) }
     }

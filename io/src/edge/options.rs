@@ -5,7 +5,7 @@ use crate::config::{self, JournalConfig, LettersConfig, NodeConfig};
 use crate::journal::{self, JournalError, Opened, Settings};
 use crate::lane::QUIC_SCHEME;
 use crate::reach::Environment;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Problem, TlsError};
 use crate::websocket::{Target, host_and_port};
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
@@ -71,11 +71,12 @@ impl Options {
     }
 
     /// The same for a node whose certificate is looked after by an [`IdentityDriver`](crate::identity::IdentityDriver): one
-    /// that is missing or out of its validity is that one's business.
+    /// that is missing or out of its validity is that one's business. A damaged one is not: somebody put it there.
     pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
         let tls = match tls::client_config_at_any_time(&node.files) {
             Ok(tls) => tls,
-            Err(_) => tls::client_config_without_identity()?,
+            Err(error) if error.problem == Problem::Missing => tls::client_config_without_identity()?,
+            Err(error) => return Err(error.into()),
         };
         Options::with_tls(node, tls)
     }

@@ -1,8 +1,10 @@
 //! The one task that owns the cloud machine. It works like the edge's driver: a bounded batch in, one drain out.
 
 use super::ServerOptions;
+use super::busy::Busy;
 use super::connection::{Connection, Event, Handshake, Shared, serve};
 use crate::again::again;
+use crate::budget::{Budget, Share};
 use crate::clock::{Alarm, Clock};
 use crate::lane::{BATCHES, Form, Incoming, Listener, Read, Write};
 use async_channel::{Receiver, Sender, TrySendError};
@@ -22,8 +24,10 @@ use tracing::{debug, info, trace, warn};
 /// Messages to nodes that one turn takes.
 const BATCH: usize = 256;
 
-/// Unacknowledged messages queued for nodes above which no more are taken. The machine drops what exceeds its own, larger bound.
-const PENDING_MAX: usize = 512;
+/// Unacknowledged messages queued for a node from which on it is busy, and their bytes. The machine drops what exceeds its own
+/// bound, which has room for a turn's batch more and for all that senders have handed over by then.
+const PENDING_MAX: usize = 256;
+const PENDING_BYTES: usize = 8 << 20;
 
 /// Handshakes under way at one time, before the next connection is accepted.
 const HANDSHAKES_MAX: usize = 1024;
@@ -40,6 +44,15 @@ pub(super) struct Order {
     pub(super) node: Box<str>,
     pub(super) message: Message,
     pub(super) delivery: Delivery,
+    pub(super) _share: Share,
+}
+
+/// A message of a node.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) node: String,
+    pub(super) message: Message,
+    _share: Share,
 }
 
 /// What else can be asked of a server. Few, and never held back.
@@ -59,8 +72,12 @@ pub struct ServerDriver {
     options: ServerOptions,
     listener: Listener,
     orders: Receiver<Order>,
+    /// The bytes of those; senders wait for it as long as it is here.
+    _orders_budget: Budget,
+    busy: Busy,
     commands: Receiver<Command>,
-    upstream: Sender<(String, Message)>,
+    upstream: Sender<Arrival>,
+    upstream_budget: Budget,
     events: Receiver<Event>,
     reads: Receiver<(ConnectionId, Vec<Read>)>,
     shared: Shared,
@@ -97,8 +114,9 @@ impl ServerDriver {
     pub(super) fn new(
         listener: Listener,
         options: ServerOptions,
-        (orders, commands): (Receiver<Order>, Receiver<Command>),
-        upstream: Sender<(String, Message)>,
+        (orders, orders_budget, busy): (Receiver<Order>, Budget, Busy),
+        commands: Receiver<Command>,
+        (upstream, upstream_budget): (Sender<Arrival>, Budget),
     ) -> ServerDriver {
         let clock = Clock::start();
         let (event_sender, events) = async_channel::unbounded();
@@ -117,8 +135,11 @@ impl ServerDriver {
             options,
             listener,
             orders,
+            _orders_budget: orders_budget,
+            busy,
             commands,
             upstream,
+            upstream_budget,
             events,
             reads,
             shared,
@@ -151,12 +172,12 @@ impl ServerDriver {
             // The connections' tasks share this executor.
             future::yield_now().await;
         }
+        let (last, closing) = (std::mem::take(&mut self.dispatch), std::mem::take(&mut self.closing));
         let goodbyes = async {
-            for last in self.dispatch.drain(..) {
-                // Nobody listening is not an error.
-                let _ = self.upstream.send(last).await;
+            for (node, message) in last {
+                self.dispatch(node, message).await;
             }
-            for closing in self.closing.drain(..) {
+            for closing in closing {
                 closing.await;
             }
         };
@@ -188,9 +209,8 @@ impl ServerDriver {
             }
         };
         let read = async {
-            if let Some(next) = self.dispatch.front() {
-                // Nobody listening is not an error.
-                let _ = self.upstream.send(next.clone()).await;
+            if let Some((node, message)) = self.dispatch.front() {
+                self.dispatch(node.clone(), message.clone()).await;
                 return Wake::Dispatched;
             }
             match self.reads.recv().await {
@@ -199,9 +219,6 @@ impl ServerDriver {
             }
         };
         let order = async {
-            if self.is_busy() {
-                future::pending::<()>().await;
-            }
             match self.orders.recv().await {
                 Ok(order) => Wake::Order(order),
                 Err(_) => future::pending().await,
@@ -215,9 +232,20 @@ impl ServerDriver {
         or(or(event, command), or(or(read, order), or(deadline, accept))).await
     }
 
-    /// Whether senders must wait until connected nodes have taken more.
-    fn is_busy(&self) -> bool {
-        self.hub.waiting_unacknowledged() >= PENDING_MAX
+    /// Hands a node's message on, once there is room.
+    async fn dispatch(&self, node: String, message: Message) {
+        let share = self.upstream_budget.allowance().take(message.bytes()).await;
+        if let Some(_share) = share {
+            // Nobody listening is not an error.
+            let _ = self.upstream.send(Arrival { node, message, _share }).await;
+        }
+    }
+
+    /// Says for which nodes senders must wait until they have taken more.
+    fn tell_busy(&self) {
+        let waiting = self.hub.waiting_unacknowledged();
+        let busy = waiting.filter(|(_, messages, bytes)| *messages >= PENDING_MAX || *bytes >= PENDING_BYTES);
+        self.busy.set(busy.map(|(node, ..)| node.as_str().into()).collect());
     }
 
     fn take(&mut self, executor: &Executor<'_>, wake: Wake) {
@@ -249,9 +277,6 @@ impl ServerDriver {
         }
         self.take_reads_that_are_there();
         for _ in 0..BATCH {
-            if self.is_busy() {
-                break;
-            }
             let Ok(order) = self.orders.try_recv() else { break };
             self.take_order(order);
         }
@@ -294,14 +319,17 @@ impl ServerDriver {
                 Read::Pong(_) => {}
                 Read::Ended(why) => {
                     trace!(connection = connection.0, why, "connection ended");
-                    self.connections.remove(&connection);
+                    if let Some(ended) = self.connections.remove(&connection) {
+                        // It says goodbye in the background, and bounds that itself.
+                        self.keep_until_closed(ended.task);
+                    }
                     self.handle(CloudInput::Closed { connection });
                 }
             }
         }
     }
 
-    fn take_order(&mut self, Order { node, message, delivery }: Order) {
+    fn take_order(&mut self, Order { node, message, delivery, .. }: Order) {
         self.handle(CloudInput::Send { node: NodeName::from(&*node), message, delivery });
     }
 
@@ -351,13 +379,21 @@ impl ServerDriver {
                 let _ = connection.writes.try_send(batch);
             }
         }
-        while let Some(next) = self.dispatch.pop_front() {
-            if let Err(TrySendError::Full(next)) = self.upstream.try_send(next) {
+        let room = self.upstream_budget.allowance();
+        while let Some((node, message)) = self.dispatch.pop_front() {
+            let Some(_share) = room.try_take(message.bytes()) else {
+                self.dispatch.push_front((node, message));
+                break;
+            };
+            if let Err(TrySendError::Full(Arrival { node, message, .. })) =
+                self.upstream.try_send(Arrival { node, message, _share })
+            {
                 // Reading stops until somebody has taken it: that is the backpressure.
-                self.dispatch.push_front(next);
+                self.dispatch.push_front((node, message));
                 break;
             }
         }
+        self.tell_busy();
     }
 
     fn close(&mut self, executor: &Executor<'_>, id: ConnectionId, reason: CloseReason) {
@@ -374,13 +410,17 @@ impl ServerDriver {
         last.push(Write::Close(code, text));
         let _ = writes.try_send(last);
         drop(writes);
-        self.closing.retain(|task| !task.is_finished());
-        self.closing.push(executor.spawn(async {
+        self.keep_until_closed(executor.spawn(async {
             let cut = async {
                 smol::Timer::after(CLOSE_TIMEOUT).await;
             };
             or(task, cut).await;
         }));
+    }
+
+    fn keep_until_closed(&mut self, task: Task<()>) {
+        self.closing.retain(|task| !task.is_finished());
+        self.closing.push(task);
     }
 
     fn observe(&mut self, note: &CloudNote) {

@@ -101,6 +101,42 @@ fn nobody_has_bugs_on_purpose() {
     }
 }
 
+/// quinn brings tokio for its channels. What a runtime is made of is not compiled into any of it: the features are those of all
+/// packages together.
+#[test]
+fn no_tokio_runtime_is_compiled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let cargo = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO")).args(arguments).current_dir(root).output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version = cargo(&["--version", "--verbose"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let metadata = cargo(&["metadata", "--format-version", "1", "--offline", "--filter-platform", host]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let is = |id: &Value, name: &str| {
+        let package = metadata["packages"].as_array().unwrap().iter().find(|package| package["id"] == *id);
+        package.unwrap()["name"] == name
+    };
+    let mut found = 0;
+    for node in metadata["resolve"]["nodes"].as_array().unwrap() {
+        let uses = node["deps"].as_array().unwrap().iter().any(|used| is(&used["pkg"], "tokio"));
+        assert!(!uses || is(&node["id"], "quinn"), "{} must not use tokio", node["id"]);
+        if is(&node["id"], "tokio") {
+            found += 1;
+            for feature in
+                node["features"].as_array().unwrap().iter().map(|feature| feature.as_str().unwrap())
+            {
+                let is_runtime = feature.starts_with("rt") || ["net", "time", "full"].contains(&feature);
+                assert!(!is_runtime, "tokio is compiled with {feature}");
+            }
+        }
+    }
+    assert_eq!(found, 1, "quinn needs it, or this test is not needed any more");
+}
+
 #[test]
 fn one_runtime_one_tls() {
     for (name, dependencies) in every_package() {

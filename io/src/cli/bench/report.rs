@@ -14,7 +14,11 @@ pub(super) struct Report {
     pub(super) size: usize,
     pub(super) elapsed_s: f64,
     pub(super) messages_per_s: f64,
-    pub(super) latency_us: Latency,
+    /// From one side to the other and, of requests, back; `null` where nobody measures that.
+    pub(super) latency_us: Option<Latency>,
+    /// Round trips of pings, which a CloudHub answers after all that came before: all that is known of a foreign one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ping_round_trip_us: Option<Latency>,
     pub(super) cpu_s: f64,
     pub(super) cpu_us_per_message: f64,
     pub(super) peak_rss_kib: i64,
@@ -23,8 +27,9 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) spooled_rss_kib: Option<i64>,
     pub(super) lost: u64,
-    pub(super) duplicates: u64,
-    pub(super) out_of_order: u64,
+    /// Of both, `null` where nobody looks.
+    pub(super) duplicates: Option<u64>,
+    pub(super) out_of_order: Option<u64>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(super) mixed: Option<Mixed>,
 }

@@ -60,6 +60,10 @@ pub(super) async fn cut_once(server: &CloudServer, show: &Show, messages: u64) -
         smol::Timer::after(STEP).await;
     }
     show.hold.store(true, Ordering::Relaxed);
+    show.line(
+        "cloud",
+        format_args!("pauses the unacknowledged stream: what of it is on its way when a link ends is lost"),
+    );
     while show.arrived_of(Kind::Unacknowledged) < show.sent_of(Kind::Unacknowledged) {
         smol::Timer::after(STEP).await;
     }

@@ -3,14 +3,15 @@
 
 use super::super::say;
 use super::{Failure, Send, content};
+use edgehub::Module;
 use edgehub::core::hub::Stage;
 use edgehub::edge::Receipt;
-use edgehub::{EdgeHub, Module};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use smol::future::{or, pending};
 use smol::io::{AsyncBufReadExt, BufReader};
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 #[derive(Debug, Serialize)]
@@ -22,50 +23,65 @@ struct Told<'a> {
     reason: Option<String>,
 }
 
+/// What becomes of all lines together.
+#[derive(Debug, Default)]
+struct Sum {
+    dropped: Cell<u64>,
+    /// The first of those: its line, and why.
+    first: RefCell<Option<(u64, String)>>,
+}
+
 impl Send {
-    /// Sends what comes until standard input ends; returns whether the cloud has it all.
-    pub(super) async fn send_lines(&self, hub: &EdgeHub, module: &Module) -> Result<bool, Failure> {
+    /// Sends what comes until standard input ends; returns whether it is known in time what becomes of it. What is dropped is a
+    /// failure.
+    pub(super) async fn send_lines(&self, module: &Module) -> Result<bool, Failure> {
         let mut input = BufReader::new(smol::Unblock::new(std::io::stdin())).lines();
-        let mut tracked = FuturesUnordered::new();
+        let sum = Sum::default();
+        let mut under_way = FuturesUnordered::new();
         let mut number = 0;
-        while let Some(line) = beside(&mut tracked, input.next()).await.transpose()? {
+        while let Some(line) = beside(&mut under_way, input.next()).await.transpose()? {
             number += 1;
             let message = module.compose(&self.group, &self.operation, &self.resource, &content(&line))?;
-            if self.track {
-                let msg_id = message.msg_id().to_string();
-                let receipt = beside(&mut tracked, module.send_tracked(message)).await?;
-                tracked.push(track(number, msg_id, receipt));
-            } else {
-                module.send(message).await?;
-            }
+            let msg_id = message.msg_id().to_string();
+            let receipt = beside(&mut under_way, module.send_tracked(message)).await?;
+            under_way.push(follow(number, msg_id, receipt, self.track, &sum));
         }
-        let settled = async { hub.settled().await.is_ok_and(|account| account.up.dropped() == 0) };
-        let all = beside(&mut tracked, settled);
+        let all = async {
+            while under_way.next().await.is_some() {}
+            true
+        };
         let too_long = async {
             smol::Timer::after(Duration::from_secs(self.timeout)).await;
             false
         };
-        let sent = or(all, too_long).await;
-        if sent {
-            while tracked.next().await.is_some() {}
+        let in_time = or(all, too_long).await;
+        match sum.first.take() {
+            Some((line, why)) => {
+                let dropped = sum.dropped.get();
+                Err(format!(
+                    "{dropped} of {number} messages were dropped, the first of them line {line}: {why}"
+                )
+                .into())
+            }
+            None => Ok(in_time),
         }
-        Ok(sent)
     }
 }
 
-/// Waits, and prints meanwhile what becomes of the lines.
+/// Waits, and hears meanwhile what becomes of the lines.
 async fn beside<T>(
-    tracked: &mut FuturesUnordered<impl Future<Output = ()>>,
+    under_way: &mut FuturesUnordered<impl Future<Output = ()>>,
     work: impl Future<Output = T>,
 ) -> T {
-    let print = async {
-        while tracked.next().await.is_some() {}
+    let hear = async {
+        while under_way.next().await.is_some() {}
         pending().await
     };
-    or(work, print).await
+    or(work, hear).await
 }
 
-async fn track(line: u64, msg_id: String, mut receipt: Receipt) {
+/// Hears what becomes of a line, counts it, and prints it if that is wanted.
+async fn follow(line: u64, msg_id: String, mut receipt: Receipt, print: bool, sum: &Sum) {
     while let Ok(stage) = receipt.next().await {
         let (name, reason) = match stage {
             Stage::Stored => ("stored", None),
@@ -73,8 +89,12 @@ async fn track(line: u64, msg_id: String, mut receipt: Receipt) {
             Stage::Confirmed => ("confirmed", None),
             Stage::Dropped { reason, .. } => ("dropped", Some(reason.to_string())),
         };
-        let told = Told { line, msg_id: &msg_id, stage: name, reason };
-        if let Ok(told) = serde_json::to_string(&told) {
+        if let Some(reason) = &reason {
+            sum.dropped.set(sum.dropped.get() + 1);
+            sum.first.borrow_mut().get_or_insert_with(|| (line, reason.clone()));
+        }
+        if print && let Ok(told) = serde_json::to_string(&Told { line, msg_id: &msg_id, stage: name, reason })
+        {
             // What was accepted is sent also when nobody reads what becomes of it.
             let _ = say(told);
         }

@@ -6,12 +6,11 @@ use super::super::link::Link;
 use super::super::module::Delivery;
 use super::Driver;
 use crate::lane::{Way, Write};
-use edgehub_core::hub::{DropReason, LetterNumber, LinkEnd, ReceiptId, Stage};
+use edgehub_core::hub::{DropReason, LetterNumber, ReceiptId, Stage};
 use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
 use smol::Executor;
 use std::collections::btree_map::Entry;
-use tracing::{debug, info, trace, warn};
 
 impl Driver {
     /// What the hub asks next. All of it is on record when there is nothing more.
@@ -100,7 +99,14 @@ impl Driver {
                 self.form = way.form();
                 let to = (way, self.options.tls.clone());
                 let (dialer, events) = (self.dialer.clone(), self.link_events.0.clone());
-                self.link = Some(Link::open(executor, &self.bell, epoch, dialer, to, events));
+                self.link = Some(Link::open(
+                    executor,
+                    &self.bell,
+                    epoch,
+                    dialer,
+                    to,
+                    (events, self.log.outage.clone()),
+                ));
             }
             None => drop(self.link_events.0.try_send((epoch, LinkEvent::OpenFailed))),
         }
@@ -174,7 +180,7 @@ impl Driver {
     }
 
     fn observe(&mut self, note: &Note) {
-        log(note);
+        self.log.note(note);
         if let Some(observer) = &mut self.options.observer {
             observer(self.now, note);
         }
@@ -224,34 +230,5 @@ impl Driver {
                 _ => {}
             }
         }
-    }
-}
-
-/// Per message: trace. Per transition: debug. Link up or down: info.
-fn log(note: &Note) {
-    match note {
-        Note::LinkUp { epoch, backlog } => info!(epoch = epoch.0, backlog, "link up"),
-        Note::LinkDown { epoch, end: LinkEnd::OpenFailed, retry_in, .. } => {
-            debug!(epoch = epoch.0, ?retry_in, "link not opened");
-        }
-        Note::LinkDown { epoch, end, retry_in, unconfirmed } => {
-            info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
-        }
-        Note::BetterLane { epoch } => {
-            info!(epoch = epoch.0, "QUIC gets through again; the link moves there");
-        }
-        Note::Suspected { epoch, cause } => warn!(epoch = epoch.0, "{cause}"),
-        Note::Violation { epoch, violation } => warn!(epoch = epoch.0, %violation, "frame refused"),
-        Note::Dropped { direction, msg_id, reason } => debug!(?direction, msg_id, %reason, "message dropped"),
-        Note::ModuleStalled { module } => {
-            warn!(module = module.0, "module takes nothing; its messages are dropped")
-        }
-        Note::ModuleRecovered { module } => info!(module = module.0, "module takes messages again"),
-        Note::JournalHealth { health } => debug!(?health, "journal"),
-        Note::NotStored { msg_id } => warn!(msg_id, "the journal did not take a message"),
-        Note::LetterLost { reason } => warn!(%reason, "a dropped message is not kept as a dead letter"),
-        Note::EntryLost { number } => warn!(%number, "the journal cannot read a message any more"),
-        Note::SyncEnded { msg_id, outcome } => trace!(msg_id, ?outcome, "request ended"),
-        other => trace!(?other, "note"),
     }
 }

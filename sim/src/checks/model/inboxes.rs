@@ -26,6 +26,8 @@ struct Module {
     owed: VecDeque<u64>,
     /// Bytes of all that it is owed, and perhaps of some that was dropped.
     bytes: usize,
+    /// Those of what came last.
+    newest: usize,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +70,8 @@ impl Inboxes {
 
     pub(super) fn join(&mut self, module: ModuleId, name: &str, groups: Vec<Box<str>>, credit: u32) {
         let (name, credit) = (name.into(), u64::from(credit));
-        self.modules.insert(module, Module { name, groups, credit, owed: VecDeque::new(), bytes: 0 });
+        self.modules
+            .insert(module, Module { name, groups, credit, owed: VecDeque::new(), bytes: 0, newest: 0 });
     }
 
     pub(super) fn ready(&mut self, module: ModuleId, credit: u32) {
@@ -88,6 +91,7 @@ impl Inboxes {
     pub(super) fn owe(&mut self, module: ModuleId, key: u64, bytes: usize) {
         if let Some(module) = self.modules.get_mut(&module) {
             module.bytes = if module.owed.is_empty() { bytes } else { module.bytes + bytes };
+            module.newest = bytes;
             module.owed.push_back(key);
             self.owed += 1;
         }
@@ -189,7 +193,7 @@ impl Inboxes {
     pub(super) fn may_be_full(&self, module: ModuleId) -> bool {
         self.modules.get(&module).is_some_and(|module| {
             // What has just come is owed already.
-            module.owed.len() > INBOX_MESSAGES_MAX || module.bytes > INBOX_BYTES_MAX
+            module.owed.len() > INBOX_MESSAGES_MAX || module.bytes - module.newest >= INBOX_BYTES_MAX
         })
     }
 

@@ -1,14 +1,17 @@
 //! A cloud that breaks the rules: the frame is refused by name, and the link lives on where its framing allows it.
 
 use super::bench_of::{Edge, NODE, any_port, config};
-use async_tungstenite::tungstenite::Message as Frame;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
+use async_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use async_tungstenite::tungstenite::{Error, Message as Frame};
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
 use edgehub::websocket::{self, ServerStream};
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::FRAME_BYTES_MAX;
 use edgehub_core::{Config, Note, Violation};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use rustls::ServerConfig;
 use smol::net::TcpListener;
 use std::sync::Arc;
@@ -52,6 +55,16 @@ async fn violation(edge: &Edge) -> Violation {
     .await
 }
 
+/// The code that a peer's close frame says, if one comes before the end.
+async fn close_code(stream: &mut (impl Stream<Item = Result<Frame, Error>> + Unpin)) -> Option<CloseCode> {
+    while let Some(Ok(frame)) = stream.next().await {
+        if let Frame::Close(frame) = frame {
+            return frame.map(|frame| frame.code);
+        }
+    }
+    None
+}
+
 #[test]
 fn malformed_frames_are_refused_by_name_and_the_link_lives_on() {
     smol::block_on(async {
@@ -80,20 +93,53 @@ fn malformed_frames_are_refused_by_name_and_the_link_lives_on() {
 fn an_oversize_frame_ends_the_link_and_the_next_one_serves() {
     smol::block_on(async {
         let (rogue, edge) = Rogue::with_edge().await;
-        let mut socket = rogue.accept().await;
+        let (mut sink, mut stream) = rogue.accept().await.split();
         let oversize = "x".repeat(FRAME_BYTES_MAX + 1);
         let send = async {
             // The hub hangs up in the middle of it.
-            let _ = socket.send(Frame::text(oversize)).await;
+            let _ = sink.send(Frame::text(oversize)).await;
         };
-        let (found, ()) = smol::future::zip(violation(&edge), send).await;
-        assert_eq!(found, Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 });
-        assert_eq!(edge.link_down().await, LinkEnd::Violation);
-        drop(socket);
+        let hub = async { (violation(&edge).await, edge.link_down().await) };
+        let told = smol::future::zip(hub, close_code(&mut stream));
+        let ((found, code), ()) = smol::future::zip(told, send).await;
+        let refused = Violation::FrameTooLarge { bytes: FRAME_BYTES_MAX + 1 };
+        assert_eq!((found, code), ((refused, LinkEnd::Violation), Some(CloseCode::Size)));
         let mut socket = rogue.accept().await;
         edge.link_up().await;
         let first = socket.next().await.unwrap().unwrap();
         assert!(first.into_text().unwrap().contains("keepalive"));
+    });
+}
+
+#[test]
+fn a_peer_that_breaks_the_framing_is_told_so() {
+    smol::block_on(async {
+        let (rogue, edge) = Rogue::with_edge().await;
+        for (opcode, wanted, end, code) in [
+            (Data::Reserved(3), Violation::Framing, LinkEnd::Violation, CloseCode::Protocol),
+            // By itself no end: what another form of frame may hold, a text may not.
+            (Data::Text, Violation::NotUtf8, LinkEnd::Closed, CloseCode::Invalid),
+        ] {
+            let mut socket = rogue.accept().await;
+            let frame = RawFrame::message(vec![0xff], OpCode::Data(opcode), true);
+            socket.send(Frame::Frame(frame)).await.unwrap();
+            assert_eq!(violation(&edge).await, wanted);
+            assert_eq!(edge.link_down().await, end);
+            assert_eq!(close_code(&mut socket).await, Some(code));
+        }
+    });
+}
+
+#[test]
+fn a_peers_close_is_answered() {
+    smol::block_on(async {
+        let (rogue, edge) = Rogue::with_edge().await;
+        let mut socket = rogue.accept().await;
+        let reason = CloseFrame { code: CloseCode::Away, reason: "going away".into() };
+        socket.send(Frame::Close(Some(reason))).await.unwrap();
+        assert_eq!(close_code(&mut socket).await, Some(CloseCode::Away), "as it was said");
+        assert!(!matches!(socket.next().await, Some(Ok(_))), "and nothing after that");
+        assert_eq!(edge.link_down().await, LinkEnd::Closed);
     });
 }
 

@@ -3,6 +3,8 @@
 use super::bench_of::{self, Way};
 use edgehub::config::Lane;
 
+#[path = "backpressure.rs"]
+mod backpressure;
 #[path = "failover.rs"]
 mod failover;
 #[path = "letters.rs"]
@@ -11,6 +13,8 @@ mod letters;
 mod recorded;
 #[path = "refused.rs"]
 mod refused;
+#[path = "requests.rs"]
+mod requests;
 #[path = "traffic.rs"]
 mod traffic;
 #[path = "trouble.rs"]

@@ -2,10 +2,14 @@
 
 use super::LANE;
 use super::bench_of::{NODE, any_port, config, pair_over, serve, server_options};
+use async_tungstenite::tungstenite::Message as Frame;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
+use edgehub::websocket;
 use edgehub_core::cloud::CloudConfig;
 use edgehub_core::hub::LinkEnd;
+use futures_util::StreamExt;
 
 #[test]
 fn a_server_of_another_authority_is_not_trusted() {
@@ -60,6 +64,10 @@ fn a_node_beyond_the_limit_is_told_and_keeps_trying() {
         let second = LANE.edge(loopback.ticket(server.address(), "edge-2").unwrap(), config());
         second.link_up().await;
         assert_eq!(second.link_down().await, LinkEnd::Closed);
+        let options = loopback.ticket(server.address(), "edge-3").unwrap().options(config()).unwrap();
+        let mut third = websocket::connect(&options.targets[0], options.tls).await.unwrap();
+        let Some(Ok(Frame::Close(Some(told)))) = third.next().await else { panic!("refused without a word") };
+        assert_eq!((told.code, told.reason.as_str()), (CloseCode::Again, "node limit reached"));
         first.hub.shutdown().await.unwrap();
         // With the place free, the second node gets its session and its message through.
         let module = second.hub.join("edged", &[]).await.unwrap();

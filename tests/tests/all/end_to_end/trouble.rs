@@ -3,6 +3,7 @@
 use super::LANE;
 use super::bench_of::{config, pair_over, serve, server_options};
 use edgehub_core::hub::LinkEnd;
+use futures_util::StreamExt;
 use std::collections::BTreeSet;
 
 #[test]
@@ -79,5 +80,28 @@ fn a_half_open_link_is_noticed_and_replaced() {
         assert_eq!(edge.link_down().await, LinkEnd::Silent);
         edge.link_up().await;
         assert_eq!(server.receive().await.unwrap().1.content(), "1", "sent again on the new link");
+    });
+}
+
+/// What is sent on and on is taken by the frozen server's machine, and proves nothing.
+#[test]
+fn a_half_open_link_is_noticed_while_modules_send() {
+    smol::block_on(async {
+        let (_loopback, server, edge) = pair_over(LANE, config()).await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        edge.link_up().await;
+        module.send(module.compose("resource", "update", "x", &0).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        server.freeze_all().await.unwrap();
+        let keep_sending = async {
+            // A pace, to be noticed under: some messages in every ping interval.
+            let mut pace = smol::Timer::interval(config().ping_interval / 10);
+            for number in 1.. {
+                module.send(module.compose("resource", "update", "x", &number).unwrap()).await.unwrap();
+                pace.next().await;
+            }
+            unreachable!("it sends until the link is lost")
+        };
+        assert_eq!(smol::future::or(edge.link_down(), keep_sending).await, LinkEnd::Silent);
     });
 }

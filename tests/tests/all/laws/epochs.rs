@@ -19,6 +19,7 @@ fn law_06_events_of_another_link_change_nothing() {
             LinkEvent::Malformed(edgehub_core::Violation::Framing),
             LinkEvent::Flushed { messages: 1, bytes: 1 },
             LinkEvent::Pong(1),
+            LinkEvent::Progress,
         ];
         let (mut told, mut spared) = (start(&first.config, first.seed), start(&first.config, first.seed));
         for (at, (now, input)) in first.inputs().enumerate() {

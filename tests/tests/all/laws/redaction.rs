@@ -50,6 +50,9 @@ fn redacted_input(input: Input) -> Input {
         Input::Journal(JournalEvent::Fetched { number, message }) => {
             Input::Journal(JournalEvent::Fetched { number, message: redact(&message) })
         }
+        Input::Journal(JournalEvent::Restored { number, message }) => {
+            Input::Journal(JournalEvent::Restored { number, message: redact(&message) })
+        }
         other => other,
     }
 }

@@ -3,9 +3,10 @@
 use super::{STEPS, run};
 use crate::property::check;
 use crate::world::{Moment, drain, plan, start};
-use edgehub_core::hub::{JournalEvent, SyncOutcome};
+use edgehub_core::hub::{DropReason, JournalEvent, SyncOutcome};
 use edgehub_core::{Input, ModuleEvent, ModuleId, Note, Now, Output};
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,57 +24,85 @@ fn law_12_every_request_ends_once() {
             late.mono = late.mono + Duration::from_secs(1_000_000);
             moments.push(Moment { now: late, input, outputs: vec![] });
         }
-        let mut asked: BTreeMap<String, u32> = BTreeMap::new();
-        let mut ended: BTreeMap<String, u32> = BTreeMap::new();
-        let mut joined: Vec<ModuleId> = Vec::new();
-        let mut kept: BTreeSet<u64> = BTreeSet::new();
+        let mut books = Books::default();
         for moment in moments {
-            hub.handle(moment.now, moment.input.clone());
-            let outputs = drain(&mut hub);
-            let mut refused = Vec::new();
-            match &moment.input {
-                Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if message.is_sync() => {
-                    *asked.entry(message.msg_id().to_string()).or_default() += 1;
-                }
-                Input::Journal(JournalEvent::Restored { number, .. }) => drop(kept.insert(number.0)),
-                Input::Module { module, event: ModuleEvent::Joined { .. } } => joined.push(*module),
-                Input::Module { module, event: ModuleEvent::Left } => joined.retain(|other| other != module),
-                _ => {}
-            }
-            for output in &outputs {
-                match output {
-                    Output::Store { number, .. } => drop(kept.insert(number.0)),
-                    Output::Forget { first, last } => {
-                        kept.retain(|number| !(first.0..=last.0).contains(number))
-                    }
-                    _ => {}
-                }
-                if let Output::Note(Note::SyncEnded { msg_id, outcome }) = output {
-                    *ended.entry(msg_id.to_string()).or_default() += 1;
-                    refused.push((msg_id.clone(), *outcome));
-                }
-            }
-            // The sender is told of every end that is not an answer, once, and by an error of its own.
-            let told = |id: &str| {
-                let is_error = |output: &&Output| {
-                    matches!(output, Output::Deliver { message, .. }
-                        if message.parent_msg_id() == id && message.operation() == "error")
-                };
-                outputs.iter().filter(is_error).count()
-            };
-            for (id, outcome) in refused {
-                let expected = match outcome {
-                    SyncOutcome::Timeout => 1..=2,
-                    SyncOutcome::Rejected(_) => 0..=2,
-                    SyncOutcome::Response | SyncOutcome::Error => 0..=usize::MAX,
-                };
-                prop_assert!(expected.contains(&told(&id)), "{} {:?}: told {}", id, outcome, told(&id));
+            // What is due comes first, so that what follows is the input's doing.
+            for input in [Input::Tick, moment.input] {
+                hub.handle(moment.now, input.clone());
+                books.enter(&input, &drain(&mut hub))?;
             }
         }
+        let Books { asked, ended, kept, .. } = books;
         prop_assert_eq!(asked, ended);
         prop_assert_eq!(hub.pending_requests(), 0);
         let held = hub.account().up.pending;
         prop_assert!(held <= kept.len() as u64, "a stopped hub holds {} that no journal keeps", held);
         Ok(())
     });
+}
+
+#[derive(Default)]
+struct Books {
+    asked: BTreeMap<String, u32>,
+    ended: BTreeMap<String, u32>,
+    /// Who waits, by the id of the request.
+    waiting: BTreeMap<String, ModuleId>,
+    joined: BTreeSet<ModuleId>,
+    /// What the journal holds.
+    kept: BTreeSet<u64>,
+}
+
+impl Books {
+    /// Of one input: each request that ends is told to its asker, once, and nothing else is an answer.
+    fn enter(&mut self, input: &Input, outputs: &[Output]) -> Result<(), TestCaseError> {
+        let mut sent = None;
+        match input {
+            Input::Module { module, event: ModuleEvent::Sent { message, .. } } if message.is_sync() => {
+                *self.asked.entry(message.msg_id().to_string()).or_default() += 1;
+                sent = Some((message.msg_id(), *module));
+            }
+            Input::Module { module, event: ModuleEvent::Joined { .. } }
+                if !outputs.contains(&Output::JoinRefused { module: *module }) =>
+            {
+                self.joined.insert(*module);
+            }
+            Input::Module { module, event: ModuleEvent::Left } => drop(self.joined.remove(module)),
+            Input::Journal(JournalEvent::Restored { number, .. }) => drop(self.kept.insert(number.0)),
+            _ => {}
+        }
+        let (mut told, mut to_tell) = (Vec::new(), Vec::new());
+        for output in outputs {
+            match output {
+                Output::Store { number, .. } => drop(self.kept.insert(number.0)),
+                Output::Forget { first, last } => {
+                    self.kept.retain(|number| !(first.0..=last.0).contains(number))
+                }
+                Output::Deliver { module, message, answer: true } => {
+                    told.push((message.parent_msg_id().to_string(), *module));
+                }
+                Output::Note(Note::SyncEnded { msg_id, outcome }) => {
+                    let id = msg_id.to_string();
+                    *self.ended.entry(id.clone()).or_default() += 1;
+                    // Of a request that waits no second one of its id is taken: what ends is the second.
+                    let refused = sent.take_if(|(sent, _)| *sent == id);
+                    let Some(asker) = refused.map(|(_, sender)| sender).or_else(|| self.waiting.remove(&id))
+                    else {
+                        return Err(TestCaseError::fail(format!("{id} ends and nobody asked: {outcome:?}")));
+                    };
+                    // Who has left, or never joined, is told nothing.
+                    let gone = *outcome == SyncOutcome::Rejected(DropReason::ModuleGone);
+                    prop_assert!(!gone || !self.joined.contains(&asker), "{asker:?} is still there");
+                    if self.joined.contains(&asker) {
+                        to_tell.push((id, asker));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.waiting.extend(sent.map(|(id, sender)| (id.to_string(), sender)));
+        told.sort_unstable();
+        to_tell.sort_unstable();
+        prop_assert_eq!(told, to_tell, "who is told what, after {:?}", input);
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use crate::message::Message;
 use alloc::collections::VecDeque;
 
-/// How much a lane may hold.
+/// How much a queue may hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
     pub(super) messages: usize,
@@ -19,14 +19,18 @@ impl Room {
 
 /// Messages in order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lane {
+pub(super) struct Queue {
     queue: VecDeque<Message>,
     bytes: usize,
 }
 
-impl Lane {
+impl Queue {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
