@@ -25,6 +25,7 @@ pub use trace::trace;
 
 #[cfg(test)]
 mod tests {
+    use std::panic;
     use std::path::Path;
 
     /// Replays every file of a target's corpus.
@@ -36,8 +37,12 @@ mod tests {
         assert!(files.len() >= 12, "{} has only {} files", folder.display(), files.len());
         for file in files {
             // Captured unless the body panics: then the last line names the input.
-            println!("replaying {}", file.display());
-            body(&std::fs::read(&file).unwrap());
+            let data = std::fs::read(&file).unwrap();
+            if let Err(why) = panic::catch_unwind(|| body(&data)) {
+                let name = file.file_name().unwrap_or_default().display();
+                println!("reproduce: cargo fuzz run -s none {target} fuzz/corpus/{target}/{name}");
+                panic::resume_unwind(why);
+            }
         }
     }
 
