@@ -18,6 +18,7 @@
 //! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
 //! | `swarm` | many seeds on many threads |
 //! | `run`, `caught`, `watchdog` | one scenario from start to end; what panics in it; what never ends in it |
+//! | `effects` | which of its actions did anything |
 //! | `world` | the event loop, and who is in the world |
 //! | `world/edge`, `driver`, `module`, `clock` | a node with its driver, modules and clocks |
 //! | `world/cloud`, `cloud_modules`, `arrivals` | CloudHub with its driver, what is behind it, what has come there |
@@ -44,6 +45,7 @@ pub mod checks;
 mod classes;
 mod dice;
 mod disk;
+mod effects;
 pub mod exhaustive;
 pub mod faithful;
 mod faults;
@@ -69,6 +71,7 @@ mod traffic;
 mod watchdog;
 mod world;
 
+pub use effects::Effects;
 pub use generate::generate;
 pub use identity::{IdentityReport, identity, years};
 pub use journal::{JournalReport, dead_letters, journal};

@@ -32,13 +32,13 @@ pub(crate) use stream::{Conduct, Damage};
 
 use crate::chance::Salt;
 use crate::checks::{Broken, Outcome};
+use crate::faults::disk;
 use crate::flight::Flight;
 use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
-use crate::scenario::{Action, Scenario};
+use crate::scenario::{Action, Scenario, Verb};
 use crate::watchdog;
-use clock::START_WALL_MS;
 use cloud::Cloud;
 use edge::Edge;
 use edgehub_core::cloud::CloudConfig;
@@ -146,7 +146,7 @@ impl World {
     }
 
     pub(crate) fn report(&self) -> Report {
-        let mut report = self.report;
+        let mut report = self.report.clone();
         report.scenarios = 1;
         let all = self.now.since(Instant(0)) * self.edges.len() as u32;
         report.hub_time = all.saturating_sub(self.slept);
@@ -156,6 +156,11 @@ impl World {
             report.confirmed += account.up.settled;
             report.delivered += account.down.settled;
             report.requests += edge.requests_ended;
+            for store in [&edge.store, &edge.letters] {
+                for (verb, times) in [disk::SLOW, disk::FULL, disk::FAILS].iter().zip(store.struck) {
+                    report.effects.count_some(verb, times);
+                }
+            }
         }
         report
     }
@@ -164,9 +169,9 @@ impl World {
         self.queue.plan(self.now + delay, event);
     }
 
-    /// What the cloud's clock shows; nobody makes that one wrong.
-    pub(super) fn cloud_now(&self) -> Now {
-        Now::new(self.now.0, START_WALL_MS + (self.now.0 / 1000) as i64)
+    /// What the cloud's clocks show.
+    pub(super) fn cloud_now(&mut self) -> Now {
+        self.cloud.clock.read(self.salt, self.now)
     }
 
     /// A content of about this length.
@@ -178,12 +183,19 @@ impl World {
     fn act(&mut self, action: &Action) -> Outcome {
         watchdog::beat(self.now);
         if !crate::traffic::is_traffic(action.verb) {
-            self.report.faults += 1;
             self.log.transition(self.now, "action", || action);
         } else {
             self.log.detail(self.now, "action", || action);
         }
-        action.act(self)
+        if action.act(self)? {
+            self.took_effect(action.verb);
+        }
+        Ok(())
+    }
+
+    /// What an action wanted has happened.
+    pub(crate) fn took_effect(&mut self, verb: &Verb) {
+        self.report.effects.count(verb);
     }
 
     /// Lets time pass.
@@ -235,10 +247,13 @@ impl World {
             Event::ModuleRejoins { node, module } => self.join(node, module),
             Event::EdgeStarts { node } => self.edge_starts(node),
             Event::Flaps { node, times, silent_us, heard_us } => self.flap(node, times, silent_us, heard_us),
-            Event::NatLooks { link } => self.nat_looks(link),
+            Event::NatLooks { link } => {
+                self.nat_looks(link);
+                Ok(())
+            }
             Event::CloudTick => self.cloud_tick(),
             Event::CloudAnswers { node, message, acknowledged } => {
-                self.cloud_sends(node, *message, acknowledged)
+                self.cloud_sends(node, *message, acknowledged).map(drop)
             }
             Event::CloudStarts => self.cloud_starts(),
             Event::Snapshot => self.snapshot(),

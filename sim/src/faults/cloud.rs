@@ -2,7 +2,7 @@
 //! keeps a link that it does not serve.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, time};
 use crate::scenario::{Subject, Verb};
 use crate::world::World;
@@ -42,7 +42,7 @@ const EVICT: Verb = Verb {
     name: "evict",
     subject: Subject::Node,
     parameters: &[],
-    act: |world, call| world.edges[call.node].link.map_or(Ok(()), |link| world.evict(link)),
+    act: |world, call| world.edges[call.node].link.map_or(Ok(false), |link| world.evict(link)),
 };
 
 const ZOMBIE: Verb = Verb { name: "zombie", subject: Subject::Node, parameters: &[], act: zombie };
@@ -57,33 +57,33 @@ const TOO_OLD: Verb = Verb {
     parameters: &[time("for", 1_000, 600_000)],
     act: |world, call| {
         world.cloud.too_old_until = world.now + call.time(0);
-        Ok(())
+        Ok(true)
     },
 };
 
-fn fails(world: &mut World, down: Duration, over: bool) -> Outcome {
-    world.cloud_fails(down, over);
-    Ok(())
+fn fails(world: &mut World, down: Duration, over: bool) -> Effect {
+    Ok(world.cloud_fails(down, over))
 }
 
-fn slow(world: &mut World, call: &Call) -> Outcome {
+fn slow(world: &mut World, call: &Call) -> Effect {
     world.cloud.slow_until = world.now + call.time(0);
     world.cloud.slow_by = call.time(1);
-    Ok(())
+    Ok(true)
 }
 
-fn evict_all(world: &mut World) -> Outcome {
-    world.network.live().into_iter().try_for_each(|link| world.evict(link))
+fn evict_all(world: &mut World) -> Effect {
+    world.network.live().into_iter().try_fold(false, |any, link| Ok(world.evict(link)? || any))
 }
 
 /// The cloud forgets the session, and goes on answering pings.
-fn zombie(world: &mut World, call: &Call) -> Outcome {
-    let Some(id) = world.edges[call.node].link else { return Ok(()) };
+fn zombie(world: &mut World, call: &Call) -> Effect {
+    let Some(id) = world.edges[call.node].link else { return Ok(false) };
     let link = world.network.link_mut(id);
-    let Some(connection) = link.connection.take() else { return Ok(()) };
+    let Some(connection) = link.connection.take() else { return Ok(false) };
     link.zombie = true;
     if link.cloud != crate::world::Side::Open {
-        return Ok(());
+        return Ok(false);
     }
-    world.cloud_handle(edgehub_core::cloud::CloudInput::Closed { connection })
+    world.cloud_handle(edgehub_core::cloud::CloudInput::Closed { connection })?;
+    Ok(true)
 }

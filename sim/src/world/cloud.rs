@@ -1,21 +1,24 @@
 //! CloudHub, and the driver around it.
 
 use super::arrivals::Arrivals;
+use super::clock::Clock;
 use super::cloud_modules::AskPlan;
 use super::network::{LinkId, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
 use crate::chance::{For, Salt};
 use crate::checks::{CloudChecks, Outcome, is_probe};
-use crate::scenario::Scenario;
+use crate::effects::Effect;
+use crate::scenario::{NODES_MAX, Scenario};
+use edgehub_core::Instant;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId};
-use edgehub_core::{Instant, Now};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) hub: CloudHub,
+    pub(crate) clock: Clock,
     pub(crate) up: bool,
     pub(crate) arrivals: Arrivals,
     /// What comes of the requests that were sent, by node and id.
@@ -37,9 +40,11 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(super) fn new(config: &CloudConfig, salt: Salt) -> Cloud {
-        let now = Now::new(0, super::START_WALL_MS);
+        let mut clock = Clock::new(NODES_MAX);
+        let now = clock.read(salt, Instant(0));
         Cloud {
             hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0; 3]), now),
+            clock,
             up: true,
             arrivals: Arrivals::default(),
             asks: BTreeMap::new(),
@@ -105,28 +110,34 @@ impl World {
         link.down.write(Frame::Close);
     }
 
-    /// The cloud ends a link that nothing is wrong with.
-    pub(crate) fn evict(&mut self, id: LinkId) -> Outcome {
+    /// The cloud ends a link that nothing is wrong with, if it has it.
+    pub(crate) fn evict(&mut self, id: LinkId) -> Effect {
         let link = self.network.link(id);
         if link.cloud != Side::Open {
-            return Ok(());
+            return Ok(false);
         }
         let connection = link.connection;
         self.close_from_cloud(id);
         self.send(id, Way::Down);
-        match connection {
-            Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
-            None => Ok(()),
+        if let Some(connection) = connection {
+            self.cloud_handle(CloudInput::Closed { connection })?;
         }
+        Ok(true)
     }
 
     fn set_cloud_timer(&mut self) {
         let Some(deadline) = self.cloud.hub.next_deadline() else { return };
-        let at = deadline.at.max(self.now);
+        let at = self.cloud.clock.shows(deadline.at).max(self.now);
         if self.cloud.timer.is_none_or(|timer| timer > at) {
             self.cloud.timer = Some(at);
             self.queue.plan(at, Event::CloudTick);
         }
+    }
+
+    /// The cloud's clock was changed: what was planned by it is planned again.
+    pub(crate) fn cloud_clock_changed(&mut self) {
+        self.cloud.timer = Some(self.now);
+        self.queue.plan(self.now, Event::CloudTick);
     }
 
     pub(super) fn cloud_tick(&mut self) -> Outcome {
@@ -134,7 +145,8 @@ impl World {
             return Ok(());
         }
         self.cloud.timer = None;
-        if self.cloud.hub.next_deadline().is_some_and(|deadline| deadline.at <= self.now) {
+        let Cloud { hub, clock, .. } = &self.cloud;
+        if hub.next_deadline().is_some_and(|deadline| clock.shows(deadline.at) <= self.now) {
             return self.cloud_handle(CloudInput::Tick);
         }
         self.set_cloud_timer();
@@ -181,7 +193,7 @@ impl World {
             }
             // A zombie reads, and nothing comes of it; what it cannot read ends it.
             (Ok(_), None) => Ok(()),
-            (Err(_), None) => self.evict(id),
+            (Err(_), None) => self.evict(id).map(drop),
         }
     }
 
@@ -199,10 +211,10 @@ impl World {
         self.send(id, Way::Down);
     }
 
-    /// The process is gone, with everything that it held.
-    pub(crate) fn cloud_fails(&mut self, absence: Duration, fails_over: bool) {
+    /// The process is gone, with everything that it held, unless it is already.
+    pub(crate) fn cloud_fails(&mut self, absence: Duration, fails_over: bool) -> bool {
         if !self.cloud.up {
-            return;
+            return false;
         }
         self.cloud.up = false;
         self.cloud.timer = None;
@@ -212,6 +224,7 @@ impl World {
             self.cut(id);
         }
         self.plan_in(absence, Event::CloudStarts);
+        true
     }
 
     /// Copies of CloudHub's state are made as long before each fail-over as its replica is behind.
@@ -231,8 +244,8 @@ impl World {
     }
 
     pub(super) fn cloud_starts(&mut self) -> Outcome {
-        let now = self.cloud_now();
         let cloud = &mut self.cloud;
+        let now = cloud.clock.read_anew(self.salt, self.now);
         cloud.starts += 1;
         cloud.up = true;
         let seed = self.salt.draw(For::CloudSeed, [cloud.starts, 0, 0]);

@@ -6,6 +6,7 @@ use super::network::{LinkId, Side};
 use super::{Event, World};
 use crate::chance::For;
 use crate::checks::Outcome;
+use crate::faults::opening;
 use edgehub_core::cloud::CloudInput;
 use edgehub_core::config::Lane as Carrier;
 use edgehub_core::{Input, LinkEpoch, LinkEvent};
@@ -33,6 +34,9 @@ impl World {
         let there = self.salt.between(low, high, For::Dial, ids(0));
         let back = self.salt.between(low, high, For::Dial, ids(1));
         let plan = edge.dials.pop_front();
+        if plan.is_some() {
+            self.took_effect(&opening::DIAL);
+        }
         let after = plan.map_or(Duration::ZERO, |plan| plan.after);
         let outcome = plan.and_then(|plan| DialPlan::OUTCOMES.get(plan.outcome as usize)).copied();
         let udp = self.edges[node].blocked(lane, self.now);

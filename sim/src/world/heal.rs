@@ -79,6 +79,8 @@ impl World {
             edge.timer = None;
             self.set_timer(node);
         }
+        self.cloud.clock.heal(now);
+        self.cloud_clock_changed();
         self.wake_modules();
         self.flapping = false;
         self.cloud.slow_until = now;
@@ -136,9 +138,8 @@ impl World {
     }
 
     /// A clock was changed: what was planned by it is planned again.
-    pub(crate) fn clock_changed(&mut self, node: usize) -> Outcome {
+    pub(crate) fn clock_changed(&mut self, node: usize) {
         self.edges[node].timer = None;
         self.queue.plan(self.now, Event::Tick { node, sure: true });
-        Ok(())
     }
 }
