@@ -59,6 +59,8 @@ mod key;
 mod log;
 pub mod museum;
 mod original;
+#[cfg(test)]
+mod phases;
 mod queue;
 #[cfg(test)]
 mod regress;
