@@ -265,3 +265,33 @@ impl World {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::LogKind;
+    use edgehub_core::hub::LinkState;
+
+    /// The one that a node has left is alive, and takes it for connected until it hears of the end.
+    #[test]
+    fn a_node_can_be_at_two_clouds_at_once() {
+        let mut scenario = Scenario::quiet("both", Duration::from_secs(60));
+        scenario.clouds = 2;
+        scenario.edge.endpoints.weights = vec![1, 1];
+        let mut world = World::new(&scenario, LogKind::Nothing);
+        world.begin_edge(0).unwrap();
+        world.until(Instant(5_000_000)).unwrap();
+        let sessions =
+            |world: &World| [0, 1].map(|cloud: usize| world.clouds[cloud].checks.connections().len());
+        assert_eq!((sessions(&world), world.cloud_of(0)), ([1, 0], 0));
+        let link = world.edges[0].link.unwrap();
+        world.network.link_mut(link).told = Some((Duration::ZERO, Duration::from_secs(30)));
+        world.edges[0].doors[0] = (Instant(60_000_000), false);
+        world.cut(link);
+        world.until(Instant(25_000_000)).unwrap();
+        assert_eq!(world.edges[0].hub.link_state(), LinkState::Up);
+        assert_eq!((sessions(&world), world.cloud_of(0)), ([1, 1], 1));
+        world.until(Instant(36_000_000)).unwrap();
+        assert_eq!(sessions(&world), [0, 1]);
+    }
+}

@@ -34,7 +34,7 @@ impl Dialling {
         let now = step.now.mono;
         let before = self.limits;
         if let Input::Reconfigure(config) = step.input {
-            self.limits = self::limits(config);
+            self.limits = limits(config);
         }
         for output in step.outputs {
             match output {
