@@ -222,3 +222,6 @@ fn violation(error: &Error) -> Option<Violation> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

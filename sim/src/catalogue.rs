@@ -38,12 +38,15 @@ pub static OWN: [Family; 2] = [faults::control::FAMILY, faults::driver::FAMILY];
 /// The same; what came later is drawn last, so that a seed keeps what it meant.
 pub static LATER: [Family; 2] = [faults::renewal::FAMILY, faults::cloud::LATER];
 
+/// … and what came later still, behind the settings that came with those.
+pub static LATEST: [Family; 1] = [faults::clock::LATER];
+
 /// What modules and the cloud send.
 pub static TRAFFIC: Family = traffic::FAMILY;
 
 /// Every verb.
 pub fn verbs() -> impl Iterator<Item = &'static Verb> {
-    FAULTS.iter().chain(&OWN).chain(&LATER).chain([&TRAFFIC]).flat_map(|family| family.verbs)
+    FAULTS.iter().chain(&OWN).chain(&LATER).chain(&LATEST).chain([&TRAFFIC]).flat_map(|family| family.verbs)
 }
 
 /// The verb of this name.

@@ -33,6 +33,11 @@ pub(crate) fn command(what: &str) -> String {
     format!("cargo run --release -p edgehub-sim -- {what}")
 }
 
+/// What went wrong, and the command that shows it again.
+pub(crate) fn again(why: &str, what: &str) -> String {
+    format!("{why}\nreproduce: {}", command(what))
+}
+
 /// The whole command that runs a scenario's file.
 pub(crate) fn command_for(file: &Path) -> String {
     let name = file.display().to_string();

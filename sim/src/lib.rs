@@ -1,6 +1,6 @@
 //! A deterministic world for the edge hub's core: virtual time, links, modules, a CloudHub and faults, from a scenario.
 //!
-//! The world drives the real [`Hub`](edgehub_core::Hub) and the real
+//! The world drives any number of the real [`Hub`](edgehub_core::Hub) and a few of the real
 //! [`CloudHub`](edgehub_core::cloud::CloudHub) as a driver does, only that nothing in it is real: time jumps from event
 //! to event, a link is two queues, a module is a few lines. A run has two phases. First everything may break, and the
 //! [`checks`] hold after every single event (safety). Then the faults stop, and within a bound everything must be up,
@@ -18,6 +18,7 @@
 //! | `shrink`, `shrink/*` | the smallest scenario that fails alike |
 //! | `swarm` | many seeds on many threads |
 //! | `run`, `caught`, `watchdog` | one scenario from start to end; what panics in it; what never ends in it |
+//! | `effects` | which of its actions did anything |
 //! | `world` | the event loop, and who is in the world |
 //! | `world/edge`, `driver`, `module`, `clock` | a node with its driver, modules and clocks |
 //! | `world/cloud`, `cloud_modules`, `arrivals` | CloudHub with its driver, what is behind it, what has come there |
@@ -44,6 +45,7 @@ pub mod checks;
 mod classes;
 mod dice;
 mod disk;
+mod effects;
 pub mod exhaustive;
 pub mod faithful;
 mod faults;
@@ -57,6 +59,8 @@ mod key;
 mod log;
 pub mod museum;
 mod original;
+#[cfg(test)]
+mod phases;
 mod queue;
 #[cfg(test)]
 mod regress;
@@ -69,6 +73,7 @@ mod traffic;
 mod watchdog;
 mod world;
 
+pub use effects::Effects;
 pub use generate::generate;
 pub use identity::{IdentityReport, identity, years};
 pub use journal::{JournalReport, dead_letters, journal};

@@ -1,7 +1,7 @@
 //! What modules and the cloud send: actions too, so that a scenario says everything.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time, word};
 use crate::scenario::{Parameter, Subject, Verb};
 use crate::world::{AskPlan, COMMAND_WORDS, CONTENT_MAX, MODULES, Speech, World};
@@ -55,13 +55,13 @@ pub(crate) fn is_traffic(verb: &Verb) -> bool {
     FAMILY.verbs.iter().any(|known| known.name == verb.name && known.subject == verb.subject)
 }
 
-fn send(world: &mut World, call: &Call) -> Outcome {
+fn send(world: &mut World, call: &Call) -> Effect {
     let [module, bytes, count, elsewhere, ..] = call.values;
     let speech = Speech { bytes, elsewhere: elsewhere == 1, entity: call.entity, ask: None };
-    (0..count).try_for_each(|_| world.speak(call.node, module as usize, speech))
+    world.speaks(call.node, module as usize, speech, count)
 }
 
-fn ask(world: &mut World, call: &Call) -> Outcome {
+fn ask(world: &mut World, call: &Call) -> Effect {
     let [module, bytes, answer, .., timeout, id] = call.values;
     let plan = AskPlan { answer, after: call.time(3), deadline: Instant(0) };
     let timeout = (timeout > 0).then(|| Duration::from_micros(timeout));
@@ -78,7 +78,9 @@ pub(crate) fn commands(
     count: u64,
     acknowledged: bool,
     bytes: u64,
-) -> Outcome {
-    (0..count)
-        .try_for_each(|again| world.command(call.node, to, acknowledged, bytes, call.entity * 10_000 + again))
+) -> Effect {
+    (0..count).try_fold(false, |any, again| {
+        let entity = call.entity * 10_000 + again;
+        Ok(world.command(call.node, to, acknowledged, bytes, entity)? || any)
+    })
 }

@@ -203,10 +203,10 @@ mod tests {
     /// The event ends when the watching thread says so, and never if it does not.
     #[test]
     fn an_event_without_end_is_told_with_its_scenario_and_its_time() {
-        let act: fn(&mut crate::world::World, &crate::scenario::verb::Call) -> crate::checks::Outcome =
+        let act: fn(&mut crate::world::World, &crate::scenario::verb::Call) -> crate::effects::Effect =
             |_, _| {
                 END.take().expect("who ends it").recv().expect("it is told");
-                Ok(())
+                Ok(true)
             };
         // A verb lives as long as the program does.
         let verb = Box::leak(Box::new(Verb { name: "test", subject: Subject::Cloud, parameters: &[], act }));

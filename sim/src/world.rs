@@ -32,18 +32,20 @@ pub(crate) use stream::{Conduct, Damage};
 
 use crate::chance::Salt;
 use crate::checks::{Broken, Outcome};
+use crate::faults::disk;
 use crate::flight::Flight;
 use crate::log::{Log, LogKind};
 use crate::queue::Queue;
 use crate::run::Report;
-use crate::scenario::{Action, Scenario};
+use crate::scenario::{Action, Scenario, Verb};
 use crate::watchdog;
-use clock::START_WALL_MS;
+use arrivals::Arrivals;
 use cloud::Cloud;
 use edge::Edge;
 use edgehub_core::cloud::CloudConfig;
 use edgehub_core::{Config, Instant, Now};
 use network::Network;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Every content begins with this; no note may show it.
@@ -68,7 +70,12 @@ pub(crate) struct World {
     pub(crate) queue: Queue<Event>,
     pub(crate) network: Network,
     pub(crate) edges: Vec<Edge>,
-    pub(crate) cloud: Cloud,
+    pub(crate) clouds: Vec<Cloud>,
+    /// Connections that any CloudHub has accepted.
+    connections: u64,
+    pub(crate) arrivals: Arrivals,
+    /// What comes of the requests that were sent, by node and id.
+    pub(super) asks: BTreeMap<(usize, u64), AskPlan>,
     pub(crate) log: Log,
     /// What contents are cut from.
     text: String,
@@ -100,7 +107,10 @@ impl World {
             queue: Queue::new(),
             network: Network::default(),
             edges: (0..scenario.nodes).map(|node| Edge::new(node, &scenario.edge, salt)).collect(),
-            cloud: Cloud::new(&scenario.cloud, salt),
+            clouds: (0..scenario.clouds).map(|number| Cloud::new(number, &scenario.cloud, salt)).collect(),
+            connections: 0,
+            arrivals: Arrivals::default(),
+            asks: BTreeMap::new(),
             log: Log::new(kind),
             text,
             flapping: true,
@@ -146,7 +156,7 @@ impl World {
     }
 
     pub(crate) fn report(&self) -> Report {
-        let mut report = self.report;
+        let mut report = self.report.clone();
         report.scenarios = 1;
         let all = self.now.since(Instant(0)) * self.edges.len() as u32;
         report.hub_time = all.saturating_sub(self.slept);
@@ -156,6 +166,11 @@ impl World {
             report.confirmed += account.up.settled;
             report.delivered += account.down.settled;
             report.requests += edge.requests_ended;
+            for store in [&edge.store, &edge.letters] {
+                for (verb, times) in [disk::SLOW, disk::FULL, disk::FAILS].iter().zip(store.struck) {
+                    report.effects.count_some(verb, times);
+                }
+            }
         }
         report
     }
@@ -164,9 +179,9 @@ impl World {
         self.queue.plan(self.now + delay, event);
     }
 
-    /// What the cloud's clock shows; nobody makes that one wrong.
-    pub(super) fn cloud_now(&self) -> Now {
-        Now::new(self.now.0, START_WALL_MS + (self.now.0 / 1000) as i64)
+    /// What a cloud's clocks show.
+    pub(super) fn cloud_now(&mut self, cloud: usize) -> Now {
+        self.clouds[cloud].clock.read(self.salt, self.now)
     }
 
     /// A content of about this length.
@@ -178,12 +193,19 @@ impl World {
     fn act(&mut self, action: &Action) -> Outcome {
         watchdog::beat(self.now);
         if !crate::traffic::is_traffic(action.verb) {
-            self.report.faults += 1;
             self.log.transition(self.now, "action", || action);
         } else {
             self.log.detail(self.now, "action", || action);
         }
-        action.act(self)
+        if action.act(self)? {
+            self.took_effect(action.verb);
+        }
+        Ok(())
+    }
+
+    /// What an action wanted has happened.
+    pub(crate) fn took_effect(&mut self, verb: &Verb) {
+        self.report.effects.count(verb);
     }
 
     /// Lets time pass.
@@ -236,13 +258,16 @@ impl World {
             Event::ModuleRejoins { node, module } => self.join(node, module),
             Event::EdgeStarts { node } => self.edge_starts(node),
             Event::Flaps { node, times, silent_us, heard_us } => self.flap(node, times, silent_us, heard_us),
-            Event::NatLooks { link } => self.nat_looks(link),
-            Event::CloudTick => self.cloud_tick(),
-            Event::CloudAnswers { node, message, acknowledged } => {
-                self.cloud_sends(node, *message, acknowledged)
+            Event::NatLooks { link } => {
+                self.nat_looks(link);
+                Ok(())
             }
-            Event::CloudStarts => self.cloud_starts(),
-            Event::Snapshot => self.snapshot(),
+            Event::CloudTick { cloud } => self.cloud_tick(cloud),
+            Event::CloudAnswers { cloud, node, message } => {
+                self.cloud_sends(cloud, node, *message, false).map(drop)
+            }
+            Event::CloudStarts { cloud } => self.cloud_starts(cloud),
+            Event::Snapshot { cloud } => self.snapshot(cloud),
         }
     }
 }

@@ -183,6 +183,7 @@ fn is_telling(token: &Token, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::panic;
     use std::path::Path;
 
     #[test]
@@ -193,8 +194,12 @@ mod tests {
         files.sort();
         assert!(files.len() >= 12, "{} has only {} files", folder.display(), files.len());
         for file in files {
-            println!("replaying {}", file.display());
-            super::fuzz(&std::fs::read(&file).unwrap());
+            let data = std::fs::read(&file).unwrap();
+            if let Err(why) = panic::catch_unwind(|| super::fuzz(&data)) {
+                let name = file.file_name().unwrap_or_default().display();
+                println!("reproduce: cargo fuzz run -s none configuration fuzz/corpus/configuration/{name}");
+                panic::resume_unwind(why);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! `bench`: how fast the world turns, with all checks on.
 
-use super::{CommandOutcome, stuck};
-use edgehub_sim::{PATIENCE, Swarm, swarm};
+use super::{CommandOutcome, again, stuck};
+use edgehub_sim::{Failed, PATIENCE, Swarm, swarm};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ pub(super) fn run(Arguments { seeds, minutes, jobs }: Arguments) -> CommandOutco
     let report = swarm(&plan, &|| bar.inc(1), &stuck::give_up(Path::new(stuck::FOLDER)));
     let wall = started.elapsed().as_secs_f64().max(1e-9);
     bar.finish_and_clear();
-    let report = report.map_err(|failed| format!("seed {}: {}", failed.seed, failed.failure))?;
+    let report = report.map_err(|failed| told(&failed, minutes))?;
     let figures = serde_json::json!({
         "hub_seconds_per_wall_second": (report.hub_time.as_secs_f64() / wall).round(),
         "events_per_s": (report.events as f64 / wall).round(),
@@ -35,4 +35,26 @@ pub(super) fn run(Arguments { seeds, minutes, jobs }: Arguments) -> CommandOutco
     });
     println!("{figures}");
     Ok(())
+}
+
+fn told(Failed { seed, failure }: &Failed, minutes: u64) -> String {
+    again(&format!("seed {seed}: {failure}"), &format!("run --seed {seed} --minutes {minutes}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edgehub_core::Instant;
+    use edgehub_sim::Failure;
+
+    #[test]
+    fn a_failure_is_told_with_its_command() {
+        let failure =
+            Failure { check: "a".into(), rule: "b".into(), what: "c".into(), at: Instant(1_000_000) };
+        assert_eq!(
+            told(&Failed { seed: 7, failure }, 10),
+            "seed 7: a/b, after 1.000000 s: c\n\
+             reproduce: cargo run --release -p edgehub-sim -- run --seed 7 --minutes 10"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! `meta`: seeds in two processes each, line by line. Nothing else counts while this does not hold.
 
-use super::{CommandOutcome, command, progress::bar};
+use super::{CommandOutcome, again, progress::bar};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -81,14 +81,13 @@ fn compare(
 fn seed_alike(seed: u64, minutes: u64) -> Result<Said, String> {
     let mut one = Process::start(seed, minutes)?;
     let mut other = Process::start(seed, minutes)?;
-    let said = compare(|| one.line(), || other.line())?;
+    let said = compare(|| one.line(), || other.line());
+    let said = said.map_err(|why| again(&why, &format!("meta --seed {seed} --minutes {minutes}")))?;
     let ended = one.child.wait().map_err(|error| format!("a process does not end: {error}"))?;
     match ended.success() {
         true => Ok(said),
-        false => {
-            let again = command(&format!("run --seed {seed} --minutes {minutes}"));
-            Err(format!("both processes fail alike\nreproduce: {again}"))
-        }
+        // What does not hold is told by one of them.
+        false => Err(again("both processes fail alike", &format!("run --seed {seed} --minutes {minutes}"))),
     }
 }
 
@@ -126,5 +125,15 @@ mod tests {
         assert_eq!(differ, "the processes differ at line 2:\n  b\n  x");
         let shorter = check(&["a"], &["a", "b"]).unwrap_err();
         assert_eq!(shorter, "the processes differ at line 2:\n  (the end)\n  b");
+    }
+
+    /// Both processes are this test's own program, which knows nothing of seeds and fails.
+    #[test]
+    fn a_seed_that_fails_twice_is_told_with_its_command() {
+        let told = seed_alike(7, 3).unwrap_err();
+        assert!(
+            told.ends_with("reproduce: cargo run --release -p edgehub-sim -- run --seed 7 --minutes 3"),
+            "{told}"
+        );
     }
 }

@@ -50,6 +50,9 @@ pub(super) fn run(arguments: Arguments) -> CommandOutcome {
         Ok(report) => {
             let speed = report.hub_time.as_secs_f64() / wall;
             println!("{report}; {wall:.1} s on {jobs} threads, {speed:.0} hub-seconds per second");
+            if let missing @ [_, ..] = report.effects.missing().as_slice() {
+                println!("without any effect in these seeds: {}", missing.join(", "));
+            }
             Ok(())
         }
         Err(failed) => Err(explain(&failed, plan.duration, &save, shrink_runs)),

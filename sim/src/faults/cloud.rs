@@ -2,11 +2,10 @@
 //! keeps a link that it does not serve.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, time};
 use crate::scenario::{Subject, Verb};
 use crate::world::World;
-use std::time::Duration;
 
 pub(crate) const FAMILY: Family =
     Family { name: "cloud", verbs: &[CRASH, FAIL_OVER_VERB, SLOW, EVICT_ALL, EVICT, ZOMBIE] };
@@ -18,14 +17,14 @@ const CRASH: Verb = Verb {
     name: "crash",
     subject: Subject::Cloud,
     parameters: &[time("down", 1, 60_000)],
-    act: |world, call| fails(world, call.time(0), false),
+    act: |world, call| Ok(world.cloud_fails(call.node, call.time(0), false)),
 };
 
 const FAIL_OVER_VERB: Verb = Verb {
     name: FAIL_OVER,
     subject: Subject::Cloud,
     parameters: &[time("down", 1, 30_000), time("behind", 0, 300_000)],
-    act: |world, call| fails(world, call.time(0), true),
+    act: |world, call| Ok(world.cloud_fails(call.node, call.time(0), true)),
 };
 
 const SLOW: Verb = Verb {
@@ -35,14 +34,18 @@ const SLOW: Verb = Verb {
     act: slow,
 };
 
-const EVICT_ALL: Verb =
-    Verb { name: "evict-all", subject: Subject::Cloud, parameters: &[], act: |world, _| evict_all(world) };
+const EVICT_ALL: Verb = Verb {
+    name: "evict-all",
+    subject: Subject::Cloud,
+    parameters: &[],
+    act: |world, call| evict_all(world, call.node),
+};
 
 const EVICT: Verb = Verb {
     name: "evict",
     subject: Subject::Node,
     parameters: &[],
-    act: |world, call| world.edges[call.node].link.map_or(Ok(()), |link| world.evict(link)),
+    act: |world, call| world.edges[call.node].link.map_or(Ok(false), |link| world.evict(link)),
 };
 
 const ZOMBIE: Verb = Verb { name: "zombie", subject: Subject::Node, parameters: &[], act: zombie };
@@ -56,34 +59,32 @@ const TOO_OLD: Verb = Verb {
     subject: Subject::Cloud,
     parameters: &[time("for", 1_000, 600_000)],
     act: |world, call| {
-        world.cloud.too_old_until = world.now + call.time(0);
-        Ok(())
+        world.clouds[call.node].too_old_until = world.now + call.time(0);
+        Ok(true)
     },
 };
 
-fn fails(world: &mut World, down: Duration, over: bool) -> Outcome {
-    world.cloud_fails(down, over);
-    Ok(())
+fn slow(world: &mut World, call: &Call) -> Effect {
+    let cloud = &mut world.clouds[call.node];
+    cloud.slow_until = world.now + call.time(0);
+    cloud.slow_by = call.time(1);
+    Ok(true)
 }
 
-fn slow(world: &mut World, call: &Call) -> Outcome {
-    world.cloud.slow_until = world.now + call.time(0);
-    world.cloud.slow_by = call.time(1);
-    Ok(())
-}
-
-fn evict_all(world: &mut World) -> Outcome {
-    world.network.live().into_iter().try_for_each(|link| world.evict(link))
+fn evict_all(world: &mut World, cloud: usize) -> Effect {
+    world.network.live_to(cloud).into_iter().try_fold(false, |any, link| Ok(world.evict(link)? || any))
 }
 
 /// The cloud forgets the session, and goes on answering pings.
-fn zombie(world: &mut World, call: &Call) -> Outcome {
-    let Some(id) = world.edges[call.node].link else { return Ok(()) };
+fn zombie(world: &mut World, call: &Call) -> Effect {
+    let Some(id) = world.edges[call.node].link else { return Ok(false) };
     let link = world.network.link_mut(id);
-    let Some(connection) = link.connection.take() else { return Ok(()) };
+    let Some(connection) = link.connection.take() else { return Ok(false) };
     link.zombie = true;
+    let cloud = link.leads_to;
     if link.cloud != crate::world::Side::Open {
-        return Ok(());
+        return Ok(false);
     }
-    world.cloud_handle(edgehub_core::cloud::CloudInput::Closed { connection })
+    world.cloud_handle(cloud, edgehub_core::cloud::CloudInput::Closed { connection })?;
+    Ok(true)
 }

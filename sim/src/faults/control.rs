@@ -1,8 +1,8 @@
 //! What an operator does in the middle of everything: another configuration, a shutdown.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
 use crate::classes;
+use crate::effects::Effect;
 use crate::scenario::settings::{EDGE, EDGE_NAMES};
 use crate::scenario::verb::{Call, count, word};
 use crate::scenario::{Kind, Parameter, Subject, Verb};
@@ -22,7 +22,11 @@ const SHUTDOWN: Verb = Verb {
     name: "shutdown",
     subject: Subject::Node,
     parameters: &[],
-    act: |world, call| world.edge_handle(call.node, Input::Shutdown),
+    act: |world, call| {
+        let runs = world.edges[call.node].runs();
+        world.edge_handle(call.node, Input::Shutdown)?;
+        Ok(runs)
+    },
 };
 
 /// Another set of classes, while messages wait.
@@ -33,29 +37,32 @@ const CLASSES: Verb = Verb {
     act: other_classes,
 };
 
-fn other_classes(world: &mut World, call: &Call) -> Outcome {
+fn other_classes(world: &mut World, call: &Call) -> Effect {
     let [module, behind, to, ..] = call.values;
     let speech = Speech { bytes: 200, elsewhere: false, entity: call.entity, ask: None };
-    (0..behind).try_for_each(|_| world.speak(call.node, module as usize, speech))?;
+    world.speaks(call.node, module as usize, speech, behind)?;
     change(world, call.node, |config| config.classes = classes::set(to))
 }
 
 /// Changes one setting, to the nearest value that it can have. Times are in microseconds.
-fn reconfigure(world: &mut World, call: &Call) -> Outcome {
+fn reconfigure(world: &mut World, call: &Call) -> Effect {
     let [setting, to, ..] = call.values;
-    let Some(setting) = EDGE.get(setting as usize) else { return Ok(()) };
+    let Some(setting) = EDGE.get(setting as usize) else { return Ok(false) };
     let Parameter { kind, low, high, .. } = setting.parameter;
     // Any of the words, as likely as the others.
     let to = if matches!(kind, Kind::Word(_)) { low + to % (high - low + 1) } else { to.clamp(low, high) };
     change(world, call.node, |config| (setting.change)(config, to))
 }
 
-fn change(world: &mut World, node: usize, change: impl FnOnce(&mut Config)) -> Outcome {
+fn change(world: &mut World, node: usize, change: impl FnOnce(&mut Config)) -> Effect {
     let edge = &mut world.edges[node];
     if edge.down {
-        return Ok(());
+        return Ok(false);
     }
+    let before = edge.config.clone();
     change(&mut edge.config);
+    let (other, runs) = (edge.config != before, edge.runs());
     let config = Box::new(edge.config.clone());
-    world.edge_handle(node, Input::Reconfigure(config))
+    world.edge_handle(node, Input::Reconfigure(config))?;
+    Ok(other && runs)
 }

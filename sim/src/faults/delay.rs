@@ -2,7 +2,7 @@
 
 use super::WAYS;
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time};
 use crate::scenario::{Subject, Verb};
 use crate::world::{Conduct, Way, World};
@@ -31,27 +31,26 @@ const CLOG: Verb =
     Verb { name: "clog", subject: Subject::Node, parameters: &[WAYS, time("for", 100, 60_000)], act: clog };
 
 /// Puts the node's way to the cloud into another condition for a while.
-pub(super) fn conduct(world: &mut World, call: &Call, change: impl FnOnce(&mut Conduct)) -> Outcome {
+pub(super) fn conduct(world: &mut World, call: &Call, change: impl FnOnce(&mut Conduct)) -> Effect {
     let until = world.now + call.time(0);
     let edge = &mut world.edges[call.node];
     edge.conduct = edge.usual;
     edge.conduct_until = until;
     change(&mut edge.conduct);
-    Ok(())
+    Ok(edge.runs())
 }
 
-fn jitter(world: &mut World, call: &Call) -> Outcome {
+fn jitter(world: &mut World, call: &Call) -> Effect {
     let (least, most) = (call.time(1), call.time(2));
     conduct(world, call, |conduct| conduct.latency = (least, most.max(least)))
 }
 
-fn bandwidth(world: &mut World, call: &Call) -> Outcome {
+fn bandwidth(world: &mut World, call: &Call) -> Effect {
     let [_, rate, room, ..] = call.values;
     conduct(world, call, |conduct| (conduct.rate, conduct.room) = (Some(rate), room as usize))
 }
 
-fn clog(world: &mut World, call: &Call) -> Outcome {
+fn clog(world: &mut World, call: &Call) -> Effect {
     let until = world.now + call.time(1);
-    world.clog(call.node, Way::of(call.values[0]), until);
-    Ok(())
+    Ok(world.clog(call.node, Way::of(call.values[0]), until))
 }

@@ -1,7 +1,7 @@
 //! The driver is not as good as it should be: ticks that nobody asked for, too early, too late, twice; outputs that wait.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time, word};
 use crate::scenario::{Subject, Verb};
 use crate::world::{Event, TickFault, World};
@@ -29,25 +29,25 @@ const DRAINS: Verb = Verb {
     act: drains,
 };
 
-fn spurious(world: &mut World, call: &Call) -> Outcome {
+fn spurious(world: &mut World, call: &Call) -> Effect {
     let [times, ..] = call.values;
     for number in 0..times as u32 {
         let at = world.now + call.time(1) * number;
         world.queue.plan(at, Event::Tick { node: call.node, sure: true });
     }
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }
 
-fn ticks(world: &mut World, call: &Call) -> Outcome {
+fn ticks(world: &mut World, call: &Call) -> Effect {
     let fault = [TickFault::Early, TickFault::Late, TickFault::Twice][call.values[0] as usize % 3];
     let until = world.now + call.time(1);
     world.edges[call.node].driver.ticks = Some((fault, call.time(2), until));
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }
 
 /// What the hub says is done later.
-fn drains(world: &mut World, call: &Call) -> Outcome {
+fn drains(world: &mut World, call: &Call) -> Effect {
     let until = world.now + call.time(0);
     world.edges[call.node].driver.drains_late = Some((call.time(1), until));
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }

@@ -2,14 +2,14 @@
 //! to another network.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time};
 use crate::scenario::{Subject, Verb};
 use crate::world::{Crash, World};
 
 pub(crate) const FAMILY: Family = Family { name: "edge", verbs: &[CRASH, PAUSE, ROAM, LONG_PAUSE] };
 
-const CRASH: Verb = Verb {
+pub(crate) const CRASH: Verb = Verb {
     name: "crash",
     subject: Subject::Node,
     parameters: &[count("after", 0, 500), time("down", 0, 60_000), count("times", 1, 20)],
@@ -29,25 +29,25 @@ const LONG_PAUSE: Verb = Verb {
 const ROAM: Verb =
     Verb { name: "roam", subject: Subject::Node, parameters: &[time("dead", 1, 120_000)], act: roam };
 
-fn crash(world: &mut World, call: &Call) -> Outcome {
+fn crash(world: &mut World, call: &Call) -> Effect {
     let [left, _, times, ..] = call.values;
     let crash = Crash { left, after: left, down: call.time(1), times, power: None };
     world.edges[call.node].crash = Some(crash);
-    Ok(())
+    // It strikes after so many inputs.
+    Ok(false)
 }
 
-fn pause(world: &mut World, call: &Call) -> Outcome {
-    world.put_to_sleep(call.node, call.time(0));
-    Ok(())
+fn pause(world: &mut World, call: &Call) -> Effect {
+    Ok(world.put_to_sleep(call.node, call.time(0)))
 }
 
 /// The old address is gone without a word, and the new one is not there yet.
-fn roam(world: &mut World, call: &Call) -> Outcome {
+fn roam(world: &mut World, call: &Call) -> Effect {
     let until = world.now + call.time(0);
     world.edges[call.node].unreachable_until = until;
     if let Some(link) = world.edges[call.node].link {
         let link = world.network.link_mut(link);
         (link.up.silent, link.down.silent) = (true, true);
     }
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }

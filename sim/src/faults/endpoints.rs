@@ -1,7 +1,7 @@
 //! One of several ways to the cloud is closed for a while, and says so or not.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time, word};
 use crate::scenario::{Subject, Verb};
 use crate::world::{ENDPOINTS_MAX, World};
@@ -20,7 +20,7 @@ const ENDPOINT: Verb = Verb {
 };
 
 /// A node does not reach an endpoint for a while; the link by way of it is gone.
-fn endpoint(world: &mut World, call: &Call) -> Outcome {
+fn endpoint(world: &mut World, call: &Call) -> Effect {
     let [which, _, ends, ..] = call.values;
     let until = world.now + call.time(1);
     let edge = &mut world.edges[call.node];
@@ -30,5 +30,6 @@ fn endpoint(world: &mut World, call: &Call) -> Outcome {
     if let Some(link) = edge.link.filter(|_| edge.door == which as usize) {
         world.cut(link);
     }
-    Ok(())
+    let edge = &world.edges[call.node];
+    Ok(edge.runs() && (which as usize) < edge.config.endpoints.weights.len())
 }

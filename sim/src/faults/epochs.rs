@@ -1,7 +1,7 @@
 //! Events of links that are long over, or were never there: late frames, late ends, results of old dials, duplicates.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, word};
 use crate::scenario::{Subject, Verb};
 use crate::world::World;
@@ -34,7 +34,7 @@ pub(super) fn event(word: u64, pong: u64) -> Result<LinkEvent, String> {
     })
 }
 
-fn stale(world: &mut World, call: &Call) -> Outcome {
+fn stale(world: &mut World, call: &Call) -> Effect {
     let [what, back, times, ..] = call.values;
     for _ in 0..times {
         let current = world.edges[call.node].hub.epoch();
@@ -42,5 +42,5 @@ fn stale(world: &mut World, call: &Call) -> Outcome {
         let epoch = LinkEpoch(current.0.checked_sub(back).unwrap_or(current.0 + back));
         world.inject(call.node, epoch, event(what, 1)?)?;
     }
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }

@@ -2,7 +2,7 @@
 
 use super::epochs::event;
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, word};
 use crate::scenario::{Subject, Verb};
 use crate::world::{DAMAGES, World, harmed};
@@ -49,7 +49,7 @@ fn received(draft: Draft<'_>) -> Result<LinkEvent, String> {
 }
 
 /// The cloud says something that it should not, to the current link, whatever its state.
-fn hostile(world: &mut World, call: &Call) -> Outcome {
+fn hostile(world: &mut World, call: &Call) -> Effect {
     let [what, times, ..] = call.values;
     for again in 0..times {
         let edge = &world.edges[call.node];
@@ -83,23 +83,23 @@ fn hostile(world: &mut World, call: &Call) -> Outcome {
             "link-control" => received(Draft { operation: "ping", ..plain })?,
             "same-message" => received(Draft { msg_id: "hostile/same", ..plain })?,
             "without-id" => received(Draft { msg_id: "", ..plain })?,
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
         let epoch = world.edges[call.node].hub.epoch();
         world.inject(call.node, epoch, said)?;
     }
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }
 
 /// The cloud sends what is no message, to the current link, whatever its state.
-fn malformed(world: &mut World, call: &Call) -> Outcome {
+fn malformed(world: &mut World, call: &Call) -> Effect {
     let [what, at, times, ..] = call.values;
     for again in 0..times {
         let event = frame(what, at, &format!("malformed/{}/{again}", call.entity))?;
         let epoch = world.edges[call.node].hub.epoch();
         world.inject(call.node, epoch, event)?;
     }
-    Ok(())
+    Ok(world.edges[call.node].runs())
 }
 
 /// What a driver reads from a frame that was damaged in this way.
@@ -113,11 +113,11 @@ fn frame(what: u64, at: u64, id: &str) -> Result<LinkEvent, String> {
 }
 
 /// A writer that is busy leaves pongs out.
-fn pongless(world: &mut World, call: &Call) -> Outcome {
-    if let Some(link) = world.edges[call.node].link {
-        world.network.link_mut(link).pongs_left_out = call.values[0];
-    }
-    Ok(())
+fn pongless(world: &mut World, call: &Call) -> Effect {
+    let Some(link) = world.edges[call.node].link else { return Ok(false) };
+    let link = world.network.link_mut(link);
+    link.pongs_left_out = call.values[0];
+    Ok(link.lives())
 }
 
 #[cfg(test)]

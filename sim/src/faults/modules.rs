@@ -2,7 +2,7 @@
 
 use super::MODULE;
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time};
 use crate::scenario::{Subject, Verb};
 use crate::traffic;
@@ -47,27 +47,27 @@ const FLOODED: Verb = Verb {
     act: flooded,
 };
 
-fn slow(world: &mut World, call: &Call) -> Outcome {
+fn slow(world: &mut World, call: &Call) -> Effect {
     let until = world.now + call.time(1);
     world.edges[call.node].modules[call.values[0] as usize].slow_until = until;
-    Ok(())
+    Ok(world.is_there(call.node, call.values[0] as usize))
 }
 
-fn silent(world: &mut World, call: &Call) -> Outcome {
+fn silent(world: &mut World, call: &Call) -> Effect {
     let until = world.now + call.time(1);
     world.edges[call.node].modules[call.values[0] as usize].silent_until = until;
-    Ok(())
+    Ok(world.is_there(call.node, call.values[0] as usize))
 }
 
 /// A module sends more than the link carries.
-fn floods(world: &mut World, call: &Call) -> Outcome {
+fn floods(world: &mut World, call: &Call) -> Effect {
     let [module, count, bytes, ..] = call.values;
     let speech = Speech { bytes, elsewhere: false, entity: call.entity, ask: None };
-    (0..count).try_for_each(|_| world.speak(call.node, module as usize, speech))
+    world.speaks(call.node, module as usize, speech, count)
 }
 
 /// The cloud sends one module more than its inbox holds, while it takes nothing.
-fn flooded(world: &mut World, call: &Call) -> Outcome {
+fn flooded(world: &mut World, call: &Call) -> Effect {
     let [module, count, ..] = call.values;
     let until = world.now + call.time(2);
     world.edges[call.node].modules[module as usize].slow_until = until;

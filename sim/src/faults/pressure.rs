@@ -3,7 +3,7 @@
 
 use super::WAYS;
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count, time, word};
 use crate::scenario::{Subject, Verb};
 use crate::world::{End, Event, Way, World};
@@ -17,10 +17,10 @@ const STUCK: Verb = Verb {
     act: stuck,
 };
 
-fn stuck(world: &mut World, call: &Call) -> Outcome {
+fn stuck(world: &mut World, call: &Call) -> Effect {
     let [way, _, fails, takes, ..] = call.values;
     let until = world.now + call.time(1);
-    let Some(link) = world.edges[call.node].link else { return Ok(()) };
+    let Some(link) = world.edges[call.node].link else { return Ok(false) };
     for &way in Way::of(way) {
         let stream = world.network.link_mut(link).stream(way);
         (stream.stuck_until, stream.takes) = (until, takes);
@@ -31,5 +31,5 @@ fn stuck(world: &mut World, call: &Call) -> Outcome {
         world.queue.plan(until, Event::Severed { link, end: End::Edge });
         world.queue.plan(until, Event::Severed { link, end: End::Cloud });
     }
-    Ok(())
+    Ok(world.network.link(link).lives())
 }

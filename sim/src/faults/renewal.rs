@@ -2,7 +2,7 @@
 //! the cloud may answer no ping for a while.
 
 use crate::catalogue::Family;
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::scenario::verb::{Call, count};
 use crate::scenario::{Subject, Verb};
 use crate::world::{Speech, World};
@@ -23,16 +23,15 @@ const RENEW: Verb = Verb {
     act: renew,
 };
 
-fn renew(world: &mut World, call: &Call) -> Outcome {
+fn renew(world: &mut World, call: &Call) -> Effect {
     let [module, before, behind, missing, ..] = call.values;
     let speech = Speech { bytes: 200, elsewhere: false, entity: call.entity, ask: None };
-    let speak = |world: &mut World, times| {
-        (0..times).try_for_each(|_| world.speak(call.node, module as usize, speech))
-    };
-    speak(world, before)?;
+    let runs = world.edges[call.node].runs();
+    world.speaks(call.node, module as usize, speech, before)?;
     if let Some(link) = world.edges[call.node].link {
         world.network.link_mut(link).pongs_left_out += missing;
     }
     world.edge_handle(call.node, Input::Renewed)?;
-    speak(world, behind)
+    world.speaks(call.node, module as usize, speech, behind)?;
+    Ok(runs)
 }

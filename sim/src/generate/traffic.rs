@@ -21,6 +21,19 @@ struct Density {
     bursts: u64,
 }
 
+/// The others are drawn last, so that a seed keeps what it meant.
+const ANSWERS_DRAWN_FIRST: u64 = 9;
+
+/// Some of the requests that were to be answered promptly are answered at once.
+pub(super) fn answer_at_once(dice: &mut Dice, scenario: &mut Scenario) {
+    let at_once = AskPlan::ANSWERS.iter().position(|word| *word == AskPlan::AT_ONCE).unwrap_or_default();
+    for action in scenario.actions.iter_mut().filter(|action| action.verb.name == "ask") {
+        if action.values[2] == 0 && dice.chance(300) {
+            action.values[2] = at_once as u64;
+        }
+    }
+}
+
 pub(super) fn add(dice: &mut Dice, scenario: &mut Scenario) {
     let odd = if dice.chance(500) { 0 } else { dice.magnitude(10, 800) };
     for node in 0..scenario.nodes {
@@ -72,7 +85,7 @@ fn upstream(dice: &mut Dice, scenario: &mut Scenario, node: usize, density: &Den
         if dice.chance(density.asks) {
             action = Action::simplest(at, node, ask);
             let odd = dice.chance(density.odd);
-            let answer = if odd { dice.number(0, AskPlan::ANSWERS.len() as u64 - 1) } else { 0 };
+            let answer = if odd { dice.number(0, ANSWERS_DRAWN_FIRST - 1) } else { 0 };
             let after = if odd { dice.magnitude(0, 40_000_000) } else { dice.magnitude(0, 100_000) };
             let timeout = if odd { dice.magnitude(0, 30_000_000) } else { 0 };
             let repeated = u64::from(odd && dice.chance(200));

@@ -3,7 +3,7 @@
 //! A verb names its parameters with their ranges. Reading, writing, drawing and simplifying an action need nothing else,
 //! so that a new verb is one constant and the function that carries it out.
 
-use crate::checks::Outcome;
+use crate::effects::Effect;
 use crate::world::World;
 use edgehub_core::Instant;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub const PARAMETERS_MAX: usize = 6;
 
 /// Whom a verb is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// One node, its modules, or its link.
     Node,
@@ -69,13 +69,14 @@ pub struct Verb {
     pub subject: Subject,
     /// What can be said about it.
     pub parameters: &'static [Parameter],
-    /// Carries it out.
-    pub(crate) act: fn(&mut World, &Call) -> Outcome,
+    /// Carries it out, and says whether it took effect.
+    pub(crate) act: fn(&mut World, &Call) -> Effect,
 }
 
 /// An action as its verb's function sees it: the values in the order of the parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
+    /// The node, or the CloudHub.
     pub(crate) node: usize,
     /// Unique in its scenario's time, and of no other action: what hashes are made of.
     pub(crate) entity: u64,
@@ -94,7 +95,7 @@ impl Call {
 pub struct Action {
     /// When.
     pub at: Instant,
-    /// To which node; 0 when it is about the cloud.
+    /// To which node, or which CloudHub.
     pub node: usize,
     /// What.
     pub verb: &'static Verb,
@@ -112,8 +113,8 @@ impl Action {
         Action { at, node, verb, values }
     }
 
-    /// Carries it out.
-    pub(crate) fn act(&self, world: &mut World) -> Outcome {
+    /// Carries it out, and says whether it took effect.
+    pub(crate) fn act(&self, world: &mut World) -> Effect {
         (self.verb.act)(world, &Call { node: self.node, entity: self.at.0, values: self.values })
     }
 }

@@ -7,11 +7,7 @@ use super::{Event, World};
 use crate::checks::{Broken, Outcome};
 use edgehub_core::hub::Direction;
 use edgehub_core::journal::{self, Operation};
-use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
-use std::time::Duration;
-
-/// A timer that fired too early, by a clock that trembles, is looked at again after this.
-const RELOOK: Duration = Duration::from_millis(1);
+use edgehub_core::{Input, Instant, LinkEpoch, LinkEvent, Message, Note, Output};
 
 impl World {
     /// Does what the hub says, now or, if the driver is behind, later, in the same order.
@@ -37,6 +33,7 @@ impl World {
 
     fn carry_out(&mut self, node: usize, outputs: impl IntoIterator<Item = Output>) -> Outcome {
         let mut touched = false;
+        let mut at_once = Vec::new();
         for output in outputs {
             match output {
                 Output::Open { epoch, endpoint, lane, within: _ } => {
@@ -47,7 +44,11 @@ impl World {
                     self.reach(node, epoch, endpoint, (lane, within));
                 }
                 Output::Write { epoch, message } => {
-                    touched |= self.write_up(node, epoch, Frame::Message(message));
+                    let answer = self.answer_at_once(node, &message);
+                    if self.write_up(node, epoch, Frame::Message(message)) {
+                        touched = true;
+                        at_once.extend(answer.map(|answer| (epoch, answer)));
+                    }
                 }
                 Output::Ping { epoch, number } => touched |= self.write_up(node, epoch, Frame::Ping(number)),
                 Output::Pause { .. } => self.hold(node, true),
@@ -80,14 +81,25 @@ impl World {
         }
         self.set_timer(node);
         self.drive_store(node);
-        Ok(())
+        at_once.into_iter().try_for_each(|(epoch, answer)| self.arrives_at_once(node, epoch, answer))
+    }
+
+    /// An answer is there before the driver knows that its question has left, if the link carries anything back at present.
+    fn arrives_at_once(&mut self, node: usize, epoch: LinkEpoch, answer: Message) -> Outcome {
+        let Some(id) = self.edges[node].link else { return Ok(()) };
+        let link = self.network.link(id);
+        let carries = link.edge == Side::Open && !link.cut && !link.down.silent && !link.down.held;
+        if link.epoch != epoch || !carries {
+            return Ok(());
+        }
+        self.edge_handle(node, Input::Link { epoch, event: LinkEvent::Received(answer) })
     }
 
     fn take_note(&mut self, node: usize, note: &Note) {
         let edge = &mut self.edges[node];
         if let Note::Dropped { direction: Direction::Up, msg_id, .. } = note {
             // A crash may bring it back before its forgetting was synced; then it has no place in the order.
-            self.cloud.arrivals.unordered(node, msg_id);
+            self.arrivals.unordered(node, msg_id);
         }
         edge.requests_ended += u64::from(matches!(note, Note::SyncEnded { .. }));
         if !matches!(note, Note::RoundTrip { .. }) {
@@ -96,7 +108,7 @@ impl World {
     }
 
     /// A frame for the link of this epoch; a driver that is behind may have no such link any more.
-    fn write_up(&mut self, node: usize, epoch: edgehub_core::LinkEpoch, frame: Frame) -> bool {
+    fn write_up(&mut self, node: usize, epoch: LinkEpoch, frame: Frame) -> bool {
         let Some(id) = self.edges[node].link else { return false };
         let link = self.network.link_mut(id);
         if link.epoch != epoch || link.edge == Side::Closed {
@@ -122,7 +134,7 @@ impl World {
         let mut at = edge.clock.shows(deadline.at).max(now);
         if at == now && edge.clock.held() < deadline.at {
             // The clock shows less than it will: one looks again a little later.
-            at = now + RELOOK;
+            at = edge.clock.relook(now, deadline.at);
         }
         let fault = edge.driver.ticks.filter(|(.., until)| now < *until);
         let mut sure = false;
@@ -179,12 +191,7 @@ impl World {
     }
 
     /// Something is said about a link, whether the world knows of it or not.
-    pub(crate) fn inject(
-        &mut self,
-        node: usize,
-        epoch: edgehub_core::LinkEpoch,
-        event: LinkEvent,
-    ) -> Outcome {
+    pub(crate) fn inject(&mut self, node: usize, epoch: LinkEpoch, event: LinkEvent) -> Outcome {
         self.edge_handle(node, Input::Link { epoch, event })
     }
 

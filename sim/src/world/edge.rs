@@ -10,6 +10,7 @@ use super::{Event, World};
 use crate::canary;
 use crate::chance::{For, Salt};
 use crate::checks::{Broken, EdgeChecks, Outcome};
+use crate::faults;
 use crate::flight::Flight;
 use edgehub_core::cloud::NodeName;
 use edgehub_core::config::Lane;
@@ -180,6 +181,11 @@ impl Edge {
         (lane == Lane::Quic && self.udp.is_blocked(now)).then_some(self.udp)
     }
 
+    /// Its process is there and has not come to its end.
+    pub(crate) fn runs(&self) -> bool {
+        !self.down && !self.stopped
+    }
+
     /// What it has on its disk.
     pub(crate) fn disks(&mut self) -> [&mut Store; 2] {
         [&mut self.store, &mut self.letters]
@@ -234,7 +240,7 @@ impl World {
 
     /// Hands the hub an input, checks, and does what it says.
     pub(crate) fn edge_handle(&mut self, node: usize, input: Input) -> Outcome {
-        let World { edges, salt, now: world_now, log, cloud, .. } = self;
+        let World { edges, salt, now: world_now, log, arrivals, .. } = self;
         let edge = &mut edges[node];
         if edge.down {
             return Ok(());
@@ -253,7 +259,7 @@ impl World {
             log.detail(*world_now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
         }
         // What a pong confirms must have reached the cloud.
-        if let Some(key) = edge.checks.confirmed().iter().find(|key| !cloud.arrivals.contains(node, **key)) {
+        if let Some(key) = edge.checks.confirmed().iter().find(|key| !arrivals.contains(node, **key)) {
             return Err(Broken::new(
                 "end to end",
                 "never-came",
@@ -274,6 +280,7 @@ impl World {
     /// The process is gone between an input and what was to be done about it, with everything that it held.
     fn crash_edge(&mut self, node: usize, crash: Crash) {
         self.log.transition(self.now, self.edges[node].name.as_str(), || "crashes");
+        self.took_effect(if crash.power.is_some() { &faults::disk::POWER } else { &faults::edge::CRASH });
         self.end_process(node, Some(crash.power));
         let times = crash.times.saturating_sub(1);
         self.edges[node].crash = (times > 0).then_some(Crash { left: crash.after, times, ..crash });
@@ -323,12 +330,14 @@ impl World {
         self.begin_edge(node)
     }
 
-    /// A machine sleeps: nothing happens there until it wakes.
-    pub(crate) fn put_to_sleep(&mut self, node: usize, length: Duration) {
+    /// A machine sleeps: nothing happens there until it wakes. Whether it sleeps longer than it did anyway.
+    pub(crate) fn put_to_sleep(&mut self, node: usize, length: Duration) -> bool {
         let until = self.now + length;
         let edge = &mut self.edges[node];
         self.slept += until.since(edge.asleep_until.max(self.now));
+        let longer = edge.asleep_until < until;
         edge.asleep_until = edge.asleep_until.max(until);
         self.queue.plan(until, Event::Tick { node, sure: true });
+        longer
     }
 }

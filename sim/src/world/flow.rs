@@ -5,6 +5,7 @@ use super::stream::Frame;
 use super::{Event, World};
 use crate::chance::For;
 use crate::checks::Outcome;
+use crate::faults::{closing, framing, silence};
 use edgehub_core::cloud::CloudInput;
 use edgehub_core::{Input, Instant, LinkEpoch, LinkEvent};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 impl World {
     /// Sends what there is room for, and plans what comes of it.
     pub(crate) fn send(&mut self, id: LinkId, way: Way) {
-        let World { network, edges, salt, now, cloud, streams_apart, .. } = self;
+        let World { network, edges, salt, now, clouds, arrivals, streams_apart, .. } = self;
         let link = network.link_mut(id);
         if link.cut {
             return link.stream(way).lose();
@@ -20,6 +21,7 @@ impl World {
         let (node, epoch, incarnation) = (link.node, link.epoch.0, link.incarnation);
         let edge = &edges[node];
         let conduct = if edge.conduct_until > *now { &edge.conduct } else { &edge.usual };
+        let cloud = &clouds[link.leads_to];
         let slow = if way == Way::Up && cloud.slow_until > *now { cloud.slow_by } else { Duration::ZERO };
         let stream = link.stream(way);
         let ids = [node as u64, incarnation << 32 | epoch, way as u64];
@@ -29,7 +31,6 @@ impl World {
         let behind = |frame: u64| {
             salt.between(Duration::ZERO, *streams_apart, For::Streams, [ids[0] << 1 | ids[2], ids[1], frame])
         };
-        let arrivals = &mut cloud.arrivals;
         let sent = stream.send(*now, conduct, (latency, behind), |frame, damage| {
             if way == Way::Up
                 && let Frame::Message(message) = frame
@@ -48,21 +49,22 @@ impl World {
         if let Some(at) = arrival {
             self.queue.plan(at.max(self.now), Event::Arrives { link: id, way });
         }
-        if sent.severed {
-            self.cut(id);
+        (0..sent.damaged).for_each(|_| self.took_effect(&framing::DAMAGE));
+        if sent.severed && self.cut(id) {
+            self.took_effect(&closing::CUT);
         }
     }
 
     pub(super) fn flushed(&mut self, id: LinkId, way: Way, messages: usize, bytes: usize) -> Outcome {
         let link = self.network.link(id);
-        let (node, epoch) = (link.node, link.epoch);
+        let (node, epoch, cloud) = (link.node, link.epoch, link.leads_to);
         let event = LinkEvent::Flushed { messages, bytes };
         match (way, link.connection) {
             (Way::Up, _) if link.edge == Side::Closed => self.late(id, event),
             (Way::Up, _) if link.incarnation != self.edges[node].incarnation => Ok(()),
             (Way::Up, _) => self.edge_handle(node, Input::Link { epoch, event }),
             (Way::Down, Some(connection)) if link.cloud == Side::Open => {
-                self.cloud_handle(CloudInput::Flushed { connection, messages })
+                self.cloud_handle(cloud, CloudInput::Flushed { connection, messages })
             }
             (Way::Down, _) => Ok(()),
         }
@@ -130,12 +132,13 @@ impl World {
     }
 
     /// What was under way is lost, and each side learns of the end at a time of its own.
-    pub(crate) fn cut(&mut self, id: LinkId) {
+    /// Whether it was not cut before.
+    pub(crate) fn cut(&mut self, id: LinkId) -> bool {
         let now = self.now;
         let salt = self.salt;
         let link = self.network.link_mut(id);
         if link.cut {
-            return;
+            return false;
         }
         link.cut = true;
         link.up.lose();
@@ -145,11 +148,12 @@ impl World {
         let (edge, cloud) = link.told.unwrap_or_else(drawn);
         self.plan_severed(id, End::Edge, now + edge);
         self.plan_severed(id, End::Cloud, now + cloud);
+        true
     }
 
     pub(super) fn severed(&mut self, id: LinkId, end: End) -> Outcome {
         let link = self.network.link_mut(id);
-        let (node, epoch, connection) = (link.node, link.epoch, link.connection);
+        let (node, epoch, connection, cloud) = (link.node, link.epoch, link.connection, link.leads_to);
         match end {
             End::Edge if link.edge == Side::Closed => self.late(id, LinkEvent::Closed),
             End::Edge => {
@@ -163,7 +167,7 @@ impl World {
             End::Cloud => {
                 link.cloud = Side::Closed;
                 match connection {
-                    Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
+                    Some(connection) => self.cloud_handle(cloud, CloudInput::Closed { connection }),
                     None => Ok(()),
                 }
             }
@@ -187,7 +191,9 @@ impl World {
             return Ok(());
         }
         let until = self.now + Duration::from_micros(silent_us);
-        self.clog(node, &[Way::Up, Way::Down], until);
+        if self.clog(node, &[Way::Up, Way::Down], until) {
+            self.took_effect(&silence::FLAP);
+        }
         if times > 1 {
             let again = Event::Flaps { node, times: times - 1, silent_us, heard_us };
             self.plan_in(Duration::from_micros(silent_us.saturating_add(heard_us)), again);
@@ -195,26 +201,26 @@ impl World {
         Ok(())
     }
 
-    /// Nothing arrives on the node's link before then.
-    pub(crate) fn clog(&mut self, node: usize, ways: &[Way], until: Instant) {
-        let Some(id) = self.edges[node].link else { return };
+    /// Nothing arrives on the node's link before then, if it has one.
+    pub(crate) fn clog(&mut self, node: usize, ways: &[Way], until: Instant) -> bool {
+        let Some(id) = self.edges[node].link else { return false };
         for &way in ways {
             self.network.link_mut(id).stream(way).clog(until);
         }
+        self.network.link(id).lives()
     }
 
     /// A translator on the way looks whether the link is still used.
-    pub(crate) fn nat_looks(&mut self, id: LinkId) -> Outcome {
+    pub(crate) fn nat_looks(&mut self, id: LinkId) {
         let now = self.now;
         let link = self.network.link_mut(id);
-        let Some(idle) = link.nat_idle.filter(|_| link.lives()) else { return Ok(()) };
+        let Some(idle) = link.nat_idle.filter(|_| link.lives()) else { return };
         if link.crossed + idle <= now {
             (link.up.silent, link.down.silent) = (true, true);
             self.log.transition(now, "nat", || "forgets the link");
-            return Ok(());
+            return self.took_effect(&silence::NAT);
         }
         let at = link.crossed + idle;
         self.queue.plan(at, Event::NatLooks { link: id });
-        Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::cloud_modules::AskPlan;
 use super::{Event, World};
 use crate::chance::For;
 use crate::checks::{Outcome, class_of};
+use crate::effects::Effect;
 use crate::key;
 use edgehub_core::hub::ReceiptId;
 use edgehub_core::message::operation;
@@ -88,17 +89,28 @@ impl World {
         self.module_event(node, id, event)
     }
 
-    pub(crate) fn leave(&mut self, node: usize, module: usize, absence: Duration) -> Outcome {
-        let Some(id) = self.edges[node].modules[module].id.take() else { return Ok(()) };
+    /// Whether a module has joined.
+    pub(crate) fn is_there(&self, node: usize, module: usize) -> bool {
+        self.edges[node].modules[module].id.is_some()
+    }
+
+    pub(crate) fn leave(&mut self, node: usize, module: usize, absence: Duration) -> Effect {
+        let Some(id) = self.edges[node].modules[module].id.take() else { return Ok(false) };
         self.plan_in(absence, Event::ModuleRejoins { node, module });
-        self.module_event(node, id, ModuleEvent::Left)
+        self.module_event(node, id, ModuleEvent::Left)?;
+        Ok(true)
+    }
+
+    /// A module sends so many messages; whether it did send any.
+    pub(crate) fn speaks(&mut self, node: usize, module: usize, speech: Speech, times: u64) -> Effect {
+        (0..times).try_fold(false, |any, _| Ok(self.speak(node, module, speech)? || any))
     }
 
     /// A module sends a message, unless it may not or is not there.
-    pub(crate) fn speak(&mut self, node: usize, module: usize, speech: Speech) -> Outcome {
+    pub(crate) fn speak(&mut self, node: usize, module: usize, speech: Speech) -> Effect {
         let edge = &mut self.edges[node];
         let absent = edge.down || edge.stopped || edge.asleep_until > self.now;
-        let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !absent) else { return Ok(()) };
+        let Some(id) = edge.modules[module].id.filter(|_| edge.intake && !absent) else { return Ok(false) };
         let wall = edge.clock.read(self.salt, self.now).wall;
         let place = &mut edge.modules[module];
         let (name, group) = (place.name, place.group);
@@ -118,7 +130,7 @@ impl World {
         let class = &*classes.classes[class_of(classes, &as_seen)].name;
         let msg_id = match speech.ask {
             Some((.., true)) if !place.asked.is_empty() => {
-                self.cloud.arrivals.unordered(node, &place.asked);
+                self.arrivals.unordered(node, &place.asked);
                 place.asked.clone()
             }
             _ => place.next_id(0, class, speech.entity),
@@ -135,14 +147,15 @@ impl World {
             let wait = timeout.unwrap_or(edge.config.sync_timeout).max(Duration::from_micros(1));
             let deadline = edge.clock.held() + wait;
             self.longest_wait = self.longest_wait.max(wait);
-            self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
+            self.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
         let receipt = speech.entity.is_multiple_of(2).then(|| {
             let edge = &mut self.edges[node];
             edge.next_receipt += 1;
             ReceiptId(edge.next_receipt)
         });
-        self.module_event(node, id, ModuleEvent::Sent { message, timeout, receipt })
+        self.module_event(node, id, ModuleEvent::Sent { message, timeout, receipt })?;
+        Ok(true)
     }
 
     /// A message for a module: it takes a while, acknowledges what is not an answer, and can take another one.

@@ -41,6 +41,8 @@ pub(crate) struct Store {
     commands: u64,
     /// A command takes so much longer, until then.
     pub(crate) slow: Option<(Duration, Instant)>,
+    /// Commands that were slow, found no room, or failed.
+    pub(super) struck: [u64; 3],
     pub(crate) full_until: Instant,
     /// So many commands in a thousand fail, until then.
     pub(crate) broken: Option<(u64, Instant)>,
@@ -76,6 +78,7 @@ impl Store {
             planned: false,
             commands: 0,
             slow: None,
+            struck: [0; 3],
             full_until: Instant(0),
             broken: None,
             promised: BTreeMap::new(),
@@ -187,6 +190,8 @@ impl Store {
         } else {
             (writes && now < self.full_until).then_some(DiskFault::Full)
         };
+        self.struck[1] += u64::from(matches!(fault, Some(DiskFault::Full)));
+        self.struck[2] += u64::from(matches!(fault, Some(DiskFault::Broken)));
         match self.disk.execute(command, fault, &mut self.dice) {
             Ok(completion) => journal::Input::Completed(completion),
             Err(fault) => journal::Input::Failed(fault),
@@ -325,6 +330,7 @@ impl World {
         let after = if store.out.is_some() {
             store.commands += 1;
             let slow = store.slow.filter(|(_, until)| now < *until).map_or(Duration::ZERO, |(by, _)| by);
+            store.struck[0] += u64::from(!slow.is_zero());
             salt.up_to_ms(
                 DISK_MS,
                 For::Disk,

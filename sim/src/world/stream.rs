@@ -69,6 +69,8 @@ pub(crate) struct Damage {
 pub(crate) struct Sent {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+    /// Messages that something happened to.
+    pub(crate) damaged: usize,
     /// The link dies here.
     pub(crate) severed: bool,
 }
@@ -150,6 +152,7 @@ impl Stream {
                     if damage.skip == 0 {
                         let damage = *damage;
                         self.damage.pop_front();
+                        sent.damaged += 1;
                         harm(&mut frame, damage);
                     } else {
                         damage.skip -= 1;
