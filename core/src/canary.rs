@@ -25,6 +25,10 @@ pub enum Canary {
     PongConfirmsAll,
     /// What a lost link leaves unconfirmed is sent again back to front.
     OrderSwapped,
+    /// What a pong confirms is not only settled, the first of it is written again.
+    ConfirmedWrittenAgain,
+    /// A message passes by an older one about the same thing that is of a class that leaves later.
+    OrderInClassOnly,
     /// Modules hear twice that the link is up.
     ConnectInfoTwice,
     /// The wait between two attempts may be nothing at all.
@@ -163,7 +167,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 74] = [
+    pub const ALL: [Canary; 76] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -171,6 +175,8 @@ impl Canary {
         Canary::DropUntold,
         Canary::PongConfirmsAll,
         Canary::OrderSwapped,
+        Canary::ConfirmedWrittenAgain,
+        Canary::OrderInClassOnly,
         Canary::ConnectInfoTwice,
         Canary::BackoffFloorIgnored,
         Canary::BackoffNeverResets,

@@ -128,7 +128,7 @@ impl EdgeChecks {
             ],
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
-            receipts: Receipts::default(),
+            receipts: Receipts::new(config),
             stored: Stored::new(config),
             rate: RateLimit::new(config),
             pace: Pace::new(config),

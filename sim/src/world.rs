@@ -153,8 +153,8 @@ impl World {
         for edge in &self.edges {
             let account = edge.hub.account();
             report.links += account.links;
-            report.confirmed += account.up.settled;
-            report.delivered += account.down.settled;
+            report.confirmed += account.up.confirmed;
+            report.delivered += account.down.confirmed;
             report.requests += edge.requests_ended;
         }
         report

@@ -25,6 +25,8 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::DropUntold, 401, 500),
     (Canary::PongConfirmsAll, 248, 500),
     (Canary::OrderSwapped, 102, 500),
+    (Canary::ConfirmedWrittenAgain, 400, 500),
+    (Canary::OrderInClassOnly, 50, 500),
     (Canary::ConnectInfoTwice, 500, 500),
     (Canary::BackoffFloorIgnored, 112, 500),
     (Canary::BackoffNeverResets, 114, 500),

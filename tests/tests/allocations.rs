@@ -138,5 +138,5 @@ fn main() {
 
     let mut upstream = hub();
     check("leaving", |number| leaving(&mut upstream, at(number), messages[number as usize].clone()));
-    assert!(upstream.account().up.settled > MESSAGES && upstream.account().balanced());
+    assert!(upstream.account().up.settled() > MESSAGES && upstream.account().balanced());
 }

@@ -21,7 +21,7 @@ impl Hub {
         self.drop_expired();
         while self.state.is_open() && self.window_open() {
             if let Some(message) = self.outbox.pop_own() {
-                self.account.up.settled += 1;
+                self.account.up.written += 1;
                 self.session.wrote(message.msg_id(), self.flight.last_ping());
                 if message.operation() == operation::KEEPALIVE {
                     self.keepalive.wrote(self.now.mono);
@@ -84,7 +84,7 @@ impl Hub {
         let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if once || self.planted.is(Canary::WrittenIsForgotten) {
             let Some(Taken { body: Body::Here(entry), .. }) = self.outbox.pop(class) else { return };
-            self.account.up.settled += 1;
+            self.account.up.written += 1;
             let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
                 Stage::Confirmed
             } else {
@@ -100,7 +100,7 @@ impl Hub {
     }
 
     /// Writes a message, which counts so much among what is on its way.
-    fn put_on_link(&mut self, message: Message, weight: usize) {
+    pub(super) fn put_on_link(&mut self, message: Message, weight: usize) {
         self.in_flight.messages += 1;
         self.in_flight.bytes += message.bytes();
         self.outputs.push_back(Output::Write { epoch: self.epoch, message });

@@ -73,7 +73,12 @@ fn at_most_once_is_settled_with_the_writing_and_never_sent_again() {
     let mut script = offline(only(Class { delivery: Delivery::AtMostOnce, ..Class::default() }));
     ask(&mut script, "a", "a");
     script.link(LinkEvent::Opened).expect(&["write keepalive", "receipt a Written", "write a"]);
-    assert_eq!(script.hub.account().up.pending, 0);
+    let up = script.hub.account().up;
+    assert_eq!(
+        (up.confirmed, up.written, up.pending),
+        (0, 2, 0),
+        "with the keepalive, and nobody says that they arrived"
+    );
     script.link(LinkEvent::Closed).at(2000).link(LinkEvent::Opened);
     assert!(!script.seen().iter().any(|line| line.contains("write a")));
 }
@@ -84,6 +89,8 @@ fn a_pong_is_a_receipt() {
     ask(&mut script, "a", "a");
     script.link(LinkEvent::Opened).at(60).seen();
     script.pong().expect(&["receipt a Confirmed"]);
+    let up = script.hub.account().up;
+    assert_eq!((up.confirmed, up.written), (1, 1), "with the keepalive");
     script.pong().expect(&[]);
 }
 
@@ -113,7 +120,67 @@ fn the_largest_message_passes_and_the_next_one_is_told_the_limit() {
     ask(&mut script, "a", "a");
     script.expect(&[]);
     ask(&mut script, "a", "ab");
-    script.expect(&[&format!("receipt a Dropped {{ reason: TooLargeForClass, limit: Some({bytes}) }}")]);
+    let told = format!("receipt a Dropped {{ reason: TooLargeForClass, limit: Some({bytes}) }}");
+    script.expect(&[&told]);
+    // Asked or not: it will never be taken.
+    script.send(1, about("a", "ab")).expect(&[&told]);
+}
+
+fn user(id: &str, operation: &str, resource: &str) -> Message {
+    Draft { msg_id: id, source: "s", group: "user", operation, resource, ..Draft::default() }
+        .encode()
+        .unwrap()
+}
+
+#[test]
+fn messages_about_one_thing_keep_their_order_whatever_their_classes() {
+    let mut script = offline(Config { rate: None, ..Config::default() });
+    let sent = [("t1", "upload", "a"), ("t2", "upload", "b"), ("s1", "update", "a"), ("s2", "update", "c")];
+    for (id, operation, resource) in sent {
+        script.send(1, user(id, operation, resource));
+    }
+    // State leaves before telemetry, but not before what is older and about the same thing.
+    let lines = ["write keepalive", "write t1", "write s1", "write s2", "write t2"];
+    script.link(LinkEvent::Opened).expect(&lines);
+    // What was written and not confirmed keeps its order with what is new, too.
+    script.link(LinkEvent::Closed).seen();
+    script.send(1, user("s3", "update", "b"));
+    script.at(2000).link(LinkEvent::Opened);
+    let written: Vec<_> = script.seen().into_iter().filter(|line| line.starts_with("write")).collect();
+    let lines = ["write keepalive", "write t1", "write s1", "write s2", "write t2", "write s3"];
+    assert_eq!(written, lines);
+}
+
+#[test]
+fn what_is_exempt_from_the_rate_limit_waits_for_what_is_older_and_about_the_same_thing() {
+    let mut classes = Classes::default();
+    classes.classes.push(Class {
+        name: "alarms".into(),
+        priority: 9,
+        rate_limited: false,
+        ..Class::default()
+    });
+    let rule = edgehub_core::class::Rule { operation: Some("alarm".into()), class: 4, ..Default::default() };
+    classes.rules.insert(0, rule);
+    let rate = Some(Rate { per_second: 1, burst: 1 });
+    let mut script =
+        offline(Config { classes, rate, heartbeat: Duration::from_secs(600), ..Config::default() });
+    script.send(1, user("s1", "update", "a")).send(1, user("s2", "update", "b"));
+    script.send(1, user("a2", "alarm", "b")).send(1, user("s3", "update", "c"));
+    script.link(LinkEvent::Opened).expect(&["write keepalive", "write s1"]);
+    // An answer waits for nobody, and neither does what is about something else.
+    let answer = Draft {
+        msg_id: "r",
+        parent_msg_id: "1",
+        source: "s",
+        group: "user",
+        resource: "b",
+        ..Draft::default()
+    };
+    script.send(1, answer.encode().unwrap()).expect(&["write r"]);
+    script.at(1000);
+    let written: Vec<_> = script.seen().into_iter().filter(|line| line.starts_with("write")).collect();
+    assert_eq!(written, ["write s2", "write a2"]);
 }
 
 #[test]
@@ -131,5 +198,30 @@ fn a_first_priority_passes_the_others_and_an_equal_one_does_not() {
     send(&mut script, "query", "resource", "query", "", true);
     send(&mut script, "answer", "resource", "response", "1", false);
     let lines = ["write keepalive", "write answer", "write state", "write query", "write upload"];
+    script.link(LinkEvent::Opened).expect(&lines);
+}
+
+#[test]
+fn a_turn_that_is_lent_passes_by_nothing_older_either() {
+    let mut classes = Classes::default();
+    classes.classes.push(Class { name: "first".into(), priority: 0, ..Class::default() });
+    let rule = edgehub_core::class::Rule { operation: Some("alarm".into()), class: 4, ..Default::default() };
+    classes.rules.insert(0, rule);
+    let mut script = offline(Config { classes, rate: None, ..Config::default() });
+    let query = |id: &str, resource: &str| {
+        let draft = Draft {
+            msg_id: id,
+            source: "s",
+            group: "user",
+            operation: "query",
+            resource,
+            ..Draft::default()
+        };
+        Draft { sync: true, ..draft }.encode().unwrap()
+    };
+    // The alarm waits for the query behind the query that waits for the state.
+    script.send(1, user("s1", "update", "a")).send(1, query("q1", "a")).send(1, query("q2", "b"));
+    script.send(1, user("s2", "update", "c")).send(1, user("a1", "alarm", "b"));
+    let lines = ["write keepalive", "write s1", "write q1", "write q2", "write a1", "write s2"];
     script.link(LinkEvent::Opened).expect(&lines);
 }
