@@ -73,6 +73,7 @@ const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
     (Canary::NothingBuried, 58, 500),
     (Canary::DrainUnpaced, 12, 500),
     (Canary::DrainHoldsControl, 4, 500),
+    (Canary::DrainHoldsRequests, 10, 500),
     (Canary::ProbeMissing, 329, 500),
     (Canary::ProbeAnswerRouted, 323, 500),
     (Canary::NoSessionStays, 44, 500),
