@@ -25,6 +25,10 @@ pub enum Canary {
     PongConfirmsAll,
     /// What a lost link leaves unconfirmed is sent again back to front.
     OrderSwapped,
+    /// What a pong confirms is not only settled, the first of it is written again.
+    ConfirmedWrittenAgain,
+    /// A message passes by an older one about the same thing that is of a class that leaves later.
+    OrderInClassOnly,
     /// Modules hear twice that the link is up.
     ConnectInfoTwice,
     /// The wait between two attempts may be nothing at all.
@@ -117,6 +121,8 @@ pub enum Canary {
     DrainUnpaced,
     /// Control traffic waits behind a backlog that leaves at its pace.
     DrainHoldsControl,
+    /// Requests wait behind a backlog that leaves at its pace, whatever it is about.
+    DrainHoldsRequests,
     /// Nobody asks whether the cloud has a session.
     ProbeMissing,
     /// The answer to the hub's own question is routed like any other.
@@ -167,7 +173,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 76] = [
+    pub const ALL: [Canary; 79] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -175,6 +181,8 @@ impl Canary {
         Canary::DropUntold,
         Canary::PongConfirmsAll,
         Canary::OrderSwapped,
+        Canary::ConfirmedWrittenAgain,
+        Canary::OrderInClassOnly,
         Canary::ConnectInfoTwice,
         Canary::BackoffFloorIgnored,
         Canary::BackoffNeverResets,
@@ -221,6 +229,7 @@ impl Canary {
         Canary::NothingBuried,
         Canary::DrainUnpaced,
         Canary::DrainHoldsControl,
+        Canary::DrainHoldsRequests,
         Canary::ProbeMissing,
         Canary::ProbeAnswerRouted,
         Canary::NoSessionStays,

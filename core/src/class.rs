@@ -3,8 +3,9 @@
 //! A rule table says which class a message of a module belongs to; the class says everything else. What the hub writes
 //! on its own account (keepalives, answers to link control) belongs to none: it leaves first and is never kept.
 //!
-//! Within a class, and between classes of one priority, messages leave in the order in which they were accepted, also
-//! when they are sent again.
+//! Within a class messages leave in the order in which they were accepted, also when they are sent again. Between classes the priority
+//! decides, and among those of one priority the age. But messages of one source, group and resource keep their order whatever
+//! their classes (answers and link control aside): for the sake of that a class lends its turn to another one.
 
 mod defaults;
 mod rule;
@@ -25,7 +26,8 @@ pub enum Delivery {
     AtMostOnce,
     /// Kept until a pong confirms it, and sent again on the next link otherwise: the cloud may see it twice. The window
     /// for that is what was written and not confirmed when a link ended, at most `barrier_messages` messages or
-    /// `barrier_after` plus a round trip on a link that works.
+    /// `barrier_after` plus a round trip on a link that works. On a slow one it is a quarter of a round trip, at most a second, where
+    /// that is longer than `barrier_after`.
     #[default]
     AtLeastOnce,
 }

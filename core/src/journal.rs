@@ -24,12 +24,13 @@
 //! | `header` | what begins a segment: format version, owner, numbers |
 //! | `record` | one record as bytes |
 //! | `scan` | sound records and damage, in the order of a segment |
-//! | `index` | where what lives is, and how full each segment is |
+//! | `index`, `live` | where what lives is, and how full each segment is |
 //! | `recovery` | segments to index, or the reason why not |
 //! | `writer`, `writer/*` | the machine: group commit, rotation, compaction, faults |
 
 mod header;
 mod index;
+mod live;
 mod record;
 mod recovery;
 mod scan;

@@ -107,6 +107,13 @@ pub const RENEWAL_GRACE: Duration = Duration::from_secs(30);
 /// more than the link can carry loses the oldest answers.
 pub const CONTROL_QUEUE_MAX: usize = 256;
 
+/// What was written may be without a ping behind it for this share of a round trip, if that is longer than is configured: four
+/// pings are on their way then …
+pub const BARRIER_ROUND_TRIP_SHARE: u32 = 4;
+
+/// … but no longer than this, however slow the link is: so much more may come twice after it is lost.
+pub const BARRIER_ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
+
 /// Classes of messages. One octet tells them apart, and each costs every message a look.
 pub const CLASSES_MAX: usize = 16;
 

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let question = module.compose("resource", "query", "default/setpoint/1", &())?;
         println!("module: the answer is {}", module.request(&question, None).await?.content());
         let account = hub.shutdown().await?;
-        println!("confirmed {}, dropped {}", account.up.settled, account.up.dropped());
+        println!("confirmed {}, dropped {}", account.up.confirmed, account.up.dropped());
         Ok(())
     })
 }

@@ -128,7 +128,7 @@ impl EdgeChecks {
             ],
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
-            receipts: Receipts::default(),
+            receipts: Receipts::new(config),
             stored: Stored::new(config),
             rate: RateLimit::new(config),
             pace: Pace::new(config),
@@ -187,7 +187,7 @@ impl EdgeChecks {
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
         self.pace.after(step, &self.upstream).map_err(|broken| broken.by("pace"))?;
-        self.upstream.after(step, confirmed).map_err(|broken| broken.by("way up"))?;
+        self.upstream.after(step, confirmed, self.pace.is_on()).map_err(|broken| broken.by("way up"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
         let EdgeChecks { confirmation, upstream, stored, rate, pace, flight, timely, .. } = self;

@@ -80,7 +80,7 @@ fn look(world: &mut World, call: &Call) -> Effect {
     Ok(true)
 }
 
-const VIOLATIONS: [Violation; 21] = [
+const VIOLATIONS: [Violation; 22] = [
     Violation::FrameTooLarge { bytes: usize::MAX },
     Violation::Empty,
     Violation::NotUtf8,
@@ -102,6 +102,7 @@ const VIOLATIONS: [Violation; 21] = [
     Violation::TooManyStreams,
     Violation::ControlLane,
     Violation::ControlLaneClosed,
+    Violation::StreamStopped,
 ];
 
 /// Where a violation stands in the list. A new one does not compile without a line here.
@@ -128,6 +129,7 @@ fn place_of(violation: &Violation) -> usize {
         Violation::TooManyStreams => 18,
         Violation::ControlLane => 19,
         Violation::ControlLaneClosed => 20,
+        Violation::StreamStopped => 21,
     }
 }
 

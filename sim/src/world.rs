@@ -163,8 +163,8 @@ impl World {
         for edge in &self.edges {
             let account = edge.hub.account();
             report.links += account.links;
-            report.confirmed += account.up.settled;
-            report.delivered += account.down.settled;
+            report.confirmed += account.up.confirmed;
+            report.delivered += account.down.confirmed;
             report.requests += edge.requests_ended;
             for store in [&edge.store, &edge.letters] {
                 for (verb, times) in [disk::SLOW, disk::FULL, disk::FAILS].iter().zip(store.struck) {

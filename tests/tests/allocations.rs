@@ -1,9 +1,13 @@
-//! The hot path allocates nothing: one frame in, one frame out, and only the frame's own buffer.
+//! The hot path allocates nothing: one frame in, one frame out, and only the frame's own buffer. What is left to the journal takes
+//! little.
 //!
 //! A binary of its own, without the test harness: the allocator counts, and nothing else may run beside it.
 #![allow(clippy::unwrap_used)] // a test without the test harness
 
 use bytes::Bytes;
+use edgehub_core::class::Classes;
+use edgehub_core::hub::JournalEvent;
+use edgehub_core::journal::EntryNumber;
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
 };
@@ -11,6 +15,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
@@ -19,17 +24,21 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        LIVE_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller keeps `alloc`'s contract, which is the system's too.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: `pointer` came from `alloc` above, which is the system's.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        LIVE_BYTES.fetch_add(size, Ordering::Relaxed);
+        LIVE_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -125,6 +134,49 @@ fn check(name: &str, mut each: impl FnMut(u64)) {
     assert_eq!(counted, 0, "{name}: {counted} allocations for {MESSAGES} messages");
 }
 
+/// Messages that wait and are left to the journal, each of 1 KiB: in memory stays what the hub must know of them.
+fn spooling() {
+    const SPOOLED: u64 = 10_000;
+    const BYTES_EACH: usize = 72;
+    let mut classes = Classes::default();
+    classes.classes.iter_mut().for_each(|class| class.persistent = true);
+    let config = Config { classes, spool_above: 0, ..Config::default() };
+    let mut hub = Hub::new(config, 1, Now::default());
+    let handle = |hub: &mut Hub, input| {
+        hub.handle(Now::default(), input);
+        while let Some(output) = hub.poll_output() {
+            if let Output::Store { number, .. } = output {
+                hub.handle(Now::default(), Input::Journal(JournalEvent::Stored { up_to: number }));
+            }
+        }
+    };
+    let joined = ModuleEvent::Joined { name: "eventbus".into(), groups: Vec::new(), credit: 1 };
+    handle(&mut hub, Input::Module { module: MODULE, event: joined });
+    let opened = JournalEvent::Opened { unused: EntryNumber(1), frame_bytes_max: 1 << 20 };
+    handle(&mut hub, Input::Journal(opened));
+    let before = LIVE_BYTES.load(Ordering::Relaxed);
+    let content = "x".repeat(1024);
+    for number in 0..SPOOLED {
+        let id = format!("00000000-0000-4000-8000-{number:012}");
+        let content = Content::Text(&content);
+        let draft = Draft {
+            msg_id: &id,
+            source: "eventbus",
+            group: "user",
+            operation: "upload",
+            content,
+            ..Draft::default()
+        };
+        let event = ModuleEvent::Sent { message: draft.encode().unwrap(), timeout: None, receipt: None };
+        handle(&mut hub, Input::Module { module: MODULE, event });
+    }
+    drop(content);
+    let took = LIVE_BYTES.load(Ordering::Relaxed) - before;
+    println!("{SPOOLED} spooled messages take {took} bytes");
+    assert_eq!(hub.account().up.pending, SPOOLED);
+    assert!(took < SPOOLED as usize * BYTES_EACH, "{SPOOLED} spooled messages take {took} bytes");
+}
+
 fn main() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1, "the allocator counts");
     let frames: Vec<Bytes> = (0..2 * MESSAGES).map(frame).collect();
@@ -138,5 +190,7 @@ fn main() {
 
     let mut upstream = hub();
     check("leaving", |number| leaving(&mut upstream, at(number), messages[number as usize].clone()));
-    assert!(upstream.account().up.settled > MESSAGES && upstream.account().balanced());
+    assert!(upstream.account().up.settled() > MESSAGES && upstream.account().balanced());
+
+    spooling();
 }

@@ -3,13 +3,16 @@
 use super::note::DropReason;
 use serde::{Deserialize, Serialize};
 
-/// One direction's books. `accepted = settled + pending + dropped`, at every moment.
+/// One direction's books. `accepted = confirmed + written + pending + dropped`, at every moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ledger {
     /// Messages taken in. Downstream, a message for several modules counts once for each.
     pub accepted: u64,
-    /// Upstream: confirmed by the cloud's pong, or written if it is a keepalive or a link control answer. Downstream: delivered, or answered by the hub itself.
-    pub settled: u64,
+    /// Upstream: the cloud has them, as a pong says. Downstream: delivered, or answered by the hub itself.
+    pub confirmed: u64,
+    /// Upstream: handed to a link, and nobody says whether they arrived: what is delivered at most once, and the hub's own
+    /// keepalives, questions and answers to link control. Downstream: none.
+    pub written: u64,
     /// Queued, or written and not yet confirmed. After a stop: what the journal keeps for the next start.
     pub pending: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -26,9 +29,20 @@ impl Ledger {
         self.dropped.iter().sum()
     }
 
+    /// Messages that have come to the end that they were to come to.
+    pub fn settled(&self) -> u64 {
+        self.confirmed + self.written
+    }
+
+    /// Why messages were dropped, and how many for each reason.
+    pub fn dropped_by_reason(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        let all = DropReason::ALL.into_iter().map(|reason| (reason, self.dropped_for(reason)));
+        all.filter(|(_, dropped)| *dropped > 0)
+    }
+
     /// Whether the books balance.
     pub fn balanced(&self) -> bool {
-        self.accepted == self.settled + self.pending + self.dropped()
+        self.accepted == self.settled() + self.pending + self.dropped()
     }
 
     pub(super) fn drop_one(&mut self, reason: DropReason) {

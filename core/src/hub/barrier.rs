@@ -29,10 +29,17 @@ impl Hub {
         };
         self.keepalive.heard(self.now.mono);
         self.session.ponged(number, self.now.mono);
-        let outputs = &mut self.outputs;
-        self.account.up.settled += self.outbox.confirm(answer.messages, |entry| {
+        let (outputs, mut again) = (&mut self.outputs, None);
+        let again_planted = self.planted.is(Canary::ConfirmedWrittenAgain);
+        self.account.up.confirmed += self.outbox.confirm(answer.messages, |entry| {
             outputs.extend(entry.receipt_of(Stage::Confirmed));
+            if again_planted && again.is_none() {
+                again = Some(entry.message.clone());
+            }
         });
+        if let Some(message) = again {
+            self.put_on_link(message, 0);
+        }
         if let Some(rtt) = answer.round_trip {
             self.note(Note::RoundTrip { rtt });
         }

@@ -136,7 +136,7 @@ impl Hub {
     /// Hands an answer to the module that asked for it, ahead of whatever else waits for the module.
     fn deliver_answer(&mut self, module: ModuleId, message: Message) {
         self.account.down.accepted += 1;
-        self.account.down.settled += 1;
+        self.account.down.confirmed += 1;
         self.outputs.push_back(Output::Deliver { module, message, answer: true });
     }
 
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     fn hand_over(&mut self, module: ModuleId, message: Message) {
-        self.account.down.settled += 1;
+        self.account.down.confirmed += 1;
         self.outputs.push_back(Output::Deliver { module, message, answer: false });
     }
 
@@ -190,7 +190,7 @@ impl Hub {
     /// `ping`, `pong` and `config` are answered by whoever receives them, and go no further.
     fn answer_link_control(&mut self, message: &Message) {
         self.account.down.accepted += 1;
-        self.account.down.settled += 1;
+        self.account.down.confirmed += 1;
         let id = self.rng.uuid();
         let answer = Draft {
             content: Content::Text("ack"),

@@ -7,12 +7,16 @@
 //! when one was slow. It outlives the link, for the next one leads to the same place.
 //!
 //! A ping leaves behind every quarter of the window, so that it opens again before it is used up, and at the latest when
-//! so many messages or so much time say so ([`Config::barrier_messages`], [`Config::barrier_after`]).
+//! so many messages or so much time say so ([`Config::barrier_messages`], [`Config::barrier_after`], or a quarter of the shortest
+//! round trip, if that is longer).
 
 use super::outbox::Amount;
 use crate::canary::{Canary, Planted};
 use crate::config::Config;
-use crate::limits::{FLIGHT_BYTES_MAX, FLIGHT_BYTES_MIN, FLIGHT_BYTES_START, FLIGHT_DELAY, PINGS_MAX};
+use crate::limits::{
+    BARRIER_ROUND_TRIP_MAX, BARRIER_ROUND_TRIP_SHARE, FLIGHT_BYTES_MAX, FLIGHT_BYTES_MIN, FLIGHT_BYTES_START,
+    FLIGHT_DELAY, PINGS_MAX,
+};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -100,7 +104,16 @@ impl Flight {
         self.was_full |= self.on_its_way >= self.window;
         self.uncovered.messages += 1;
         self.uncovered.bytes += bytes;
-        self.ping_due.get_or_insert(now + config.barrier_after);
+        if self.ping_due.is_none() {
+            self.ping_due = Some(now + self.patience(config));
+        }
+    }
+
+    /// How long what was written may be without a ping behind it. On a link whose pongs take long, one more ping a moment later
+    /// confirms hardly anything sooner.
+    fn patience(&self, config: &Config) -> Duration {
+        let of_round_trip = self.shortest.unwrap_or_default() / BARRIER_ROUND_TRIP_SHARE;
+        config.barrier_after.max(of_round_trip.min(BARRIER_ROUND_TRIP_MAX))
     }
 
     /// Whether so much was written since the last ping that the next one must not wait.
@@ -239,6 +252,25 @@ mod tests {
         let answer = Answer { messages: 1, round_trip: Some(Duration::from_micros(5)) };
         assert_eq!(flight.answered(ping, Instant(5)), Some(answer));
         assert!(flight.has_room(Planted::default()));
+    }
+
+    #[test]
+    fn a_ping_follows_later_where_pongs_take_long() {
+        let config = Config::default();
+        let check = |round_trip_ms: u64, due_ms: u64| {
+            let mut flight = Flight::new();
+            flight.wrote(KB, Instant(0), &config);
+            let ping = flight.pinged(1, Instant(0));
+            flight.answered(ping, Instant(round_trip_ms * 1000));
+            flight.wrote(KB, Instant(60_000_000), &config);
+            assert_eq!(flight.ping_due(), Some(Instant(60_000_000 + due_ms * 1000)), "{round_trip_ms} ms");
+        };
+        check(1, 50);
+        check(200, 50);
+        check(204, 51);
+        check(600, 150);
+        check(4_000, 1_000);
+        check(8_000, 1_000);
     }
 
     #[test]

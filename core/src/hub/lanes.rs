@@ -250,7 +250,7 @@ mod tests {
     /// A path that lets a handshake pass, and nothing else.
     #[test]
     fn a_link_that_falls_silent_is_a_failure_of_quic() {
-        let (mut lanes, now, moment) = (Lanes::default(), Instant(1), Duration::from_micros(1));
+        let (now, moment) = (Instant(1), Duration::from_micros(1));
         let check = |end, lived, next| {
             let mut lanes = Lanes::default();
             dial(&mut lanes, now, true, true);

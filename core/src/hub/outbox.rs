@@ -10,30 +10,35 @@
 //!
 //! | file | its one job |
 //! |---|---|
-//! | `slab` | the table of messages |
-//! | `queue` | what waits in one class |
+//! | `entry`, `slab` | a message, the table of messages |
+//! | `slot`, `queue` | what the queues know of a message, what waits in one class |
+//! | `key`, `order` | what a message is about, which class goes next |
+//! | `confirmation` | what is written and not confirmed |
 //! | `room` | who makes room for whom |
 //! | `keep` | what the journal has, and what is on its way there |
 //! | `spool` | what is left to the journal until it is its turn |
 //! | `reclass` | another set of classes |
 
+mod confirmation;
+mod entry;
 mod keep;
+mod key;
+mod order;
 mod queue;
 mod reclass;
 mod room;
 mod slab;
+mod slot;
 mod spool;
 
-pub(super) use keep::{Asker, Keep, UnstoredShare};
+pub(super) use entry::{Body, Entry, Taken};
+pub(super) use keep::{Keep, UnstoredShare};
 pub(super) use queue::Amount;
 pub(super) use room::Room;
 
-use super::input::{ModuleId, ReceiptId};
-use super::sync_keeper::WaitId;
 use super::view::Standing;
-use super::{Output, Stage};
 use crate::canary::{Canary, Planted};
-use crate::class::{Class, Classes, Delivery};
+use crate::class::{Class, Classes};
 use crate::journal::EntryNumber;
 use crate::limits::CONTROL_QUEUE_MAX;
 use crate::message::{Message, operation};
@@ -42,79 +47,12 @@ use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use keep::Kept;
-use queue::{ClassQueue, Slot, Spot};
+use key::Key;
+use queue::ClassQueue;
 use serde::{Deserialize, Serialize};
 use slab::Slab;
+use slot::{Mark, Slot, Spot};
 use spool::Spooled;
-
-/// A module's message, and who is to be told of its end.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) message: Message,
-    /// Its sender; `None` for what was restored from the journal.
-    pub(super) module: Option<ModuleId>,
-    /// Under which number the module wants to be told of its end.
-    pub(super) receipt: Option<ReceiptId>,
-    /// The wait that hangs on it, if it is a sync request.
-    pub(super) wait: Option<WaitId>,
-}
-
-impl Entry {
-    /// What its sender is to be told, if it asked for it.
-    pub(super) fn receipt_of(&self, stage: Stage) -> Option<Output> {
-        let (module, receipt) = self.module.zip(self.receipt)?;
-        let msg_id = self.message.msg_id().into();
-        Some(Output::Receipt { module, receipt: Some(receipt), msg_id, stage })
-    }
-
-    /// Who asked to be told of it.
-    fn asker(&self) -> Option<Asker> {
-        Some((self.module?, self.receipt?, self.message.msg_id().into()))
-    }
-}
-
-/// A message that has left the outbox.
-#[derive(Debug)]
-pub(super) struct Taken {
-    /// The place of its class.
-    pub(super) class: u8,
-    /// Its number in the journal, if that has it, or is about to.
-    pub(super) kept: Option<EntryNumber>,
-    pub(super) body: Body,
-}
-
-/// What there is of a message that has left.
-#[derive(Debug)]
-pub(super) enum Body {
-    /// It was in memory.
-    Here(Entry),
-    /// It was left to the journal.
-    Away(Spooled),
-}
-
-impl Taken {
-    pub(super) fn msg_id(&self) -> Cow<'_, str> {
-        match &self.body {
-            Body::Here(entry) => Cow::Borrowed(entry.message.msg_id()),
-            Body::Away(spooled) => spooled.msg_id(),
-        }
-    }
-
-    /// Who is to be told of its end, and under which number.
-    pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
-        match &self.body {
-            Body::Here(entry) => entry.module.zip(entry.receipt),
-            Body::Away(spooled) => spooled.asker(),
-        }
-    }
-
-    pub(super) fn wait(&self) -> Option<WaitId> {
-        match &self.body {
-            Body::Here(entry) => entry.wait,
-            Body::Away(_) => None,
-        }
-    }
-}
 
 /// A message of the outbox, to be looked at.
 #[derive(Debug, Clone)]
@@ -239,10 +177,6 @@ impl Outbox {
         Some(self.queues.get(class)?.front()?.number)
     }
 
-    pub(super) fn unconfirmed(&self) -> usize {
-        self.unconfirmed.len()
-    }
-
     pub(super) fn bytes(&self) -> usize {
         self.total.bytes
     }
@@ -266,11 +200,11 @@ impl Outbox {
     }
 
     fn held(&self, slot: &Slot, standing: Standing) -> Option<Held<'_>> {
-        let message = match slot.spot {
+        let message = match slot.spot() {
             Spot::Here(place) => Some(&self.entries.get(place)?.message),
             Spot::Away(_) | Spot::Asked(_) | Spot::Gone => None,
         };
-        let msg_id = match slot.spot {
+        let msg_id = match slot.spot() {
             Spot::Away(place) | Spot::Asked(place) => self.spooled.get(place)?.msg_id(),
             _ => Cow::Borrowed(message?.msg_id()),
         };
@@ -306,14 +240,10 @@ impl Outbox {
     /// The message that this one supersedes, by its number, and what it takes up.
     pub(super) fn superseded_by(&self, class: usize, entry: &Entry) -> Option<(u64, Amount)> {
         let queue = self.queues.get(class).filter(|queue| queue.class.coalesce && entry.wait.is_none())?;
-        let old = queue.superseded_by(self.key_of(&entry.message))?;
-        let same = |message: &Message| {
-            (message.source(), message.group(), message.resource())
-                == (entry.message.source(), entry.message.group(), entry.message.resource())
-        };
+        let old = queue.superseded_by(self.coalescing_key(&entry.message)?)?;
         // Two keys may have one hash.
-        let same = match old.spot {
-            Spot::Here(place) => same(&self.entries.get(place)?.message),
+        let same = match old.spot() {
+            Spot::Here(place) => Key::is_same(&self.entries.get(place)?.message, &entry.message),
             Spot::Away(place) | Spot::Asked(place) => self.spooled.get(place)?.is_about(&entry.message),
             Spot::Gone => return None,
         };
@@ -329,12 +259,7 @@ impl Outbox {
         at: Instant,
         keep: Keep,
     ) -> Option<EntryNumber> {
-        let key = match self.queues.get(class) {
-            Some(queue) if queue.class.coalesce => self.key_of(&entry.message),
-            _ => 0,
-        };
-        let queue = self.queues.get_mut(class)?;
-        let bytes = entry.message.bytes();
+        let restored = matches!(keep, Keep::Restored(_));
         let number = match keep {
             Keep::Restored(number) => number.0,
             Keep::No | Keep::Store => {
@@ -342,23 +267,31 @@ impl Outbox {
                 self.accepted
             }
         };
-        queue.held.add(bytes);
-        self.total.add(bytes);
-        let yields = queue.class.coalesce && entry.wait.is_none();
+        if self.would_pass_unknown(class) && Key::of(&entry.message).is_some() {
+            self.learn_keys_before(class);
+        }
+        let queue = self.queues.get(class)?;
+        let asked = queue.class.coalesce || queue.is_keyed();
+        let key = if asked { self.coalescing_key(&entry.message) } else { None };
+        let yields = queue.class.coalesce && entry.wait.is_none() && key.is_some();
+        let bytes = entry.message.bytes();
         let place = self.entries.insert(entry);
+        self.total.add(bytes);
         self.resident += bytes;
-        queue.push(Slot {
-            number,
-            at,
-            key,
-            // No frame is longer than 32 MiB.
-            bytes: bytes as u32,
-            class: class as u8,
-            sent: false,
-            yields,
-            kept: keep != Keep::No,
-            spot: Spot::Here(place),
-        });
+        let mut slot = Slot::new(number, at, bytes, class, place);
+        slot.set_key(key);
+        slot.set(Mark::Yields, yields);
+        slot.set(Mark::Kept, keep != Keep::No);
+        let queue = self.queues.get_mut(class)?;
+        queue.held.add(bytes);
+        queue.push(slot);
+        if restored {
+            if self.planted.is(Canary::RestoredOutOfOrder) {
+                queue.swap_last();
+            }
+            // It may be older than what waits in other classes.
+            self.learn_keys();
+        }
         match keep {
             Keep::No => None,
             Keep::Store => {
@@ -366,31 +299,10 @@ impl Outbox {
                 Some(EntryNumber(number))
             }
             Keep::Restored(_) => {
-                if self.planted.is(Canary::RestoredOutOfOrder) {
-                    queue.swap_last();
-                }
                 self.spool_if_too_much(number);
                 None
             }
         }
-    }
-
-    /// The class that goes next, of those that may.
-    pub(super) fn next(&self, may: impl Fn(&Class) -> bool) -> Option<usize> {
-        let mut next: Option<(u8, u64, usize)> = None;
-        for index in self.order.iter().map(|&index| usize::from(index)) {
-            let queue = &self.queues[index];
-            if next.is_some_and(|(priority, ..)| priority < queue.class.priority) {
-                break;
-            }
-            if let Some(front) = queue.front()
-                && next.is_none_or(|(_, number, _)| front.number < number)
-                && may(&queue.class)
-            {
-                next = Some((queue.class.priority, front.number, index));
-            }
-        }
-        next.map(|(.., index)| index)
     }
 
     /// The message of a class that goes next.
@@ -408,66 +320,6 @@ impl Outbox {
     pub(super) fn remove(&mut self, class: usize, number: u64) -> Option<Taken> {
         let slot = self.queues.get_mut(class)?.remove(number)?;
         self.release(slot)
-    }
-
-    /// Takes the next message of a class to write it. It stays here until it is confirmed.
-    pub(super) fn write(&mut self, class: usize) -> Option<Message> {
-        let front = self.queues.get(class)?.front()?.here()?;
-        let mut slot = self.queues.get_mut(class)?.pop()?;
-        let message = self.entries.get(front)?.message.clone();
-        slot.sent = true;
-        if slot.kept {
-            self.forget_unconfirmed(slot.number);
-        }
-        self.unconfirmed.push_back(slot);
-        self.written += 1;
-        Some(message)
-    }
-
-    /// Messages ever written that want a confirmation.
-    pub(super) fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// Everything up to this many, of all that were ever written, is confirmed and leaves; `leaves` sees each. Returns how
-    /// many they are.
-    pub(super) fn confirm(&mut self, written: u64, mut leaves: impl FnMut(&Entry)) -> u64 {
-        let written = if self.planted.is(Canary::PongConfirmsAll) { self.written } else { written };
-        let first = self.written - self.unconfirmed.len() as u64;
-        let confirmed = written.saturating_sub(first).min(self.unconfirmed.len() as u64);
-        for slot in self.unconfirmed.drain(..confirmed as usize) {
-            let bytes = self.total.bytes;
-            leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
-            if self.planted.is(Canary::BytesForgotten) {
-                self.total.bytes = bytes;
-            }
-            // What was written is in memory until it is confirmed.
-            if let Spot::Here(place) = slot.spot {
-                self.resident -= slot.bytes as usize;
-                self.entries.vacate(place, &mut leaves);
-            }
-        }
-        confirmed
-    }
-
-    /// The link is gone: unconfirmed messages are queued again, first and in order. Calls `gone` with what is not sent
-    /// again.
-    pub(super) fn link_lost(&mut self, mut gone: impl FnMut(Taken)) {
-        let mut back = alloc::vec![0; self.queues.len()];
-        while let Some(slot) = self.unconfirmed.pop_back() {
-            let class = usize::from(slot.class);
-            match self.queues.get_mut(class) {
-                Some(queue) if queue.class.delivery == Delivery::AtLeastOnce => {
-                    queue.put_back(slot);
-                    back[class] += 1;
-                }
-                _ => self.release(slot).into_iter().for_each(&mut gone),
-            }
-        }
-        if self.planted.is(Canary::OrderSwapped) {
-            self.queues.iter_mut().zip(back).for_each(|(queue, count)| queue.swap_first(count));
-        }
-        self.spool_down();
     }
 
     /// When the next message has waited too long.
@@ -492,9 +344,14 @@ impl Outbox {
         self.pop(class)
     }
 
+    /// Under which key a message supersedes, and is superseded.
+    fn coalescing_key(&self, message: &Message) -> Option<Key> {
+        if self.planted.is(Canary::CoalescedAcrossKeys) { Some(Key::default()) } else { Key::of(message) }
+    }
+
     fn release(&mut self, slot: Slot) -> Option<Taken> {
         leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
-        let body = match slot.spot {
+        let body = match slot.spot() {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;
                 self.entries.remove(place).map(Body::Here)
@@ -502,12 +359,8 @@ impl Outbox {
             Spot::Away(place) | Spot::Asked(place) => self.spooled.remove(place).map(Body::Away),
             Spot::Gone => None,
         };
-        let kept = slot.kept.then_some(EntryNumber(slot.number));
+        let kept = slot.is(Mark::Kept).then_some(EntryNumber(slot.number));
         Some(Taken { class: slot.class, kept, body: body? })
-    }
-
-    fn key_of(&self, message: &Message) -> u64 {
-        if self.planted.is(Canary::CoalescedAcrossKeys) { 0 } else { key_of(message) }
     }
 }
 
@@ -517,15 +370,7 @@ fn leave(slot: &Slot, queues: &mut [ClassQueue], total: &mut Amount, kept: &mut 
         queue.held.sub(slot.bytes as usize);
     }
     total.sub(slot.bytes as usize);
-    if slot.kept {
+    if slot.is(Mark::Kept) {
         kept.forget(slot.number);
     }
-}
-
-/// FNV-1a of what a message is about. Whoever relies on it compares the texts.
-fn key_of(message: &Message) -> u64 {
-    let fields = [message.source(), message.group(), message.resource()];
-    // No text of UTF-8 holds this byte: it ends each field.
-    let bytes = fields.iter().flat_map(|field| field.bytes().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -88,8 +88,8 @@ pub enum Output {
     Receipt {
         /// The sender, which may have left.
         module: ModuleId,
-        /// The number under which it asked. `None`: it did not ask, and its message is rejected because its class
-        /// ([`Overflow::Reject`](crate::class::Overflow::Reject)) has no room.
+        /// The number under which it asked. `None`: it did not ask, and its message is rejected, because its class
+        /// ([`Overflow::Reject`](crate::class::Overflow::Reject)) has no room or because it is larger than it may be.
         receipt: Option<ReceiptId>,
         /// The message's id.
         msg_id: Box<str>,

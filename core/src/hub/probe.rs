@@ -163,7 +163,7 @@ impl Hub {
         }
         self.habits.answered();
         self.account.down.accepted += 1;
-        self.account.down.settled += 1;
+        self.account.down.confirmed += 1;
         true
     }
 }

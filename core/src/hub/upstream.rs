@@ -68,7 +68,8 @@ impl Hub {
         };
         if let Some(reason) = refused {
             self.dropped_up(message.msg_id(), reason);
-            if receipt.is_some() {
+            // Whoever sends what can never be taken is told, asked or not.
+            if receipt.is_some() || limit.is_some() {
                 self.tell(module, receipt, message.msg_id(), Stage::Dropped { reason, limit });
             }
             if message.is_sync() {

@@ -21,7 +21,7 @@ impl Hub {
         self.drop_expired();
         while self.state.is_open() && self.window_open() {
             if let Some(message) = self.outbox.pop_own() {
-                self.account.up.settled += 1;
+                self.account.up.written += 1;
                 self.session.wrote(message.msg_id(), self.flight.last_ping());
                 if message.operation() == operation::KEEPALIVE {
                     self.keepalive.wrote(self.now.mono);
@@ -39,10 +39,9 @@ impl Hub {
             };
             let class = match self.waits_for_pace(class) {
                 false => class,
-                // What is exempt passes by what waits for its turn.
-                true => match self.outbox.next(|class| !self.is_throttled(class.rate_limited)) {
-                    Some(exempt) if exempt != class => exempt,
-                    _ => break,
+                true => match self.passes_pace(class, may) {
+                    Some(other) => other,
+                    None => break,
                 },
             };
             if self.outbox.is_next_away(class) {
@@ -66,6 +65,19 @@ impl Hub {
         }
     }
 
+    /// Who passes by what waits for its turn in the backlog: what is exempt, and a request, whose sender waits, if there is nothing older about
+    /// the same thing.
+    fn passes_pace(&mut self, waiting: usize, may: bool) -> Option<usize> {
+        let exempt = self.outbox.next(|class| !self.is_throttled(class.rate_limited));
+        exempt.filter(|&class| class != waiting).or_else(|| {
+            if !may || self.planted.is(Canary::DrainHoldsRequests) {
+                return None;
+            }
+            self.outbox.learn_keys_before_request();
+            self.outbox.free_request()
+        })
+    }
+
     /// A link that is to end in peace gets nothing more of what the cloud would see twice, or not at all.
     fn may_write_messages(&self) -> bool {
         self.state.takes_messages() || self.planted.is(Canary::RenewalWrites)
@@ -84,7 +96,7 @@ impl Hub {
         let once = self.outbox.class(class).is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if once || self.planted.is(Canary::WrittenIsForgotten) {
             let Some(Taken { body: Body::Here(entry), .. }) = self.outbox.pop(class) else { return };
-            self.account.up.settled += 1;
+            self.account.up.written += 1;
             let told = if self.planted.is(Canary::WrittenToldAsConfirmed) {
                 Stage::Confirmed
             } else {
@@ -100,7 +112,7 @@ impl Hub {
     }
 
     /// Writes a message, which counts so much among what is on its way.
-    fn put_on_link(&mut self, message: Message, weight: usize) {
+    pub(super) fn put_on_link(&mut self, message: Message, weight: usize) {
         self.in_flight.messages += 1;
         self.in_flight.bytes += message.bytes();
         self.outputs.push_back(Output::Write { epoch: self.epoch, message });

@@ -1,5 +1,6 @@
 //! Where what lives is, and how full each segment is.
 
+use super::live::Live;
 use super::{EntryNumber, Place, SegmentNumber};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ struct Usage {
 /// All live entries and all segments.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
-    live: BTreeMap<EntryNumber, Place>,
+    live: Live,
     segments: BTreeMap<SegmentNumber, Usage>,
     live_bytes: u64,
     bytes: u64,
@@ -36,12 +37,12 @@ impl Index {
         self.live_bytes
     }
 
-    pub(super) fn live(&self) -> &BTreeMap<EntryNumber, Place> {
+    pub(super) fn live(&self) -> &Live {
         &self.live
     }
 
     pub(super) fn place(&self, number: EntryNumber) -> Option<Place> {
-        self.live.get(&number).copied()
+        self.live.get(number)
     }
 
     pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = SegmentNumber> + '_ {
@@ -56,7 +57,7 @@ impl Index {
     /// What lives in a segment, in the order in which it was written.
     pub(super) fn entries_of(&self, segment: SegmentNumber) -> Vec<EntryNumber> {
         let here = self.live.iter().filter(|(_, place)| place.segment == segment);
-        let mut entries: Vec<_> = here.map(|(number, place)| (place.offset, *number)).collect();
+        let mut entries: Vec<_> = here.map(|(number, place)| (place.offset, number)).collect();
         entries.sort_unstable();
         entries.into_iter().map(|(_, number)| number).collect()
     }
@@ -79,7 +80,7 @@ impl Index {
 
     /// Ends an entry; returns whether it lived.
     pub(super) fn remove(&mut self, number: EntryNumber) -> bool {
-        let Some(place) = self.live.remove(&number) else { return false };
+        let Some(place) = self.live.remove(number) else { return false };
         self.live_bytes -= u64::from(place.bytes);
         if let Some(usage) = self.segments.get_mut(&place.segment) {
             usage.entries -= 1;
@@ -92,7 +93,7 @@ impl Index {
         if first > last {
             return 0;
         }
-        let numbers: Vec<_> = self.live.range(first..=last).map(|(number, _)| *number).collect();
+        let numbers = self.live.numbers(first, last);
         for number in &numbers {
             self.remove(*number);
         }
@@ -119,10 +120,9 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::UnixMillis;
 
     fn place(segment: u64, offset: u32) -> Place {
-        Place { segment: SegmentNumber(segment), offset, bytes: 10, class: 0, at: UnixMillis(0) }
+        Place { segment: SegmentNumber(segment), offset, bytes: 10 }
     }
 
     #[test]

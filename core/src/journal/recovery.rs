@@ -6,12 +6,11 @@ use super::{
     EntryNumber, FORMAT_VERSION, Found, Header, HeaderError, Purpose, Record, Scan, Seed, SegmentNumber,
 };
 use crate::limits::{JOURNAL_SEGMENT_BYTES_MAX, JOURNAL_SKIPPED_MAX};
-use crate::time::UnixMillis;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Where a live entry is, and what can be known of it without reading it.
+/// Where a live entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The segment.
@@ -20,10 +19,6 @@ pub struct Place {
     pub offset: u32,
     /// The length of its record.
     pub bytes: u32,
-    /// The owner's class.
-    pub class: u8,
-    /// When it was handed over.
-    pub at: UnixMillis,
 }
 
 /// Why a segment was not read. Nothing of it was taken up.
@@ -197,9 +192,9 @@ impl Recovery {
             Found::Record { offset, bytes, record } => {
                 self.index.grow(segment, bytes);
                 let used = match record {
-                    Record::Store { number, class, at, .. } => {
+                    Record::Store { number, .. } => {
                         let (offset, bytes) = (offset as u32, bytes as u32);
-                        self.index.put(number, Place { segment, offset, bytes, class, at });
+                        self.index.put(number, Place { segment, offset, bytes });
                         number
                     }
                     Record::Forget { first, last } => {
@@ -234,7 +229,7 @@ impl Recovery {
 
     /// What lives, by number.
     pub fn live(&self) -> impl DoubleEndedIterator<Item = (EntryNumber, Place)> + '_ {
-        self.index.live().iter().map(|(number, place)| (*number, *place))
+        self.index.live().iter()
     }
 
     /// The first number that was never used.
@@ -271,6 +266,7 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::UnixMillis;
 
     fn segment_of(identity: &str, number: u64, records: &[Record<'_>]) -> Vec<u8> {
         let mut recovery = Recovery::new(Purpose::Messages, identity);

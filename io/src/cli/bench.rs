@@ -55,9 +55,12 @@ pub(crate) struct Bench {
     /// Record into this file meanwhile, as `run --record` does
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Send each message once and forget it, without pings behind them: what confirmation costs is the difference
+    /// Send each message once and forget it: what it costs to keep messages until they are confirmed is the difference
     #[arg(long)]
     at_most_once: bool,
+    /// Ping no more often than it takes to know what the link carries: what the other pings cost is the difference
+    #[arg(long)]
+    few_pings: bool,
     #[command(flatten)]
     mix: Mix,
     #[command(flatten)]
@@ -174,8 +177,10 @@ impl Bench {
     /// The hub's defaults, without the rate limit and the pace.
     fn config(&self) -> Config {
         let mut config = Config { rate: None, drain: None, ..Config::default() };
-        if self.at_most_once {
+        if self.few_pings {
             config.barrier_messages = u32::MAX;
+        }
+        if self.at_most_once {
             config.classes.classes.iter_mut().for_each(|class| class.delivery = Delivery::AtMostOnce);
         }
         config

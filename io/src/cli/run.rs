@@ -73,8 +73,8 @@ impl Run {
         let (ended, ()) = zip(or(end, or(dumps, identity)), driver.run()).await;
         let account = ended?;
         info!(
-            up = account.up.settled,
-            down = account.down.settled,
+            up = account.up.confirmed,
+            down = account.down.confirmed,
             dropped_up = account.up.dropped(),
             dropped_down = account.down.dropped(),
             "stopped"

@@ -56,7 +56,10 @@ impl Check for Books {
         }
         let account = step.hub.account();
         if !account.balanced() {
-            return broken("balance", format!("accepted ≠ settled + pending + dropped: {account:?}"));
+            return broken(
+                "balance",
+                format!("accepted ≠ confirmed + written + pending + dropped: {account:?}"),
+            );
         }
         if account.up.pending > self.up_max
             || account.down.pending > (MODULES_MAX * INBOX_MESSAGES_MAX) as u64

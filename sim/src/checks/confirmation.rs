@@ -18,7 +18,8 @@ pub(super) struct Confirmation {
     written: VecDeque<Written>,
     pings: usize,
     confirmed: Vec<u64>,
-    settled: u64,
+    /// Confirmed and written, as the books had it.
+    booked: (u64, u64),
 }
 
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Confirmation {
             written: VecDeque::new(),
             pings: 0,
             confirmed: Vec::new(),
-            settled: 0,
+            booked: (0, 0),
         }
     }
 
@@ -97,13 +98,13 @@ impl Confirmation {
 
     /// Returns how many messages were written that are settled with that.
     fn observe(&mut self, outputs: &[Output]) -> u64 {
-        let mut own = 0;
+        let mut once = 0;
         for output in outputs {
             match output {
                 Output::Write { message, .. } if self.is_kept(key::of(message.msg_id())) => {
                     self.written.push_back(Written::Message(key::of(message.msg_id())));
                 }
-                Output::Write { .. } => own += 1,
+                Output::Write { .. } => once += 1,
                 Output::Ping { number, .. } => self.ping(*number),
                 Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }) => {
                     self.written.clear();
@@ -112,7 +113,7 @@ impl Confirmation {
                 _ => {}
             }
         }
-        own
+        once
     }
 }
 
@@ -130,8 +131,9 @@ impl Confirmation {
         if let Input::Reconfigure(config) = step.input {
             self.reconfigure(&config.classes);
         }
-        let settled = step.hub.account().up.settled;
-        let newly = settled - std::mem::replace(&mut self.settled, settled);
+        let books = step.hub.account().up;
+        let before = std::mem::replace(&mut self.booked, (books.confirmed, books.written));
+        let newly = (books.confirmed - before.0, books.written - before.1);
         // A ping of this step has a higher number than any pong that can be true.
         let unexpected = |output: &Output| {
             matches!(output, Output::Note(Note::UnexpectedLinkEvent { .. } | Note::StaleLinkEvent { .. }))
@@ -142,12 +144,15 @@ impl Confirmation {
         {
             self.pong(*number);
         }
-        let own = self.observe(step.outputs);
-        let expected = own + self.confirmed.len() as u64;
+        let written = self.observe(step.outputs);
+        let expected = (self.confirmed.len() as u64, written);
         if newly == expected {
             Ok(())
         } else {
-            broken("settled", format!("{newly} messages were settled, not {expected}"))
+            broken(
+                "settled",
+                format!("so many were confirmed and written in the books: {newly:?}, not {expected:?}"),
+            )
         }
     }
 }

@@ -188,7 +188,7 @@ impl Model {
         let after = step.hub.account();
         let before = std::mem::replace(&mut self.before, after);
         let (accepted, settled) =
-            (after.down.accepted - before.down.accepted, after.down.settled - before.down.settled);
+            (after.down.accepted - before.down.accepted, after.down.settled() - before.down.settled());
         if (accepted, settled) != (expected.accepted, expected.settled) {
             return broken(
                 "books-down",

@@ -1,14 +1,17 @@
-//! Whoever asked what becomes of a message is told once, and what is true; whoever is rejected is told without asking.
+//! Whoever asked what becomes of a message is told once, and what is true; whoever is rejected, or sends what is larger than it may
+//! be, is told without asking.
 
 use super::confirmation::Confirmation;
-use super::{Outcome, Step, broken};
+use super::{Outcome, Step, broken, class_of};
 use crate::key;
+use edgehub_core::class::{Classes, Overflow};
 use edgehub_core::hub::{Direction, DropReason, ReceiptId, Stage};
-use edgehub_core::{Input, ModuleEvent, ModuleId, Note, Output};
+use edgehub_core::{Config, Input, ModuleEvent, ModuleId, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Receipts {
+    classes: Classes,
     /// Asked and not told.
     open: BTreeMap<ReceiptId, (ModuleId, u64)>,
     /// The other way round, for ids that were used once.
@@ -41,9 +44,19 @@ impl Facts {
 }
 
 impl Receipts {
+    pub(super) fn new(config: &Config) -> Receipts {
+        let classes = config.classes.clone();
+        let (open, asked) = (BTreeMap::new(), BTreeMap::new());
+        Receipts { classes, open, asked, sent: BTreeSet::new(), stored: BTreeSet::new() }
+    }
+
     /// Judges a step, of which the confirmation has been judged.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
+        self.rejected(step)?;
         self.ask(step);
+        if let Input::Reconfigure(config) = step.input {
+            self.classes = config.classes.clone();
+        }
         let facts = Facts::of(step);
         for output in step.outputs {
             let Output::Receipt { module, receipt, msg_id, stage } = output else { continue };
@@ -98,6 +111,47 @@ impl Receipts {
                 broken("open-at-stop", format!("the hub has stopped, and {open:?} was not told"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Who is told without asking: exactly whose message is too large, or has no room in a class that rejects.
+    fn rejected(&self, step: &Step<'_>) -> Outcome {
+        let unasked = |output: &&Output| matches!(output, Output::Receipt { receipt: None, .. });
+        let told: Vec<&Output> = step.outputs.iter().filter(unasked).collect();
+        let Input::Module { event: ModuleEvent::Sent { message, receipt: None, .. }, .. } = step.input else {
+            return if told.is_empty() { Ok(()) } else { broken("told-unasked", format!("{told:?}")) };
+        };
+        let class = &self.classes.classes[class_of(&self.classes, message)];
+        let id = key::of(message.msg_id());
+        if self.sent.contains(&id) {
+            // Perhaps it is the other one that is dropped.
+            return Ok(());
+        }
+        let reason =
+            Facts::of(step).dropped.iter().find(|(dropped, _)| *dropped == id).map(|(_, reason)| *reason);
+        let is_said = |stage: &Stage| match *stage {
+            Stage::Dropped { reason: DropReason::TooLargeForClass, limit: Some(limit) } => {
+                reason == Some(DropReason::TooLargeForClass)
+                    && class.message_bytes.is_none_or(|of_class| limit <= of_class)
+            }
+            Stage::Dropped { reason: told, limit: None } => {
+                reason == Some(told)
+                    && matches!(told, DropReason::ClassFull | DropReason::OutboxFull)
+                    && class.overflow == Overflow::Reject
+            }
+            _ => false,
+        };
+        let is_owed = match reason {
+            Some(DropReason::TooLargeForClass) => true,
+            Some(DropReason::ClassFull | DropReason::OutboxFull) => class.overflow == Overflow::Reject,
+            _ => false,
+        };
+        match told[..] {
+            [] if !is_owed => Ok(()),
+            [Output::Receipt { msg_id, stage, .. }] if **msg_id == *message.msg_id() && is_said(stage) => {
+                Ok(())
+            }
+            _ => broken("rejected-untold", format!("{} is dropped ({reason:?}): {told:?}", message.msg_id())),
         }
     }
 

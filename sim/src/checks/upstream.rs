@@ -1,6 +1,7 @@
 //! A reference model of the way up: every accepted message, where it is, and what its class allows to happen to it.
 //!
-//! Messages leave by priority and in the order in which they were accepted, also when they are sent again; what is
+//! Messages leave by priority and in the order in which they were accepted, also when they are sent again; those about one thing in
+//! that order whatever their priorities; what is
 //! delivered at most once leaves once; nothing waits longer than it may; only what a newer message is about the same
 //! thing supersedes; and a reason for a drop must be true.
 
@@ -27,11 +28,26 @@ struct Accepted {
     at: Instant,
     bytes: usize,
     request: bool,
+    /// It has a place in the order of what is about the same thing.
+    ordered: bool,
     /// It waits; `false`: it is written and unconfirmed.
     queued: bool,
     written: bool,
     /// Since the classes changed last.
     fresh: bool,
+}
+
+impl Accepted {
+    /// Its place in the order of what is about the same thing.
+    fn place(&self) -> Option<(u64, u64)> {
+        self.ordered.then_some((self.key, self.number))
+    }
+}
+
+/// Answers, keepalives and link control pass by everything.
+fn is_urgent(message: &Message) -> bool {
+    !message.parent_msg_id().is_empty()
+        || ["keepalive", "ping", "pong", "config"].contains(&message.operation())
 }
 
 #[derive(Debug)]
@@ -40,9 +56,15 @@ pub(super) struct Upstream {
     messages: BTreeMap<u64, Accepted>,
     /// What waits, as it should leave.
     waiting: BTreeSet<Rank>,
+    /// What waits and has a place in an order, by what it is about.
+    about: BTreeSet<(u64, u64)>,
     /// Ids of everything ever sent, and of those that were sent twice: nothing can be said of them.
     sent: BTreeSet<u64>,
     ambiguous: BTreeSet<u64>,
+    /// What has come to its end, by confirmation or by its only writing.
+    ended: BTreeSet<u64>,
+    /// What those are about.
+    unsure: BTreeSet<u64>,
     numbers: BTreeMap<u64, u64>,
     accepted: u64,
     /// The number of the message that came in this step.
@@ -56,8 +78,11 @@ impl Upstream {
             classes: config.classes.clone(),
             messages: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            about: BTreeSet::new(),
             sent: BTreeSet::new(),
             ambiguous: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            unsure: BTreeSet::new(),
             numbers: BTreeMap::new(),
             accepted: 0,
             just_came: None,
@@ -78,25 +103,29 @@ impl Upstream {
     fn accept(&mut self, message: &Message, now: Instant) {
         let id = key::of(message.msg_id());
         self.accepted += 1;
+        let about = format!("{}\n{}\n{}", message.source(), message.group(), message.resource());
+        let about = key::of(&about);
         if !self.sent.insert(id) {
             self.ambiguous.insert(id);
-            self.forget(id);
+            let other = self.forget(id).map(|message| message.key);
+            self.unsure.extend(other.into_iter().chain([about]));
             return;
         }
         let class = self.classes.classes[class_of(&self.classes, message)].name.clone();
-        let about = format!("{}\n{}\n{}", message.source(), message.group(), message.resource());
         let accepted = Accepted {
             number: self.accepted,
             class,
-            key: key::of(&about),
+            key: about,
             at: now,
             bytes: message.bytes(),
             request: message.is_sync(),
+            ordered: !is_urgent(message),
             queued: true,
             written: false,
             fresh: true,
         };
         self.waiting.insert(self.rank(&accepted));
+        self.about.extend(accepted.place());
         self.numbers.insert(accepted.number, id);
         self.messages.insert(id, accepted);
     }
@@ -104,18 +133,32 @@ impl Upstream {
     fn forget(&mut self, id: u64) -> Option<Accepted> {
         let message = self.messages.remove(&id)?;
         self.waiting.remove(&self.rank(&message));
+        self.about.remove(&(message.key, message.number));
         self.numbers.remove(&message.number);
         Some(message)
     }
 
-    fn written(&mut self, msg_id: &str, step: &Step<'_>) -> Outcome {
+    fn written(&mut self, msg_id: &str, step: &Step<'_>, paced: bool) -> Outcome {
         let (id, now) = (key::of(msg_id), step.now.mono);
         // Before another configuration counts, what is due by the old one is done.
         let changes = matches!(step.input, Input::Reconfigure(_));
-        let Some(message) = self.messages.get(&id) else { return Ok(()) };
+        let Some(message) = self.messages.get(&id) else {
+            return match self.ended.contains(&id) && !self.ambiguous.contains(&id) {
+                true => broken("again", format!("{msg_id} is written again, and it had come to its end")),
+                false => Ok(()),
+            };
+        };
         let (rank, class) = (self.rank(message), self.class(&message.class));
         if !message.queued {
             return broken("rewritten", format!("{msg_id} is written again, and its link is not over"));
+        }
+        if let Some((_, older)) = message.place().and_then(|_| self.oldest_about(message.key))
+            && older < message.number
+        {
+            return broken(
+                "key-order",
+                format!("{msg_id} leaves before number {older}, about the same thing"),
+            );
         }
         let exempt = (false, u8::MAX, u64::MAX);
         let others = [self.waiting.first(), self.waiting.range(exempt..).next()];
@@ -123,7 +166,10 @@ impl Upstream {
             // What is due when a message comes leaves before that one is there.
             let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
-            if (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0 && !changes && !just_came {
+            let is_first = (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0;
+            // A request passes by a backlog that leaves at its pace.
+            let passes = paced && message.request;
+            if is_first && !changes && !just_came && !passes && !self.lends_to(other.2, message) {
                 return broken("order", format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
@@ -135,11 +181,13 @@ impl Upstream {
                 return broken("twice", format!("{msg_id} leaves twice, and may leave once"));
             }
             self.forget(id);
+            self.ended.insert(id);
             return Ok(());
         }
         self.waiting.remove(&rank);
         if let Some(message) = self.messages.get_mut(&id) {
             (message.queued, message.written) = (false, true);
+            self.about.remove(&(message.key, message.number));
         }
         Ok(())
     }
@@ -172,6 +220,7 @@ impl Upstream {
                 class.coalesce
                     && !message.written
                     && !message.request
+                    && message.ordered
                     && (ambiguous || newer.is_some_and(same))
             }
             DropReason::Expired => {
@@ -208,6 +257,7 @@ impl Upstream {
         for id in back {
             if let Some(message) = self.messages.get_mut(&id) {
                 message.queued = true;
+                self.about.extend(message.place());
             }
             let rank = self.messages.get(&id).map(|message| self.rank(message));
             self.waiting.extend(rank);
@@ -217,6 +267,7 @@ impl Upstream {
     fn confirmed(&mut self, confirmed: &[u64]) {
         for id in confirmed {
             self.forget(*id);
+            self.ended.insert(*id);
         }
     }
 
@@ -263,10 +314,11 @@ impl Upstream {
         let Some(new) = self.messages.get(&key::of(message.msg_id())) else { return Ok(()) };
         let class = self.class(&new.class);
         let of_class = || self.messages.values().filter(|other| other.class == new.class);
-        if class.coalesce && !new.request {
+        if class.coalesce && !new.request && new.ordered {
             let stays = |other: &&Accepted| {
                 let superseded = other.key == new.key && other.number < new.number;
-                superseded && other.queued && !other.written && !other.request && other.fresh
+                let yields = !other.written && !other.request && other.ordered;
+                superseded && other.queued && yields && other.fresh
             };
             if let Some(old) = of_class().find(stays) {
                 return broken("not-superseded", format!("{old:?} stays beside {new:?}"));
@@ -295,6 +347,64 @@ impl Upstream {
         Some(self.rank(self.messages.get(&key::of(msg_id))?))
     }
 
+    /// The message that leaves when it is the turn of this one: the first of the class of the oldest about the same thing, and so
+    /// on. `None` when nobody knows.
+    pub(super) fn leaves_for(&self, number: u64) -> Option<u64> {
+        let message = self.messages.get(self.numbers.get(&number)?)?;
+        if message.place().is_none() {
+            return Some(number);
+        }
+        if self.unsure.contains(&message.key) {
+            return None;
+        }
+        match self.oldest_about(message.key) {
+            Some((_, oldest)) if oldest < number => {
+                let class = &self.messages.get(self.numbers.get(&oldest)?)?.class;
+                let first = self.first_of(class).filter(|_| self.ambiguous.is_empty())?;
+                self.leaves_for(first)
+            }
+            _ => Some(number),
+        }
+    }
+
+    /// Whether a message is a request.
+    pub(super) fn is_request(&self, number: u64) -> bool {
+        self.numbers.get(&number).and_then(|id| self.messages.get(id)).is_some_and(|message| message.request)
+    }
+
+    /// The first request that waits with nothing before it in its class, and nothing older about the same thing.
+    pub(super) fn free_request(&self) -> Option<u64> {
+        let requests = self.messages.values().filter(|message| message.queued && message.request);
+        let first = requests.map(|message| message.number).min()?;
+        let class = &self.messages.get(self.numbers.get(&first)?)?.class;
+        let is_free = self.first_of(class) == Some(first) && self.leaves_for(first) == Some(first);
+        (is_free && self.ambiguous.is_empty()).then_some(first)
+    }
+
+    /// Whether a message may leave when it is the turn of another one.
+    fn lends_to(&self, lender: u64, message: &Accepted) -> bool {
+        let of_class = |lender: &Accepted| lender.class == message.class;
+        let lender_message = self.numbers.get(&lender).and_then(|id| self.messages.get(id));
+        !lender_message.is_none_or(of_class)
+            && self.leaves_for(lender).is_none_or(|number| number == message.number)
+    }
+
+    fn oldest_about(&self, key: u64) -> Option<(u64, u64)> {
+        self.about.range((key, 0)..).next().filter(|(other, _)| *other == key).copied()
+    }
+
+    /// The first that waits in a class.
+    fn first_of(&self, name: &str) -> Option<u64> {
+        let class = self.class(name);
+        let (limited, priority) = (class.rate_limited, class.priority);
+        let ranks = self.waiting.range((limited, priority, 0)..=(limited, priority, u64::MAX));
+        let is_of_class = |number: &u64| {
+            let message = self.numbers.get(number).and_then(|id| self.messages.get(id));
+            message.is_some_and(|message| *message.class == *name)
+        };
+        ranks.map(|rank| rank.2).find(is_of_class)
+    }
+
     /// Whether there were messages of which nothing can be said.
     pub(super) fn is_ambiguous(&self) -> bool {
         !self.ambiguous.is_empty()
@@ -310,8 +420,8 @@ impl Upstream {
         self.waiting.range((true, 0, 0)..).next()
     }
 
-    /// Judges a step, whose pong confirmed these messages.
-    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64]) -> Outcome {
+    /// Judges a step, whose pong confirmed these messages, and in which a backlog left at its pace or not.
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], paced: bool) -> Outcome {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, step.now.mono);
             self.just_came = Some(self.accepted);
@@ -327,7 +437,7 @@ impl Upstream {
         }
         for output in step.outputs {
             match output {
-                Output::Write { message, .. } => self.written(message.msg_id(), step)?,
+                Output::Write { message, .. } => self.written(message.msg_id(), step, paced)?,
                 Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) => {
                     self.dropped(msg_id, *reason, step)?;
                 }

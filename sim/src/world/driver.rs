@@ -98,8 +98,7 @@ impl World {
     fn take_note(&mut self, node: usize, note: &Note) {
         let edge = &mut self.edges[node];
         if let Note::Dropped { direction: Direction::Up, msg_id, .. } = note {
-            // A crash may bring it back before its forgetting was synced; then it has no place in the order.
-            self.arrivals.unordered(node, msg_id);
+            self.arrivals.dropped(node, msg_id);
         }
         edge.requests_ended += u64::from(matches!(note, Note::SyncEnded { .. }));
         if !matches!(note, Note::RoundTrip { .. }) {

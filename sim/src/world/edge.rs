@@ -266,6 +266,7 @@ impl World {
                 format!("message {key:x} is confirmed, and never came ({})", edge.name),
             ));
         }
+        arrivals.confirmed(node, edge.checks.confirmed());
         if let Some(crash) = &mut edge.crash {
             if crash.left == 0 {
                 let crash = *crash;
@@ -289,6 +290,7 @@ impl World {
 
     /// The process ends without a word; what was promised by then, if anything was, is looked at after the next start.
     fn end_process(&mut self, node: usize, crash: Option<Option<u64>>) {
+        self.arrivals.process_over(node);
         let edge = &mut self.edges[node];
         if let Some(power) = crash {
             edge.store.crash(edge.checks.promised(), power);

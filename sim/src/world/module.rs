@@ -115,13 +115,24 @@ impl World {
         let place = &mut edge.modules[module];
         let (name, group) = (place.name, place.group);
         let resource = format!("default/pod/p{}", speech.entity % 3);
+        // What users send about one thing is of two classes.
+        let group = match (name, group) {
+            ("eventbus", _) if speech.ask.is_none() => "user",
+            (_, "meta") => "resource",
+            (_, group) => group,
+        };
+        let operation = match speech.ask {
+            Some(_) => operation::QUERY,
+            None if group == "user" && speech.entity % 5 < 2 => "upload",
+            None => "update",
+        };
         let draft = Draft {
             timestamp: wall,
             sync: speech.ask.is_some(),
             source: name,
             destination: if speech.elsewhere { "twin" } else { "websocket" },
-            group: if group == "meta" { "resource" } else { group },
-            operation: if speech.ask.is_some() { operation::QUERY } else { "update" },
+            group,
+            operation,
             resource: &resource,
             ..Draft::default()
         };

@@ -368,8 +368,8 @@ impl Observer {
                 assert_eq!(ledger.dropped_for(reason), seen, "{reason}: {account:?}");
             }
         }
-        assert_eq!(account.up.settled, self.up.settled, "confirmed: {account:?}, {:?}", self.up);
-        assert_eq!(account.down.settled, self.down.settled, "delivered: {account:?}, {:?}", self.down);
+        assert_eq!(account.up.settled(), self.up.settled, "confirmed or written: {account:?}, {:?}", self.up);
+        assert_eq!(account.down.settled(), self.down.settled, "delivered: {account:?}, {:?}", self.down);
         assert!(account.up.accepted >= self.up.accepted, "whatever modules send is in the books");
         let waiting: i64 = self.asked.values().sum();
         assert_eq!(hub.pending_requests() as i64, waiting, "every request waits, or has ended once");

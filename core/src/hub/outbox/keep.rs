@@ -2,6 +2,7 @@
 
 use super::super::input::{ModuleId, ReceiptId};
 use super::slab::Place;
+use super::slot::{Mark, Spot};
 use super::{Entry, Outbox};
 use crate::canary::Canary;
 use crate::journal::EntryNumber;
@@ -93,7 +94,7 @@ impl Outbox {
         let place = self.kept.settle(number.0)?;
         let unconfirmed = self.unconfirmed.iter_mut().filter(|slot| slot.number == number.0);
         let waiting = self.queues.iter_mut().filter_map(|queue| queue.slot_mut(number.0));
-        unconfirmed.chain(waiting).for_each(|slot| slot.kept = false);
+        unconfirmed.chain(waiting).for_each(|slot| slot.set(Mark::Kept, false));
         Some(self.entries.get(place)?.message.msg_id().into())
     }
 
@@ -141,8 +142,8 @@ impl Outbox {
         let mut not_kept = Vec::new();
         for (class, queue) in self.queues.iter().enumerate() {
             let lost = queue.slots().filter(|slot| {
-                slot.spot != super::queue::Spot::Gone
-                    && !(slot.kept && (trusted || !self.kept.is_storing(slot.number)))
+                slot.spot() != Spot::Gone
+                    && !(slot.is(Mark::Kept) && (trusted || !self.kept.is_storing(slot.number)))
             });
             not_kept.extend(lost.map(|slot| (queue.class.priority, slot.number, class)));
         }

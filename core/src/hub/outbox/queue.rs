@@ -1,9 +1,10 @@
 //! What waits in one class, in the order in which it was accepted.
 
-use super::slab::Place;
+use super::key::Key;
+use super::slab;
+use super::slot::{Mark, Slot, Spot};
 use crate::class::Class;
-use crate::time::Instant;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 /// Messages and their bytes.
@@ -25,54 +26,6 @@ impl Amount {
     }
 }
 
-/// One message of the outbox: small enough to be moved about.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(in crate::hub) struct Slot {
-    /// Rises with every accepted message.
-    pub(super) number: u64,
-    /// When it was accepted.
-    pub(super) at: Instant,
-    /// A hash of source, group and resource, where its class asks for it.
-    pub(super) key: u64,
-    pub(super) bytes: u32,
-    pub(super) class: u8,
-    /// It has been written, if only to a link that is gone.
-    pub(super) sent: bool,
-    /// Another one of its key may supersede it.
-    pub(super) yields: bool,
-    /// The journal has it, or is about to.
-    pub(super) kept: bool,
-    pub(super) spot: Spot,
-}
-
-/// Where the message itself is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::hub) enum Spot {
-    /// In memory.
-    Here(Place),
-    /// In the journal; in memory is what must be known of it.
-    Away(Place),
-    /// It has left, from the middle of a queue.
-    Gone,
-    /// In the journal, which was asked for it.
-    Asked(Place),
-}
-
-impl Slot {
-    /// The place of a message that is in memory.
-    pub(super) fn here(&self) -> Option<Place> {
-        match self.spot {
-            Spot::Here(place) => Some(place),
-            Spot::Away(_) | Spot::Asked(_) | Spot::Gone => None,
-        }
-    }
-
-    /// Whether the journal has it, and what must be known of it is here.
-    pub(super) fn is_away(&self) -> bool {
-        matches!(self.spot, Spot::Away(_) | Spot::Asked(_))
-    }
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ClassQueue {
     pub(super) class: Class,
@@ -81,7 +34,9 @@ pub(super) struct ClassQueue {
     /// How many have left from the middle.
     gaps: usize,
     /// The newest of each key that another one may supersede.
-    newest: BTreeMap<u64, u64>,
+    newest: BTreeMap<Key, u64>,
+    /// What waits, by what it is about. Nobody has asked for that while it is `None`.
+    keys: Option<BTreeSet<(Key, u64)>>,
     /// What waits.
     pub(super) queued: Amount,
     /// What waits or is unconfirmed.
@@ -95,6 +50,7 @@ impl ClassQueue {
             slots: VecDeque::new(),
             gaps: 0,
             newest: BTreeMap::new(),
+            keys: None,
             queued: Amount::default(),
             held: Amount::default(),
         }
@@ -116,11 +72,17 @@ impl ClassQueue {
 
     /// Adds the newest, or one from before the start that comes late.
     pub(super) fn push(&mut self, slot: Slot) {
-        if slot.yields && !slot.sent {
-            let newest = self.newest.entry(slot.key).or_insert(slot.number);
-            *newest = slot.number.max(*newest);
+        if let Some(key) = slot.key() {
+            if slot.is(Mark::Yields) && !slot.is(Mark::Sent) {
+                let newest = self.newest.entry(key).or_insert(slot.number);
+                *newest = slot.number.max(*newest);
+            }
+            if let Some(keys) = &mut self.keys {
+                keys.insert((key, slot.number));
+            }
         }
         self.queued.add(slot.bytes as usize);
+        self.make_room();
         match self.slots.back() {
             Some(back) if back.number > slot.number => {
                 let at = self.slots.partition_point(|other| other.number < slot.number);
@@ -130,15 +92,40 @@ impl ClassQueue {
         }
     }
 
+    /// Whether somebody has asked what messages are about.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// From now on it is known what messages are about.
+    pub(super) fn learn_keys(&mut self, key_of: impl Fn(&Slot) -> Option<Key>) {
+        let waiting = self.slots.iter_mut().filter(|slot| slot.spot() != Spot::Gone);
+        let keys = waiting.filter_map(|slot| {
+            let key = key_of(slot)?;
+            slot.set_key(Some(key));
+            Some((key, slot.number))
+        });
+        self.keys = Some(keys.collect());
+    }
+
+    /// The number of the oldest that waits and is about this.
+    pub(super) fn oldest_about(&self, key: Key) -> Option<u64> {
+        let &(other, number) = self.keys.as_ref()?.range((key, 0)..).next()?;
+        (other == key).then_some(number)
+    }
+
     /// The slot of a number that waits here.
     pub(super) fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
         let at = self.place_of(number)?;
         self.slots.get_mut(at)
     }
 
-    /// Puts one back that had been written: in front, unless a change of classes has put older ones there.
+    /// Puts one back that had been written: in front, unless a change of classes has put older ones there. What messages are about
+    /// is not known any more with that.
     pub(super) fn put_back(&mut self, slot: Slot) {
+        self.keys = None;
         self.queued.add(slot.bytes as usize);
+        self.make_room();
         match self.slots.front() {
             Some(front) if front.number < slot.number => {
                 let at = self.slots.partition_point(|other| other.number < slot.number);
@@ -156,7 +143,7 @@ impl ClassQueue {
     }
 
     /// The queued one that a new message of this key supersedes.
-    pub(super) fn superseded_by(&self, key: u64) -> Option<&Slot> {
+    pub(super) fn superseded_by(&self, key: Key) -> Option<&Slot> {
         let at = self.place_of(*self.newest.get(&key)?)?;
         self.slots.get(at)
     }
@@ -166,11 +153,11 @@ impl ClassQueue {
         let at = self.place_of(number)?;
         let slot = self.slots.get_mut(at)?;
         let taken = *slot;
-        slot.spot = Spot::Gone;
+        slot.set_spot(Spot::Gone);
         self.leaves(&taken);
         self.gaps += 1;
         if self.gaps > 64 && self.gaps > self.slots.len() / 2 {
-            self.slots.retain(|slot| slot.spot != Spot::Gone);
+            self.slots.retain(|slot| slot.spot() != Spot::Gone);
             self.gaps = 0;
         }
         self.close_gaps_in_front();
@@ -179,7 +166,7 @@ impl ClassQueue {
 
     /// Everything, for another set of classes.
     pub(super) fn into_slots(self) -> impl Iterator<Item = Slot> {
-        self.slots.into_iter().filter(|slot| slot.spot != Spot::Gone)
+        self.slots.into_iter().filter(|slot| slot.spot() != Spot::Gone)
     }
 
     /// Turns the order of the last two round; only ever called for a canary.
@@ -196,18 +183,33 @@ impl ClassQueue {
 
     fn place_of(&self, number: u64) -> Option<usize> {
         let at = self.slots.partition_point(|slot| slot.number < number);
-        self.slots.get(at).filter(|slot| slot.number == number && slot.spot != Spot::Gone).map(|_| at)
+        self.slots.get(at).filter(|slot| slot.number == number && slot.spot() != Spot::Gone).map(|_| at)
     }
 
     fn leaves(&mut self, slot: &Slot) {
         self.queued.sub(slot.bytes as usize);
-        if slot.yields && self.newest.get(&slot.key) == Some(&slot.number) {
-            self.newest.remove(&slot.key);
+        if let Some(key) = slot.key() {
+            if slot.is(Mark::Yields) && self.newest.get(&key) == Some(&slot.number) {
+                self.newest.remove(&key);
+            }
+            if let Some(keys) = &mut self.keys {
+                keys.remove(&(key, slot.number));
+            }
+        }
+        if self.queued.messages == 0 {
+            self.keys = None;
+        }
+    }
+
+    /// Doubled, half of a long queue's table would be empty.
+    fn make_room(&mut self) {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact(slab::growth(self.slots.len()));
         }
     }
 
     fn close_gaps_in_front(&mut self) {
-        while self.gaps > 0 && self.slots.front().is_some_and(|slot| slot.spot == Spot::Gone) {
+        while self.gaps > 0 && self.slots.front().is_some_and(|slot| slot.spot() == Spot::Gone) {
             self.slots.pop_front();
             self.gaps -= 1;
         }

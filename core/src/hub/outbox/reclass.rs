@@ -1,7 +1,9 @@
 //! Another set of classes, while messages wait.
 
-use super::queue::{ClassQueue, Slot};
-use super::{Outbox, key_of};
+use super::Outbox;
+use super::key::Key;
+use super::queue::ClassQueue;
+use super::slot::{Mark, Slot};
 use crate::class::Classes;
 use alloc::vec::Vec;
 
@@ -23,11 +25,11 @@ impl Outbox {
             match slot.here().map(|place| self.entries.get(place)) {
                 Some(None) => continue,
                 Some(Some(entry)) => {
-                    slot.yields = queue.class.coalesce && entry.wait.is_none();
-                    slot.key = if slot.yields { key_of(&entry.message) } else { 0 };
+                    slot.set_key(if queue.class.coalesce { Key::of(&entry.message) } else { None });
+                    slot.set(Mark::Yields, slot.key().is_some() && entry.wait.is_none());
                 }
-                // What is away keeps the key it had; without one, nobody can supersede it.
-                None => slot.yields &= queue.class.coalesce,
+                // Of what is away is known what it was before: without that, nobody can supersede it.
+                None => slot.set(Mark::Yields, slot.is(Mark::Yields) && queue.class.coalesce),
             }
             queue.held.add(slot.bytes as usize);
             queue.push(slot);
@@ -35,12 +37,13 @@ impl Outbox {
         for slot in &mut self.unconfirmed {
             let class = place(slot);
             slot.class = class as u8;
-            slot.yields = false;
+            slot.set(Mark::Yields, false);
             if let Some(queue) = self.queues.get_mut(class) {
                 queue.held.add(slot.bytes as usize);
             }
         }
         self.put_in_order();
+        self.learn_keys();
     }
 
     pub(super) fn put_in_order(&mut self) {

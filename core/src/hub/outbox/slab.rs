@@ -8,7 +8,12 @@ const KEPT: usize = 1024;
 
 /// An entry's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place(u32);
+pub(in crate::hub) struct Place(u32);
+
+/// By how many a full table of so many grows. Doubled, half of a large one would be empty.
+pub(super) fn growth(len: usize) -> usize {
+    (len / 8).max(16)
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Slab<T> {
@@ -28,6 +33,9 @@ impl<T> Slab<T> {
         {
             *vacant = Some(entry);
             return place;
+        }
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(growth(self.entries.len()));
         }
         self.entries.push(Some(entry));
         Place((self.entries.len() - 1) as u32)
@@ -86,5 +94,14 @@ mod tests {
         assert_eq!((seen, slab.insert(4)), (Some(4), places[4]));
         assert_eq!(places.into_iter().filter_map(|place| slab.remove(place)).count(), KEPT + 1);
         assert_eq!(slab.entries.capacity(), 0);
+    }
+
+    #[test]
+    fn a_large_table_is_not_half_empty() {
+        let mut slab = Slab::new();
+        for number in 0..10_000 {
+            slab.insert(number);
+            assert!(slab.entries.capacity() <= slab.entries.len() * 9 / 8 + 16);
+        }
     }
 }

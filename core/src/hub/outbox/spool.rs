@@ -5,7 +5,9 @@
 //! their time to live.
 
 use super::super::input::{ModuleId, ReceiptId};
-use super::queue::{ClassQueue, Slot, Spot};
+use super::key::Key;
+use super::queue::ClassQueue;
+use super::slot::{Mark, Slot, Spot};
 use super::{Entry, Outbox, Taken};
 use crate::journal::EntryNumber;
 use crate::limits::{SPOOL_AHEAD_BYTES, SPOOL_AHEAD_MESSAGES};
@@ -18,22 +20,23 @@ use serde::{Deserialize, Serialize};
 
 /// What must be known of a message that is away.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::hub) struct Spooled {
-    msg_id: Id,
-    /// Few messages have more.
-    more: Option<Box<More>>,
+pub(in crate::hub) enum Spooled {
+    /// Its id, a UUID. There is nothing else to know of most.
+    Plain([u8; 16]),
+    /// Whatever it is.
+    Detailed(Box<Details>),
 }
 
-/// What else there may be to know.
+/// Everything that there may be to know.
 #[derive(Debug, Serialize, Deserialize)]
-struct More {
+pub(in crate::hub) struct Details {
+    msg_id: Id,
     /// Source, group and resource, if another message may supersede it.
     about: Option<[Box<str>; 3]>,
     /// Who asked to be told of its end.
     asker: Option<(ModuleId, ReceiptId)>,
 }
 
-/// A message's id, small where it is what nearly all of them are.
 #[derive(Debug, Serialize, Deserialize)]
 enum Id {
     Uuid([u8; 16]),
@@ -47,27 +50,42 @@ impl Id {
             None => Id::Other(text.into()),
         }
     }
-
-    fn text(&self) -> Cow<'_, str> {
-        match self {
-            Id::Uuid(bytes) => Cow::Owned(Uuid::from_bits(u128::from_be_bytes(*bytes)).as_str().to_owned()),
-            Id::Other(text) => Cow::Borrowed(text),
-        }
-    }
 }
 
 impl Spooled {
+    fn new(message: &Message, asker: Option<(ModuleId, ReceiptId)>, yields: bool) -> Spooled {
+        let about = yields.then(|| [message.source(), message.group(), message.resource()].map(Box::from));
+        match Id::new(message.msg_id()) {
+            Id::Uuid(bytes) if about.is_none() && asker.is_none() => Spooled::Plain(bytes),
+            msg_id => Spooled::Detailed(Box::new(Details { msg_id, about, asker })),
+        }
+    }
+
+    fn details(&self) -> Option<&Details> {
+        match self {
+            Spooled::Plain(_) => None,
+            Spooled::Detailed(details) => Some(details),
+        }
+    }
+
     pub(super) fn msg_id(&self) -> Cow<'_, str> {
-        self.msg_id.text()
+        let bytes = match self {
+            Spooled::Plain(bytes) => bytes,
+            Spooled::Detailed(details) => match &details.msg_id {
+                Id::Uuid(bytes) => bytes,
+                Id::Other(text) => return Cow::Borrowed(text),
+            },
+        };
+        Cow::Owned(Uuid::from_bits(u128::from_be_bytes(*bytes)).as_str().to_owned())
     }
 
     pub(super) fn asker(&self) -> Option<(ModuleId, ReceiptId)> {
-        self.more.as_ref()?.asker
+        self.details()?.asker
     }
 
     /// Whether a message is about the same thing.
     pub(super) fn is_about(&self, message: &Message) -> bool {
-        let about = self.more.as_ref().and_then(|more| more.about.as_ref());
+        let about = self.details().and_then(|details| details.about.as_ref());
         about.is_some_and(|[source, group, resource]| {
             (&**source, &**group, &**resource) == (message.source(), message.group(), message.resource())
         })
@@ -90,11 +108,11 @@ impl Outbox {
         let Some(entry) = slot.here().and_then(|place| entries.remove(place)) else { return };
         *resident -= slot.bytes as usize;
         let Entry { message, module, receipt, .. } = entry;
-        let about =
-            slot.yields.then(|| [message.source(), message.group(), message.resource()].map(Box::from));
-        let asker = module.zip(receipt);
-        let more = (about.is_some() || asker.is_some()).then(|| Box::new(More { about, asker }));
-        slot.spot = Spot::Away(spooled.insert(Spooled { msg_id: Id::new(message.msg_id()), more }));
+        let known = Spooled::new(&message, module.zip(receipt), slot.is(Mark::Yields));
+        if slot.key().is_none() {
+            slot.set_key(Key::of(&message));
+        }
+        slot.set_spot(Spot::Away(spooled.insert(known)));
     }
 
     /// Leaves to the journal what is stored and in memory beyond the mark, the last of each class first.
@@ -102,7 +120,8 @@ impl Outbox {
         if self.resident <= self.spool_above {
             return;
         }
-        let stored = |slot: &&Slot| slot.kept && slot.here().is_some() && !self.kept.is_storing(slot.number);
+        let stored =
+            |slot: &&Slot| slot.is(Mark::Kept) && slot.here().is_some() && !self.kept.is_storing(slot.number);
         let numbers: Vec<u64> = self
             .order
             .iter()
@@ -135,8 +154,8 @@ impl Outbox {
                     break;
                 }
                 bytes += slot.bytes as usize;
-                if let Spot::Away(place) = slot.spot {
-                    slot.spot = Spot::Asked(place);
+                if let Spot::Away(place) = slot.spot() {
+                    slot.set_spot(Spot::Asked(place));
                     asked.push(EntryNumber(slot.number));
                 }
             }
@@ -148,7 +167,7 @@ impl Outbox {
     pub(in crate::hub) fn fetched(&mut self, number: EntryNumber, message: Message) -> Option<Taken> {
         let Outbox { queues, entries, spooled, resident, .. } = self;
         let slot = queues.iter_mut().find_map(|queue| queue.slot_mut(number.0))?;
-        let Spot::Asked(place) = slot.spot else { return None };
+        let Spot::Asked(place) = slot.spot() else { return None };
         let known = spooled.get(place)?;
         if known.msg_id() != message.msg_id() || message.bytes() != slot.bytes as usize {
             return self.lost(number);
@@ -156,7 +175,7 @@ impl Outbox {
         if let Some(known) = spooled.remove(place) {
             let (module, receipt) = known.asker().unzip();
             *resident += slot.bytes as usize;
-            slot.spot = Spot::Here(entries.insert(Entry { message, module, receipt, wait: None }));
+            slot.set_spot(Spot::Here(entries.insert(Entry { message, module, receipt, wait: None })));
         }
         None
     }
@@ -166,5 +185,16 @@ impl Outbox {
         let is_here = |queue: &mut ClassQueue| queue.slot_mut(number.0).is_some_and(|slot| slot.is_away());
         let class = self.queues.iter_mut().position(is_here)?;
         self.remove(class, number.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one for each message that is away.
+    #[test]
+    fn what_must_be_known_is_little() {
+        assert_eq!(size_of::<Option<Spooled>>(), 24);
     }
 }

@@ -163,13 +163,7 @@ impl Writer {
             let Some((number, entry)) = self.waiting.pop_first() else { break };
             self.waiting_bytes -= bytes;
             // Until the chunk is placed, the entry has no segment; it is found there once it is.
-            let place = Place {
-                segment: SegmentNumber(0),
-                offset: 0,
-                bytes: bytes as u32,
-                class: entry.class,
-                at: entry.at,
-            };
+            let place = Place { segment: SegmentNumber(0), offset: 0, bytes: bytes as u32 };
             self.add(chunk, &Record::of(&entry), place);
             chunk.up_to = Some(number);
         }

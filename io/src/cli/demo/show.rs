@@ -1,7 +1,7 @@
 //! What the demo shows, and what it counts.
 
 use edgehub::core::cloud::CloudAccount;
-use edgehub::core::hub::Account;
+use edgehub::core::hub::{Account, Ledger};
 use std::collections::BTreeMap;
 use std::fmt::Arguments;
 use std::io::{IsTerminal, Write, stdout};
@@ -150,18 +150,21 @@ impl Show {
         let median = round_trips.get(round_trips.len() / 2).copied().unwrap_or_default();
         let _ = writeln!(
             out,
-            "\nlinks {}   round trip {median:.0?} (median of {})   to the cloud: {} accepted = {} confirmed + {} pending \
-             + {} dropped   to modules: {} accepted = {} delivered + {} pending + {} dropped",
+            "\nlinks {}   round trip {median:.0?} (median of {})   to the cloud: {} accepted = {} confirmed + {} written + \
+             {} pending + {} dropped{}   to modules: {} accepted = {} delivered + {} pending + {} dropped{}",
             account.links,
             round_trips.len(),
             account.up.accepted,
-            account.up.settled,
+            account.up.confirmed,
+            account.up.written,
             account.up.pending,
             account.up.dropped(),
+            reasons(&account.up),
             account.down.accepted,
-            account.down.settled,
+            account.down.confirmed,
             account.down.pending,
             account.down.dropped(),
+            reasons(&account.down),
         );
         let _ = writeln!(
             out,
@@ -170,4 +173,11 @@ impl Show {
         );
         complete
     }
+}
+
+/// Why messages were dropped, if any were.
+fn reasons(books: &Ledger) -> String {
+    let reasons: Vec<String> =
+        books.dropped_by_reason().map(|(reason, dropped)| format!("{dropped} {reason}")).collect();
+    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
 }

@@ -84,9 +84,10 @@ impl State {
         for (way, books) in [("to the cloud", view.account.up), ("to modules", view.account.down)] {
             writeln!(
                 out,
-                "{way}: {} accepted = {} settled + {} pending + {} dropped",
+                "{way}: {} accepted = {} confirmed + {} written + {} pending + {} dropped",
                 books.accepted,
-                books.settled,
+                books.confirmed,
+                books.written,
                 books.pending,
                 books.dropped()
             )?;

@@ -11,6 +11,7 @@ use edgehub_core::journal::Health;
 use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
 use smol::Executor;
 use std::collections::btree_map::Entry;
+use tracing::debug;
 
 impl Driver {
     /// What the hub asks next. All of it is on record when there is nothing more.

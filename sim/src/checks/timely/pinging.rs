@@ -1,9 +1,10 @@
 //! While a link is open, no two pings are further apart than the interval; and what was written is followed by a ping,
-//! after so many messages or so much time, whichever comes first.
+//! after so many messages or so much time, whichever comes first. That time is longer where pongs take long.
 
 use super::super::confirmation::Confirmation;
 use super::{Due, Outcome, Step, broken, length};
 use crate::key;
+use edgehub_core::limits::{BARRIER_ROUND_TRIP_MAX, BARRIER_ROUND_TRIP_SHARE};
 use edgehub_core::{Config, Input, Instant, Note, Output};
 use std::time::Duration;
 
@@ -39,11 +40,19 @@ pub(super) struct Pinging {
     /// Written since the last ping and in want of a confirmation, and by when its ping is due.
     uncovered: u32,
     barrier_by: Option<Instant>,
+    /// The shortest round trip of this link.
+    shortest: Option<Duration>,
 }
 
 impl Pinging {
     pub(super) fn new(config: &Config) -> Pinging {
-        Pinging { settings: Settings::of(config), ping_by: None, uncovered: 0, barrier_by: None }
+        Pinging {
+            settings: Settings::of(config),
+            ping_by: None,
+            uncovered: 0,
+            barrier_by: None,
+            shortest: None,
+        }
     }
 
     pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
@@ -59,11 +68,14 @@ impl Pinging {
             match output {
                 Output::Note(Note::LinkUp { .. }) => {
                     (self.uncovered, self.barrier_by, full) = (0, None, false);
-                    self.ping_by = Some(now + settings.interval);
+                    (self.ping_by, self.shortest) = (Some(now + settings.interval), None);
                 }
                 Output::Note(Note::LinkDown { .. }) => {
                     (self.uncovered, self.barrier_by, full) = (0, None, false);
-                    self.ping_by = None;
+                    (self.ping_by, self.shortest) = (None, None);
+                }
+                Output::Note(Note::RoundTrip { rtt }) => {
+                    self.shortest = Some(self.shortest.map_or(*rtt, |shortest| shortest.min(*rtt)));
                 }
                 Output::Ping { .. } => {
                     (self.uncovered, self.barrier_by, full) = (0, None, false);
@@ -71,7 +83,9 @@ impl Pinging {
                 }
                 Output::Write { message, .. } if confirmation.is_kept(key::of(message.msg_id())) => {
                     self.uncovered += 1;
-                    self.barrier_by.get_or_insert(now + settings.time);
+                    let of_round_trip = self.shortest.unwrap_or_default() / BARRIER_ROUND_TRIP_SHARE;
+                    let time = settings.time.max(of_round_trip.min(BARRIER_ROUND_TRIP_MAX));
+                    self.barrier_by.get_or_insert(now + time);
                     full = self.uncovered >= settings.messages;
                 }
                 _ => {}

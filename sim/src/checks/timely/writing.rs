@@ -32,7 +32,15 @@ pub(super) fn after(
     if !flight.has_room() || pace.is_unsure(upstream) {
         return Ok(());
     }
-    let turn = upstream.first_limited().and_then(|(.., number)| pace.turn_at(*number));
+    // What goes in its place may be of the backlog, and then waits for its turn there.
+    let first = upstream.first_limited().map(|(.., number)| upstream.leaves_for(*number));
+    let turn = match first {
+        Some(None) => return Ok(()),
+        // Requests need none.
+        Some(Some(number)) if upstream.is_request(number) => None,
+        first => first.flatten().and_then(|number| pace.turn_at(number)),
+    };
+    let turn = turn.filter(|_| upstream.free_request().is_none());
     match (upstream.first_limited(), rate.token_at().max(turn)) {
         (Some(waiting), Some(at)) if at <= step.now.mono => {
             broken("could-leave", format!("{waiting:?} waits, and there is a token since {at:?}"))

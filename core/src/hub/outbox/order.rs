@@ -1,0 +1,136 @@
+//! Which class goes next, so that messages about one thing keep their order.
+//!
+//! The class of the first priority that holds something goes next; classes of one priority take turns by age. Left to
+//! itself, that lets a message pass by an older one about the same thing, of a class that leaves later. So a class whose
+//! next message would do that lends its turn to the class of the older one, until that has left. At worst everything leaves
+//! in the order in which it was accepted.
+//!
+//! What messages are about is only found out while a class waits that others pass by, and something has come that would. One
+//! class alone never asks.
+
+use super::Outbox;
+use super::entry::Entry;
+use super::key::Key;
+use super::queue::ClassQueue;
+use super::slab::Slab;
+use super::slot::Slot;
+use crate::canary::Canary;
+use crate::class::Class;
+
+/// Whether messages of one class may leave before older ones of another.
+fn passes(class: &Class, other: &Class) -> bool {
+    class.priority < other.priority || (!class.rate_limited && other.rate_limited)
+}
+
+impl Outbox {
+    /// The class that goes next, of those that may.
+    pub(in crate::hub) fn next(&self, may: impl Fn(&Class) -> bool) -> Option<usize> {
+        let mut next: Option<(u8, u64, usize)> = None;
+        for index in self.order.iter().map(|&index| usize::from(index)) {
+            let queue = &self.queues[index];
+            if next.is_some_and(|(priority, ..)| priority < queue.class.priority) {
+                break;
+            }
+            if let Some(front) = queue.front()
+                && next.is_none_or(|(_, number, _)| front.number < number)
+            {
+                let first = self.borrower(index);
+                if may(&self.queues[first].class) {
+                    next = Some((queue.class.priority, front.number, first));
+                }
+            }
+        }
+        next.map(|(.., index)| index)
+    }
+
+    /// The class that goes when it is this one's turn.
+    fn borrower(&self, class: usize) -> usize {
+        let mut borrower = class;
+        // Each time it is about an older message: this ends.
+        while let Some(other) = self.would_pass(borrower)
+            && !self.planted.is(Canary::OrderInClassOnly)
+        {
+            borrower = other;
+        }
+        borrower
+    }
+
+    /// The class of the oldest message that is about the same thing as the next one of this class, and older. Whoever has
+    /// borrowed a turn is before classes of its own priority, too, and has to look at them as well.
+    fn would_pass(&self, class: usize) -> Option<usize> {
+        let front = self.queues.get(class)?.front()?;
+        let others = || {
+            let others = self.queues.iter().enumerate().filter(move |(index, _)| *index != class);
+            others.filter(|(_, other)| other.is_keyed())
+        };
+        others().next()?;
+        let key = key_of(front, &self.entries)?;
+        let older = others().filter_map(|(index, other)| Some((other.oldest_about(key)?, index)));
+        older.filter(|&(number, _)| number < front.number).min().map(|(_, index)| index)
+    }
+
+    /// The class whose next message is a request with nothing older about the same thing before it, as far as that is known.
+    pub(in crate::hub) fn free_request(&self) -> Option<usize> {
+        let is_known = |queue: &ClassQueue| queue.is_keyed() || queue.queued.messages == 0;
+        let is_free = |class: usize| {
+            let mut others = self.queues.iter().enumerate().filter(|(other, _)| *other != class);
+            others.all(|(_, queue)| is_known(queue)) && self.would_pass(class).is_none()
+        };
+        self.request_class().filter(|&class| is_free(class))
+    }
+
+    /// Finds out what those are about that a request could pass by.
+    pub(in crate::hub) fn learn_keys_before_request(&mut self) {
+        let Some(class) = self.request_class() else { return };
+        let Outbox { queues, entries, .. } = self;
+        for (_, queue) in queues.iter_mut().enumerate().filter(|(other, _)| *other != class) {
+            if queue.queued.messages > 0 && !queue.is_keyed() {
+                queue.learn_keys(|slot| key_of(slot, entries));
+            }
+        }
+    }
+
+    /// The first class whose next message is a request.
+    fn request_class(&self) -> Option<usize> {
+        self.order.iter().map(|&class| usize::from(class)).find(|&class| self.is_request_next(class))
+    }
+
+    /// Whether the next message of this class is a request.
+    pub(in crate::hub) fn is_request_next(&self, class: usize) -> bool {
+        self.front(class).is_some_and(|entry| entry.wait.is_some())
+    }
+
+    /// Whether a message of this class could pass by some of which is not known what they are about.
+    pub(super) fn would_pass_unknown(&self, class: usize) -> bool {
+        let Some(queue) = self.queues.get(class) else { return false };
+        self.queues.iter().any(|other| is_unknown(queue, other))
+    }
+
+    /// Finds out what those are about that messages of this class could pass by.
+    pub(super) fn learn_keys_before(&mut self, class: usize) {
+        for other in 0..self.queues.len() {
+            let Outbox { queues, entries, .. } = self;
+            if is_unknown(&queues[class], &queues[other]) {
+                queues[other].learn_keys(|slot| key_of(slot, entries));
+            }
+        }
+    }
+
+    /// The same for every class that holds what has a place in an order.
+    pub(super) fn learn_keys(&mut self) {
+        for class in 0..self.queues.len() {
+            let has_key = |slot: &Slot| key_of(slot, &self.entries).is_some();
+            if self.would_pass_unknown(class) && self.queues[class].slots().any(has_key) {
+                self.learn_keys_before(class);
+            }
+        }
+    }
+}
+
+fn is_unknown(passing: &ClassQueue, other: &ClassQueue) -> bool {
+    other.queued.messages > 0 && !other.is_keyed() && passes(&passing.class, &other.class)
+}
+
+fn key_of(slot: &Slot, entries: &Slab<Entry>) -> Option<Key> {
+    slot.key().or_else(|| Key::of(&entries.get(slot.here()?)?.message))
+}
