@@ -4,6 +4,7 @@
 //! rest of the frame is the template: it is written once in a block, byte for byte. So a frame comes back exactly as it
 //! was, whatever its layout, and a message costs little more than its id.
 
+mod fillings;
 mod reader;
 mod recent;
 mod writer;
@@ -11,12 +12,12 @@ mod writer;
 pub(super) use reader::MessageReader;
 pub(super) use writer::MessageWriter;
 
+use super::hash::hash;
 use super::wire::{put, put_bytes};
 use crate::message::{Field, Message};
 use crate::rng::Uuid;
 use alloc::vec::Vec;
 use core::ops::Range;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What becomes of a content.
 #[derive(Debug, Clone, Copy)]
@@ -68,25 +69,23 @@ const HOLES_MAX: usize = 6;
 struct Holes {
     all: [(Hole, usize, usize); HOLES_MAX],
     len: usize,
-    msg_id: Option<[u8; 16]>,
-    parent: Option<[u8; 16]>,
 }
 
 impl Holes {
     fn of(message: &Message) -> Holes {
-        let mut holes = Holes { all: [(Hole::Content, 0, 0); HOLES_MAX], len: 0, msg_id: None, parent: None };
-        let mut header_end = 0;
-        if let Some(place) = message.place(Field::MsgId) {
-            header_end = place.end;
-            holes.msg_id = uuid(message.msg_id());
-            holes.add(if holes.msg_id.is_some() { Hole::MsgIdUuid } else { Hole::MsgId }, place);
+        let mut holes = Holes { all: [(Hole::Content, 0, 0); HOLES_MAX], len: 0 };
+        let mut ids_end = 0;
+        for (field, uuid, text) in [
+            (Field::MsgId, Hole::MsgIdUuid, Hole::MsgId),
+            (Field::ParentMsgId, Hole::ParentUuid, Hole::Parent),
+        ] {
+            if let Some(place) = message.place(field) {
+                ids_end = ids_end.max(place.end);
+                let bits = Uuid::bits_of(between(message.frame(), place.start, place.end));
+                holes.add(if bits.is_some() { uuid } else { text }, place);
+            }
         }
-        if let Some(place) = message.place(Field::ParentMsgId) {
-            header_end = header_end.max(place.end);
-            holes.parent = uuid(message.parent_msg_id());
-            holes.add(if holes.parent.is_some() { Hole::ParentUuid } else { Hole::Parent }, place);
-        }
-        if let Some(place) = timestamp_place(message.frame(), header_end, message.timestamp().0) {
+        if let Some(place) = timestamp_place(message.frame(), ids_end, message.timestamp().0) {
             holes.add(Hole::Timestamp, place);
         }
         for (field, hole) in [
@@ -116,18 +115,23 @@ impl Holes {
         &self.all[..self.len]
     }
 
-    fn as_mut_slice(&mut self) -> &mut [(Hole, usize, usize)] {
-        &mut self.all[..self.len]
+    /// Moves the end of the content, before which all the holes are where they were.
+    fn end_content_at(&mut self, content_end: usize) {
+        for (hole, _, end) in self.all.iter_mut().take(self.len) {
+            if *hole == Hole::Content {
+                *end = content_end;
+            }
+        }
     }
 
     /// A hash of everything around the holes, and of which holes they are.
     fn hash(&self, frame: &str, key: u64) -> u64 {
-        let (mut hash, mut from) = (key, 0);
+        let (mut state, mut from) = (key, 0);
         for &(hole, start, end) in self.as_slice() {
-            hash = xxh3_64_with_seed(between(frame, from, start), hash ^ (hole as u64 + 1));
+            state = hash(between(frame, from, start), state ^ (hole as u64 + 1));
             from = end;
         }
-        xxh3_64_with_seed(between(frame, from, frame.len()), hash)
+        hash(between(frame, from, frame.len()), state)
     }
 
     /// Whether two frames are the same but for what is in the same holes.
@@ -153,11 +157,6 @@ impl Holes {
         }
         put_bytes(out, between(text, from, text.len()));
     }
-}
-
-/// The bytes of a UUID in the usual text form.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    Uuid::bits_of(text).map(u128::to_be_bytes)
 }
 
 fn between(text: &str, from: usize, to: usize) -> &[u8] {
