@@ -65,7 +65,7 @@ mod tests;
 pub mod what_if;
 mod wire;
 
-pub use block::{Block, BlockKind};
+pub use block::{Block, BlockKind, Packer};
 pub use digest::Digest;
 pub use header::{Contents, Header, Start};
 pub use problem::{Damage, Refusal};

@@ -9,6 +9,7 @@ use crate::message::{Field, Message};
 use crate::rng::Uuid;
 use crate::time::UnixMillis;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Templates of which a frame is kept: more than there are kinds of messages in most moments.
 const RECENT: usize = 4;
@@ -70,6 +71,8 @@ impl Recent {
 struct Known {
     message: Message,
     holes: Holes,
+    /// From behind the ids to the content: in most frames that differ at all, this is the same.
+    middle: Range<usize>,
     number: u32,
     /// The number of its resource, once that was looked for.
     resource: Option<u32>,
@@ -77,7 +80,8 @@ struct Known {
 
 impl Known {
     fn new(message: &Message, holes: &Holes, number: u32) -> Known {
-        Known { message: message.clone(), holes: holes.clone(), number, resource: None }
+        let middle = holes.between_ids_and_content();
+        Known { message: message.clone(), holes: holes.clone(), middle, number, resource: None }
     }
 
     /// Writes a message of which all but the content is laid out as here, if the text around its holes is the same. `None`
@@ -94,15 +98,21 @@ impl Known {
             return None;
         }
         let (frame, known) = (message.frame().as_bytes(), self.message.frame().as_bytes());
+        // What is compared in one piece need not be in several.
+        let same_middle = frame.get(self.middle.clone()) == known.get(self.middle.clone());
+        let is_same = |here: Range<usize>, there: Range<usize>| {
+            let compared = same_middle && self.middle.start <= here.start && here.end <= self.middle.end;
+            compared || frame.get(here) == known.get(there)
+        };
         let (mut same_time, mut resource) = (true, None);
         put_known(out, self.number);
         let (mut from, mut known_from) = (0, 0);
         for &(hole, start, known_end) in self.holes.as_slice() {
             let end = if hole == Hole::Content { message.place(Field::Content)?.end } else { known_end };
-            let (text, known_text) = (frame.get(start..end)?, known.get(start..known_end)?);
-            if frame.get(from..start)? != known.get(known_from..start)? {
+            if !is_same(from..start, known_from..start) {
                 return None;
             }
+            let text = frame.get(start..end)?;
             match hole {
                 Hole::MsgIdUuid | Hole::ParentUuid => {
                     let bits = Uuid::bits_of(text)?;
@@ -117,14 +127,14 @@ impl Known {
                 }
                 Hole::ResourceVersion => put_bytes(out, text),
                 Hole::Resource => {
-                    let number = self.resource.filter(|_| text == known_text);
+                    let number = self.resource.filter(|_| is_same(start..end, start..end));
                     let number = number.or_else(|| fillings.resource(text))?;
                     put_known(out, number);
                     resource = Some(number);
                 }
                 Hole::Timestamp => {
                     let timestamp = message.timestamp();
-                    same_time = text == known_text && timestamp == self.message.timestamp();
+                    same_time = timestamp == self.message.timestamp() && is_same(start..end, start..end);
                     if !same_time && text != itoa::Buffer::new().format(timestamp.0).as_bytes() {
                         return None;
                     }
@@ -134,14 +144,15 @@ impl Known {
             }
             (from, known_from) = (end, known_end);
         }
-        if frame.get(from..)? != known.get(known_from..)? {
+        if !is_same(from..frame.len(), known_from..known.len()) {
             return None;
         }
         // The next one has this time, or this resource, more likely.
-        if (!same_time || self.resource.is_none()) && frame.len() <= BYTES_MAX {
-            self.resource = resource;
-            self.holes.end_content_at(message.place(Field::Content).map_or(0, |place| place.end));
-            self.message = message.clone();
+        let is_new = !same_time || self.resource.is_none() && resource.is_some();
+        if is_new && frame.len() <= BYTES_MAX {
+            let holes =
+                self.holes.with_content_end(message.place(Field::Content).map_or(0, |place| place.end));
+            *self = Known { resource, ..Known::new(message, &holes, self.number) };
         }
         Some(())
     }
