@@ -81,52 +81,16 @@ impl Uuid {
 
     /// The bits of a UUID in just this text form; `None` for any other text.
     pub(crate) fn bits_of(text: &[u8]) -> Option<u128> {
-        let &[
-            a0,
-            a1,
-            a2,
-            a3,
-            a4,
-            a5,
-            a6,
-            a7,
-            b'-',
-            b0,
-            b1,
-            b2,
-            b3,
-            b'-',
-            b4,
-            b5,
-            b6,
-            b7,
-            b'-',
-            c0,
-            c1,
-            c2,
-            c3,
-            b'-',
-            c4,
-            c5,
-            c6,
-            c7,
-            d0,
-            d1,
-            d2,
-            d3,
-            d4,
-            d5,
-            d6,
-            d7,
-        ] = text
-        else {
+        let text: &[u8; 36] = text.try_into().ok()?;
+        let four =
+            |at: usize| u64::from(u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]));
+        let eight = |one: usize, two: usize| eight_digits(four(one) | (four(two) << 32)).map(u64::from);
+        if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
             return None;
-        };
-        let high = u64::from(eight_digits([a0, a1, a2, a3, a4, a5, a6, a7])?) << 32
-            | u64::from(eight_digits([b0, b1, b2, b3, b4, b5, b6, b7])?);
-        let low = u64::from(eight_digits([c0, c1, c2, c3, c4, c5, c6, c7])?) << 32
-            | u64::from(eight_digits([d0, d1, d2, d3, d4, d5, d6, d7])?);
-        Some(u128::from(high) << 64 | u128::from(low))
+        }
+        let high = (eight(0, 4)? << 32) | eight(9, 14)?;
+        let low = (eight(19, 24)? << 32) | eight(28, 32)?;
+        Some((u128::from(high) << 64) | u128::from(low))
     }
 
     /// The text form: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
@@ -135,10 +99,10 @@ impl Uuid {
     }
 }
 
-/// The value of eight lower-case hexadecimal digits, all of them at once.
-fn eight_digits(digits: [u8; 8]) -> Option<u32> {
+/// The value of eight lower-case hexadecimal digits, all of them at once; the first one is the lowest byte.
+#[inline]
+fn eight_digits(text: u64) -> Option<u32> {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let text = u64::from_le_bytes(digits);
     // A letter has this bit, and nine more than its low half says.
     let values = (text & (0x0f * EACH)) + 9 * ((text >> 6) & EACH);
     // What is no digit is not how its value is written, or has a value too large.
@@ -199,7 +163,7 @@ mod tests {
                 let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
                 let text = core::str::from_utf8(&digits).ok().filter(|_| is_digit);
                 let expected = text.and_then(|text| u32::from_str_radix(text, 16).ok());
-                assert_eq!(eight_digits(digits), expected, "{byte} at {place}");
+                assert_eq!(eight_digits(u64::from_le_bytes(digits)), expected, "{byte} at {place}");
             }
         }
     }

@@ -44,15 +44,15 @@ fn bits(id: u64, bytes: usize) -> [usize; PROBES] {
     // A filter has at most 64 KiB, and no empty one is asked.
     let len = (bytes as u32 * 8).max(1);
     let (first, step) = (id as u32 % len, (id >> 32) as u32 % len);
-    let mut next = first;
-    [(); PROBES].map(|()| {
-        let bit = next;
+    let (mut bits, mut next) = ([0; PROBES], first);
+    for bit in &mut bits {
+        *bit = next as usize;
         next += step;
         if next >= len {
             next -= len;
         }
-        bit as usize
-    })
+    }
+    bits
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const SALT: [u64; 4] =
 /// The hash of these bytes under this seed.
 #[inline]
 pub(super) fn hash(bytes: &[u8], seed: u64) -> u64 {
-    let mut lanes = SALT.map(|salt| salt ^ seed);
+    let mut lanes = [SALT[0] ^ seed, SALT[1] ^ seed, SALT[2] ^ seed, SALT[3] ^ seed];
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     for block in blocks {
         let (pairs, _) = block.as_chunks::<16>();
