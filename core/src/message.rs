@@ -8,12 +8,10 @@
 //! - `decode` makes the index, as liberal in its input as Go's `encoding/json`;
 //! - `encode` writes new messages from a [`Draft`], `stencil` many of one route, `sheet` keeps their frames together;
 //! - `text` holds JSON's string escapes;
-//! - `canonical` tells whether a frame is as `encode` would write it;
 //! - `pattern` makes indexes of frames that differ in known places only.
 //!
 //! Shape and field names: `beehive/pkg/core/model/message.go` of KubeEdge, and the recorded conversations.
 
-mod canonical;
 mod decode;
 mod encode;
 mod pattern;
@@ -163,6 +161,8 @@ struct Index {
     content: (u32, u32),
     spans: [Span; INDEXED],
     sync: bool,
+    /// Whether every member is one that this version knows, and only one is a content.
+    all_known: bool,
 }
 
 /// A message: its frame and an index of it. Cloning shares the frame.
@@ -214,6 +214,13 @@ impl Message {
         let span = self.index.spans[field as usize];
         let texts = if span.is_beside() { self.beside.as_deref() } else { Some(&*self.frame) };
         texts.and_then(|texts| texts.get(span.range())).unwrap_or_default()
+    }
+
+    /// The frame before and behind its content, if that is all of it that a redaction changes.
+    pub(crate) fn around_content(&self) -> Option<(&[u8], &[u8])> {
+        let (frame, (start, end)) = (self.frame.as_bytes(), self.index.content);
+        let around = Some((frame.get(..start as usize)?, frame.get(end as usize..)?));
+        around.filter(|_| self.index.all_known)
     }
 
     /// Calls `visit` with the text of each field but the content, in the order of [`Field`].
@@ -317,7 +324,7 @@ impl Message {
 
     /// The members of the frame that no field of this version claims.
     pub(crate) fn unknown_members(&self) -> Unknown {
-        if canonical::is_canonical(self) { Unknown::default() } else { decode::unknown_members(&self.frame) }
+        if self.index.all_known { Unknown::default() } else { decode::unknown_members(&self.frame) }
     }
 
     /// Whether the message answers another one.

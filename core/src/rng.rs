@@ -58,17 +58,6 @@ const PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// The value of each lower-case hexadecimal digit; 0xff for any other byte.
-const NIBBLES: [u8; 256] = {
-    let mut nibbles = [0xff; 256];
-    let mut value = 0;
-    while value < 16 {
-        nibbles[DIGITS[value as usize] as usize] = value;
-        value += 1;
-    }
-    nibbles
-};
-
 /// The 36 characters of a UUID, without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uuid([u8; 36]);
@@ -91,24 +80,40 @@ impl Uuid {
     }
 
     /// The bits of a UUID in just this text form; `None` for any other text.
-    pub(crate) fn bits_of(text: &str) -> Option<u128> {
-        let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-        if text[8] != b'-' || text[13] != b'-' || text[18] != b'-' || text[23] != b'-' {
+    pub(crate) fn bits_of(text: &[u8]) -> Option<u128> {
+        let text: &[u8; 36] = text.try_into().ok()?;
+        let four =
+            |at: usize| u64::from(u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]));
+        let eight = |one: usize, two: usize| eight_digits(four(one) | (four(two) << 32)).map(u64::from);
+        if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
             return None;
         }
-        let (mut bytes, mut wrong) = ([0; 16], 0);
-        for (byte, place) in bytes.iter_mut().zip(Uuid::PLACES) {
-            let (high, low) = (NIBBLES[usize::from(text[place])], NIBBLES[usize::from(text[place + 1])]);
-            wrong |= high | low;
-            *byte = (high << 4) | (low & 0xf);
-        }
-        (wrong < 0x10).then(|| u128::from_be_bytes(bytes))
+        let high = (eight(0, 4)? << 32) | eight(9, 14)?;
+        let low = (eight(19, 24)? << 32) | eight(28, 32)?;
+        Some((u128::from(high) << 64) | u128::from(low))
     }
 
     /// The text form: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`.
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
+}
+
+/// The value of eight lower-case hexadecimal digits, all of them at once; the first one is the lowest byte.
+#[inline]
+fn eight_digits(text: u64) -> Option<u32> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // A letter has this bit, and nine more than its low half says.
+    let values = (text & (0x0f * EACH)) + 9 * ((text >> 6) & EACH);
+    // What is no digit is not how its value is written, or has a value too large.
+    let letters = ((values + 6 * EACH) >> 4) & EACH;
+    let written = values + u64::from(b'0') * EACH + u64::from(b'a' - b'0' - 10) * letters;
+    if written != text || values & (0xf0 * EACH) != 0 {
+        return None;
+    }
+    let pairs = ((values << 4) | (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    Some(((fours | (fours >> 16)) as u32).swap_bytes())
 }
 
 #[cfg(test)]
@@ -138,14 +143,28 @@ mod tests {
     #[test]
     fn only_the_usual_text_form_is_read_back() {
         let uuid = Rng::new(0).uuid();
-        assert_eq!(Uuid::bits_of(uuid.as_str()).map(Uuid::from_bits), Some(uuid));
+        assert_eq!(Uuid::bits_of(uuid.as_str().as_bytes()).map(Uuid::from_bits), Some(uuid));
         for other in [
             "",
             "E220A839-7b1d-4daf-ae78-9e6aa1b965f4",
             "e220a8397-b1d-4daf-ae78-9e6aa1b965f4",
             "g220a839-7b1d-4daf-ae78-9e6aa1b965f4",
         ] {
-            assert_eq!(Uuid::bits_of(other), None, "{other}");
+            assert_eq!(Uuid::bits_of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_digit_is_read_and_nothing_else() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut digits = *b"0f1e2d3c";
+                digits[place] = byte;
+                let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let text = core::str::from_utf8(&digits).ok().filter(|_| is_digit);
+                let expected = text.and_then(|text| u32::from_str_radix(text, 16).ok());
+                assert_eq!(eight_digits(u64::from_le_bytes(digits)), expected, "{byte} at {place}");
+            }
         }
     }
 

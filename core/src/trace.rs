@@ -17,7 +17,7 @@
 //! # The format
 //!
 //! Every number has a fixed width, little end first, or is a varint (seven bits a byte, low ones first; signed ones in
-//! zigzag). Hashes are XXH3-64.
+//! zigzag). Hashes of the file are XXH3-64; those of contents, ids and outputs are cheaper ones.
 //!
 //! | part | layout |
 //! |---|---|
@@ -35,7 +35,7 @@
 //! | `reader`, `replay` | reading, and running again |
 //! | `header`, `block`, `filter` | the parts of the file |
 //! | `record`, `template`, `wire` | one record, one message in it, one number |
-//! | `digest` | what the outputs were, in 64 bits |
+//! | `digest`, `hash` | what the outputs were, in 64 bits; how they get there |
 //! | `snapshot` | the state of a hub as bytes |
 //! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `describe` | what can be asked |
 
@@ -48,6 +48,7 @@ mod digest;
 pub mod explain;
 pub mod export;
 mod filter;
+mod hash;
 mod header;
 mod problem;
 mod reader;
@@ -64,7 +65,7 @@ mod tests;
 pub mod what_if;
 mod wire;
 
-pub use block::{Block, BlockKind};
+pub use block::{Block, BlockKind, Packer};
 pub use digest::Digest;
 pub use header::{Contents, Header, Start};
 pub use problem::{Damage, Refusal};
@@ -75,4 +76,4 @@ pub use replay::{Divergence, Moment, Replay, ReplayError, Replayed, replay};
 pub use ring::Ring;
 
 /// The version of the format that this crate writes, and the only one that it reads.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;

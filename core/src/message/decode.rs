@@ -39,6 +39,12 @@ pub(crate) struct Unknown {
     pub(crate) route: String,
 }
 
+impl Unknown {
+    pub(super) fn is_empty(&self) -> bool {
+        [&self.top, &self.header, &self.route].into_iter().all(String::is_empty)
+    }
+}
+
 /// The unknown members of a frame that is known to be well formed.
 pub(super) fn unknown_members(frame: &str) -> Unknown {
     let mut unknown = Unknown::default();
@@ -87,7 +93,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(text: &'a str, unknown: Option<&'a mut Unknown>) -> Walk<'a> {
-        let (index, beside) = (Index::default(), Vec::new());
+        let (index, beside) = (Index { all_known: true, ..Index::default() }, Vec::new());
         Walk { text, scanner: Scanner::new(text), index, beside, unknown, opaque: None }
     }
 
@@ -117,6 +123,7 @@ impl<'a> Walk<'a> {
                     self.scanner.peek()?;
                     let value = self.scanner.at();
                     self.scanner.skip_value(depth_in(object))?;
+                    self.index.all_known = false;
                     self.keep_unknown(object, key, value);
                     self.keep_opaque(value);
                 }
@@ -136,6 +143,7 @@ impl<'a> Walk<'a> {
             (Field::Route, b'{') => self.members(Object::Route),
             (Field::Content, _) => {
                 self.scanner.skip_value(depth_in(Object::Top))?;
+                self.index.all_known &= self.index.content == (0, 0);
                 // Frames are at most 32 MiB: 32 bits hold every position.
                 self.index.content = (start as u32, self.scanner.at() as u32);
                 self.keep_opaque(start);
@@ -353,6 +361,31 @@ mod tests {
             (r#","x":[1, 2]"#, r#","new":{"a":1}"#, r#","via":"y""#)
         );
     }
+
+    #[test]
+    fn all_members_are_known_or_not() {
+        let check = |frame: &str, around: Option<(&str, &str)>| {
+            let message = Message::decode(frame).unwrap();
+            let expected = around.map(|(before, behind)| (before.as_bytes(), behind.as_bytes()));
+            assert_eq!(message.around_content(), expected, "{frame}");
+            let redacted = message.redacted();
+            assert_eq!(redacted.around_content(), expected, "{frame}");
+            assert_eq!(message.unknown_members(), unknown_members(frame), "{frame}");
+        };
+        check(
+            r#"{"content":[7],"route":{"group":"g"}}"#,
+            Some((r#"{"content":"#, r#","route":{"group":"g"}}"#)),
+        );
+        check(
+            r#"{"header":{"msg_id":"\u0031"},"header":{"sync":true},"route":null}"#,
+            Some(("", r#"{"header":{"msg_id":"\u0031"},"header":{"sync":true},"route":null}"#)),
+        );
+        check(r#"{"content":7,"content":8}"#, None);
+        check(r#"{"new":null}"#, None);
+        check(r#"{"header":{"new":1},"content":7}"#, None);
+        check(r#"{"route":{"new":1},"content":7}"#, None);
+    }
+
     #[test]
     fn fields_behind_a_long_content_are_found() {
         for content in [65_000, 65_500, 65_535, 65_536, 70_000] {

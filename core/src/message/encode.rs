@@ -146,6 +146,7 @@ impl<'a> Draft<'a> {
 
     fn write(&self, unknown: &Unknown) -> Result<Message, Violation> {
         let mut frame = Frame::with_capacity(self.estimated_bytes(unknown));
+        frame.index.all_known = unknown.is_empty();
         frame.out.push_str("{\"header\":{\"msg_id\":\"");
         frame.value(Field::MsgId, self.msg_id)?;
         frame.member(Field::ParentMsgId, ",\"parent_msg_id\":\"", self.parent_msg_id)?;
@@ -341,6 +342,7 @@ mod tests {
             };
             let written = draft.encode().unwrap();
             let read = Message::decode(written.frame().clone()).unwrap();
+            prop_assert!(written.is_indexed_like(&read));
             for message in [&written, &read] {
                 prop_assert_eq!(message.msg_id(), &ids[0]);
                 prop_assert_eq!(message.parent_msg_id(), &ids[1]);

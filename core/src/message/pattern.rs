@@ -29,6 +29,7 @@ pub(crate) struct Pattern {
     content: Place,
     timestamp_ms: i64,
     sync: bool,
+    all_known: bool,
 }
 
 impl Pattern {
@@ -61,6 +62,7 @@ impl Pattern {
             content: place(start as usize..end as usize)?,
             timestamp_ms: message.index.timestamp_ms,
             sync: message.index.sync,
+            all_known: message.index.all_known,
         })
     }
 
@@ -84,6 +86,7 @@ impl Pattern {
         let mut index = Index {
             timestamp_ms: timestamp_ms.unwrap_or(self.timestamp_ms),
             sync: self.sync,
+            all_known: self.all_known,
             ..Index::default()
         };
         for (span, text) in index.spans.iter_mut().zip(self.texts) {
@@ -124,5 +127,6 @@ impl Message {
             && fields.iter().chain(&more).all(same)
             && self.content() == other.content()
             && (self.timestamp(), self.is_sync()) == (other.timestamp(), other.is_sync())
+            && self.index.all_known == other.index.all_known
     }
 }

@@ -81,7 +81,8 @@ impl Stencil {
         for part in [BEFORE_ID, msg_id, BEFORE_TIME, time, &self.text] {
             frame.push_str(part);
         }
-        let mut index = Index { timestamp_ms: timestamp.0, spans: self.spans, ..Index::default() };
+        let mut index =
+            Index { timestamp_ms: timestamp.0, spans: self.spans, all_known: true, ..Index::default() };
         index.spans[Field::MsgId as usize] = Span::in_frame(BEFORE_ID.len(), msg_id.len())?;
         for (field, _) in MEMBERS {
             let span = &mut index.spans[field as usize];

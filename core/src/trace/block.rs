@@ -25,6 +25,9 @@ const EXPANSION_MAX: usize = 255;
 /// Bytes of a block that are packed to see whether it is worth while.
 const SAMPLE_BYTES: usize = 8 * 1024;
 
+/// Blocks of a busy hub that are not tried after one that was not worth packing: less than a second of it.
+const UNTRIED: u32 = 15;
+
 /// What is in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -58,37 +61,57 @@ impl Block {
         self.raw.capacity() + self.ids.capacity() * 8 + HEAD_BYTES
     }
 
-    /// The block as it stands in a file.
+    /// The block as it stands in a file. Whoever packs many keeps a [`Packer`].
     pub fn pack(&self) -> Vec<u8> {
-        let packed = if is_worth_packing(&self.raw) { compress(&self.raw) } else { Vec::new() };
-        let is_shorter = !packed.is_empty() && packed.len() < self.raw.len();
-        let (packing, payload) = if is_shorter { (1, &packed) } else { (0, &self.raw) };
-        let filter = filter_of(&self.ids);
+        Packer::default().pack(self)
+    }
+}
+
+/// Packs the blocks of a recording, one after the other.
+#[derive(Debug, Default)]
+pub struct Packer {
+    /// Full blocks that are not even tried, after one that was not worth it.
+    untried: u32,
+}
+
+impl Packer {
+    /// A block as it stands in a file.
+    pub fn pack(&mut self, block: &Block) -> Vec<u8> {
+        let packed = if self.tries(&block.raw) { compress(&block.raw) } else { Vec::new() };
+        let is_shorter = !packed.is_empty() && packed.len() < block.raw.len();
+        let (packing, payload) = if is_shorter { (1, &packed) } else { (0, &block.raw) };
+        let filter = filter_of(&block.ids);
         let mut out = Vec::with_capacity(HEAD_BYTES + filter.len() + payload.len());
         out.extend_from_slice(MAGIC);
-        out.push(self.kind as u8);
+        out.push(block.kind as u8);
         out.push(packing);
         out.extend_from_slice(&(filter.len() as u16).to_le_bytes());
-        out.extend_from_slice(&(self.raw.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(block.raw.len() as u32).to_le_bytes());
         out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-        out.extend_from_slice(&self.first.to_le_bytes());
-        out.extend_from_slice(&self.records.to_le_bytes());
-        out.extend_from_slice(&self.begin.mono.0.to_le_bytes());
-        out.extend_from_slice(&self.begin.wall.0.to_le_bytes());
-        out.extend_from_slice(&self.end.0.to_le_bytes());
+        out.extend_from_slice(&block.first.to_le_bytes());
+        out.extend_from_slice(&block.records.to_le_bytes());
+        out.extend_from_slice(&block.begin.mono.0.to_le_bytes());
+        out.extend_from_slice(&block.begin.wall.0.to_le_bytes());
+        out.extend_from_slice(&block.end.0.to_le_bytes());
         let hash = hash(&out, &filter, payload);
         out.extend_from_slice(&hash.to_le_bytes());
         out.extend_from_slice(&filter);
         out.extend_from_slice(payload);
         out
     }
-}
 
-/// Whether packing makes at least the beginning shorter by an eighth. Ids and hashes of a busy hub are as good as random:
-/// to try all of them would cost more than all the rest of recording.
-fn is_worth_packing(raw: &[u8]) -> bool {
-    let sample = raw.get(..SAMPLE_BYTES).unwrap_or(raw);
-    sample.len() < SAMPLE_BYTES || compress(sample).len() < SAMPLE_BYTES - SAMPLE_BYTES / 8
+    /// Whether packing makes at least the beginning shorter by an eighth. Ids and hashes of a busy hub are as good as random:
+    /// to try all of them would cost more than all the rest of recording, and what was not worth it is not soon.
+    fn tries(&mut self, raw: &[u8]) -> bool {
+        let Some(sample) = raw.get(..SAMPLE_BYTES) else { return true };
+        if self.untried > 0 {
+            self.untried -= 1;
+            return false;
+        }
+        let tries = compress(sample).len() < SAMPLE_BYTES - SAMPLE_BYTES / 8;
+        self.untried = if tries { 0 } else { UNTRIED };
+        tries
+    }
 }
 
 fn hash(head: &[u8], filter: &[u8], payload: &[u8]) -> u64 {
@@ -214,6 +237,21 @@ mod tests {
             assert!(super::super::filter::may_hold(filter, 2));
             assert_eq!(&*head.unpack(payload).unwrap(), raw);
         }
+    }
+
+    /// One block in sixteen tells whether the others are tried.
+    #[test]
+    fn what_was_not_worth_packing_is_not_soon() {
+        let mut rng = crate::rng::Rng::new(1);
+        let random: Vec<u8> = (0..SAMPLE_BYTES).map(|_| rng.next_u64() as u8).collect();
+        let (random, even) = (block(&random), block(&[7; SAMPLE_BYTES]));
+        let (mut packer, whole) = (Packer::default(), even.pack().len());
+        let mut packs = |block: &Block| packer.pack(block).len() == whole;
+        assert!(packs(&even) && packs(&even) && !packs(&random));
+        assert!((0..UNTRIED).all(|_| !packs(&even)));
+        assert!(packs(&even) && packs(&even));
+        // A small one always is: a quiet hub has no others.
+        assert!(!packs(&random) && Head::read(&packer.pack(&block(&[7; SAMPLE_BYTES - 1]))).unwrap().packed);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What the outputs were, in 64 bits.
 //!
-//! The outputs are written one after the other in a form of their own, and hashed. A content enters by its length and,
-//! in a trace that keeps contents, by its hash: without them the replay has filler in their place.
+//! The outputs are written one after the other in a form of their own, and hashed. Of a message, what a redaction leaves as
+//! it is enters by its hash, and the content by its length and, in a trace that keeps contents, by its hash: without them
+//! the replay has filler in their place.
 
+use super::hash::hash;
 use super::header::Contents;
 use super::wire::{put, put_bytes};
 use crate::config::Lane;
@@ -11,7 +13,6 @@ use crate::journal::{FullReason, Health};
 use crate::message::Message;
 use alloc::vec::Vec;
 use core::time::Duration;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// Bytes that are gathered before they are hashed.
 const GATHER: usize = 4096;
@@ -116,19 +117,28 @@ impl Digest {
     }
 
     fn fold(&mut self) {
-        self.hash = xxh3_64_with_seed(&self.gathered, self.hash);
+        self.hash = hash(&self.gathered, self.hash);
         self.gathered.clear();
     }
 
     fn message(&mut self, message: &Message) {
         let out = &mut self.gathered;
         put(out, message.bytes() as u64);
-        message.each_text(|text| put_bytes(out, text));
-        put(out, message.timestamp().0 as u64);
-        out.push(u8::from(message.is_sync()));
-        put(out, message.content().len() as u64);
+        match message.around_content() {
+            Some((before, behind)) => {
+                out.extend_from_slice(&hash(before, 0).to_le_bytes());
+                put_bytes(out, behind);
+            }
+            // There is more that a redaction changes: the fields alone count.
+            None => {
+                message.each_text(|text| put_bytes(out, text));
+                put(out, message.timestamp().0 as u64);
+                out.push(u8::from(message.is_sync()));
+                put(out, message.content().len() as u64);
+            }
+        }
         if self.contents == Contents::Kept {
-            out.extend_from_slice(&xxh3_64(message.content().as_bytes()).to_le_bytes());
+            out.extend_from_slice(&hash(message.content().as_bytes(), 0).to_le_bytes());
         }
     }
 }

@@ -219,7 +219,7 @@ mod tests {
         let refused = Header::decode(&newer).unwrap_err();
         assert_eq!(refused, Refusal::UnknownVersion { found: 9 });
         let told = format!("{refused}");
-        assert!(told.contains("version 9") && told.contains("version 1"), "{told}");
+        assert!(told.contains("version 9") && told.contains("version 2"), "{told}");
         let mut flipped = good;
         flipped[20] ^= 1;
         assert!(matches!(Header::decode(&flipped), Err(Refusal::Header(_))));

@@ -149,7 +149,7 @@ impl<'a> Trace<'a> {
     /// Whether a block may hold records about a message; `false` is certain.
     pub fn may_hold(&self, block: &BlockPlace, msg_id: &str) -> bool {
         let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
-        body.is_some_and(|(filter, _)| may_hold(filter, id_hash(msg_id)))
+        body.is_some_and(|(filter, _)| may_hold(filter, id_hash(msg_id.as_bytes())))
     }
 
     /// Calls `visit` with each record of a block, until it returns `false`.

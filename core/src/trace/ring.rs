@@ -34,9 +34,13 @@ impl Ring {
 
     /// Packs a block and takes it in.
     pub fn push(&mut self, block: &Block) {
-        let packed = block.pack();
+        self.push_packed(block.kind(), block.pack());
+    }
+
+    /// Takes a packed block in.
+    pub fn push_packed(&mut self, kind: BlockKind, packed: Vec<u8>) {
         self.bytes += packed.len();
-        self.blocks.push_back((block.kind(), packed));
+        self.blocks.push_back((kind, packed));
         while self.bytes > self.bytes_max && self.drop_oldest() {}
     }
 

@@ -13,9 +13,10 @@ mod tally;
 use super::histogram::Histogram;
 use super::{Failure, LaneChoice, process};
 use clap::{Args, ValueEnum};
+use edgehub::config::RecorderConfig;
 use edgehub::core::class::Delivery;
 use edgehub::core::{Config, Note};
-use edgehub::edge::RecorderOptions;
+use edgehub::edge::{Capture, Memory, RecorderOptions};
 use edgehub::loopback::PROJECT;
 use edgehub::tls::{self, ClientFiles};
 use edgehub::websocket::Target;
@@ -25,6 +26,7 @@ use peer::{Peer, Place};
 use report::{Latency, Report, Seen, latency};
 use serde::Serialize;
 use smol::future::zip;
+use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,6 +57,9 @@ pub(crate) struct Bench {
     /// Record into this file meanwhile, as `run --record` does
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Record into memory meanwhile, as `run` does unless it is told not to; what is dumped goes to the directory for the time being
+    #[arg(long)]
+    record_memory: bool,
     /// Send each message once and forget it: what it costs to keep messages until they are confirmed is the difference
     #[arg(long)]
     at_most_once: bool,
@@ -126,7 +131,7 @@ impl Bench {
             Some(peer) => peer.ticket.clone().over(self.lane.into()).options(self.config())?,
             None => self.foreign_options()?,
         };
-        options.recorder = self.record.as_ref().map(|file| RecorderOptions::new(&self.node).into_file(file));
+        options.recorder = self.recorder();
         let round_trips = Arc::new(Mutex::new(Histogram::new()));
         let observed = round_trips.clone();
         options.observer = Some(Box::new(move |_, note| {
@@ -172,6 +177,18 @@ impl Bench {
             mixed: measured.mixed,
         };
         report.print()
+    }
+
+    /// What records: into a file, into memory with the sizes of `run`, both, or nothing.
+    fn recorder(&self) -> Option<RecorderOptions> {
+        let usual = RecorderConfig::default();
+        let memory = self.record_memory.then(|| Memory { bytes: usual.memory, folder: env::temp_dir() });
+        let file = self.record.as_ref().map(|path| Capture { path: path.clone(), rotate_at: None });
+        (memory.is_some() || file.is_some()).then(|| RecorderOptions {
+            file,
+            memory,
+            ..RecorderOptions::new(&self.node)
+        })
     }
 
     /// The hub's defaults, without the rate limit and the pace.

@@ -2,7 +2,7 @@
 
 use super::Options;
 use edgehub_core::hub::LinkEnd;
-use edgehub_core::trace::{Block, BlockKind, Contents, Header, Recorder, Ring};
+use edgehub_core::trace::{Block, BlockKind, Contents, Header, Packer, Recorder, Ring};
 use edgehub_core::{Hub, Input, Instant, Note, Now, Output};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -209,6 +209,7 @@ impl Drop for Flight {
 
 /// The thread's side: packs blocks and keeps them.
 struct Keeper {
+    packer: Packer,
     ring: Option<(Ring, PathBuf)>,
     capture: Option<Capture>,
     file: Option<File>,
@@ -227,6 +228,7 @@ impl Keeper {
     ) -> Keeper {
         let memory = options.memory.as_ref();
         let mut keeper = Keeper {
+            packer: Packer::default(),
             ring: memory.map(|memory| (Ring::new(header, memory.bytes), memory.folder.clone())),
             capture: options.file.clone(),
             file: None,
@@ -252,17 +254,19 @@ impl Keeper {
     }
 
     fn keep(&mut self, block: &Block) {
-        if let Some((ring, _)) = &mut self.ring {
-            ring.push(block);
-        }
         let full =
             self.capture.as_ref().and_then(|capture| capture.rotate_at).is_some_and(|at| self.written >= at);
         // Only behind a checkpoint can a new file be read alone.
         if full && block.kind() == BlockKind::Checkpoint {
             self.rotate();
         }
-        if self.file.is_some() {
-            self.write(&block.pack());
+        if self.file.is_none() && self.ring.is_none() {
+            return;
+        }
+        let packed = self.packer.pack(block);
+        self.write(&packed);
+        if let Some((ring, _)) = &mut self.ring {
+            ring.push_packed(block.kind(), packed);
         }
     }
 

@@ -45,7 +45,7 @@ enum Id {
 
 impl Id {
     fn new(text: &str) -> Id {
-        match Uuid::bits_of(text) {
+        match Uuid::bits_of(text.as_bytes()) {
             Some(bits) => Id::Uuid(bits.to_be_bytes()),
             None => Id::Other(text.into()),
         }

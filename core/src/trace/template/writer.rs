@@ -1,51 +1,34 @@
 //! Takes messages apart.
 
 use super::super::codebook::{Codebook, put_known, put_new};
-use super::super::filter::id_hash;
-use super::super::wire::{put, put_bytes, put_signed};
+use super::fillings::Fillings;
 use super::recent::Recent;
-use super::{ContentRule, Hole, Holes, between};
+use super::{ContentRule, Holes, between};
 use crate::message::{Message, redacted_text};
 use crate::time::UnixMillis;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use xxhash_rust::const_xxh3::const_custom_default_secret;
-use xxhash_rust::xxh3::{xxh3_64_with_secret, xxh3_64_with_seed};
-
-/// Length of XXH3's secret in bytes.
-const SECRET_BYTES: usize = 192;
-
-/// The longest text that XXH3 hashes with a seed as it is; for a longer one it makes a secret of the seed first.
-const SEEDED_BYTES_MAX: usize = 240;
 
 /// Writes messages.
 #[derive(Debug)]
 pub(in crate::trace) struct MessageWriter {
     /// Makes the hashes of this trace its own.
     key: u64,
-    /// What XXH3 makes of the key for long contents, made once.
-    secret: Box<[u8; SECRET_BYTES]>,
     templates: Codebook,
     recent: Recent,
-    resources: Codebook,
-    /// Hashes of the ids that the present block holds.
-    pub(in crate::trace) ids: Vec<u64>,
+    fillings: Fillings,
 }
 
 impl MessageWriter {
     pub(in crate::trace) fn new(key: u64) -> MessageWriter {
-        let (templates, resources) = (Codebook::new(), Codebook::new());
-        let secret = Box::new(const_custom_default_secret(key));
-        MessageWriter { key, secret, templates, recent: Recent::default(), resources, ids: Vec::new() }
+        let (templates, fillings) = (Codebook::new(), Fillings::new(key));
+        MessageWriter { key, templates, recent: Recent::default(), fillings }
     }
 
     /// Begins another block; returns the hashes of the ids in the last one.
     pub(in crate::trace) fn begin(&mut self) -> Vec<u64> {
         self.templates.clear();
         self.recent = Recent::default();
-        self.resources.clear();
-        let capacity = self.ids.len();
-        core::mem::replace(&mut self.ids, Vec::with_capacity(capacity))
+        self.fillings.begin()
     }
 
     pub(in crate::trace) fn put(
@@ -55,36 +38,19 @@ impl MessageWriter {
         wall: UnixMillis,
         rule: ContentRule,
     ) {
-        let frame = &**message.frame();
-        let holes = match self.recent.find(message) {
-            Some((holes, number)) => {
-                put_known(out, number);
-                holes
-            }
-            None => {
-                let holes = Holes::of(message);
-                match self.recent.find_longer(message, &holes) {
-                    Some(number) => put_known(out, number),
-                    None => self.put_template(out, message, &holes, rule),
-                }
-                holes
-            }
-        };
+        if self.recent.put(out, &mut self.fillings, message, wall, rule) {
+            return;
+        }
+        let holes = Holes::of(message);
+        match self.recent.find_longer(message, &holes) {
+            Some(number) => put_known(out, number),
+            None => self.put_template(out, message, &holes, rule),
+        }
         for &(hole, start, end) in holes.as_slice() {
-            let text = between(frame, start, end);
-            match hole {
-                Hole::MsgIdUuid => out.extend_from_slice(&holes.msg_id.unwrap_or_default()),
-                Hole::ParentUuid => out.extend_from_slice(&holes.parent.unwrap_or_default()),
-                Hole::MsgId | Hole::Parent | Hole::ResourceVersion => put_bytes(out, text),
-                Hole::Resource => self.put_resource(out, text),
-                Hole::Timestamp => put_signed(out, message.timestamp().0.wrapping_sub(wall.0)),
-                Hole::Content => self.put_content(out, text, rule),
-            }
+            let text = between(message.frame(), start, end);
+            self.fillings.put(out, hole, text, (message.timestamp(), wall), rule);
         }
-        self.ids.push(id_hash(message.msg_id()));
-        if message.is_response() {
-            self.ids.push(id_hash(message.parent_msg_id()));
-        }
+        self.fillings.keep_ids(message);
     }
 
     fn put_template(&mut self, out: &mut Vec<u8>, message: &Message, holes: &Holes, rule: ContentRule) {
@@ -118,45 +84,5 @@ impl MessageWriter {
         }
         put_new(out);
         holes.put_definition(out, &redacted);
-    }
-
-    fn put_resource(&mut self, out: &mut Vec<u8>, text: &[u8]) {
-        let hash = xxh3_64_with_seed(text, self.key);
-        match self.resources.number(hash) {
-            Some(known) => put_known(out, known),
-            None => {
-                self.resources.define(hash);
-                put_new(out);
-                put_bytes(out, text);
-            }
-        }
-    }
-
-    fn put_content(&self, out: &mut Vec<u8>, text: &[u8], rule: ContentRule) {
-        let hash = match rule {
-            ContentRule::Keep => return put_bytes(out, text),
-            ContentRule::Hash if text.len() > SEEDED_BYTES_MAX => xxh3_64_with_secret(text, &*self.secret),
-            ContentRule::Hash => xxh3_64_with_seed(text, self.key),
-            ContentRule::Known(hash) => hash,
-        };
-        put(out, text.len() as u64);
-        out.extend_from_slice(&hash.to_le_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_content_has_the_hash_that_its_seed_gives() {
-        let (writer, text) = (MessageWriter::new(7), [b'x'; 300]);
-        for length in [0, SEEDED_BYTES_MAX, SEEDED_BYTES_MAX + 1, 300] {
-            let (mut out, mut expected) = (Vec::new(), Vec::new());
-            writer.put_content(&mut out, &text[..length], ContentRule::Hash);
-            put(&mut expected, length as u64);
-            expected.extend_from_slice(&xxh3_64_with_seed(&text[..length], 7).to_le_bytes());
-            assert_eq!(out, expected, "{length}");
-        }
     }
 }
