@@ -9,6 +9,7 @@ mod module;
 mod options;
 mod receipt;
 mod recorder;
+mod rejection;
 mod trial;
 
 pub use driver::Driver;
@@ -16,6 +17,7 @@ pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
+pub use rejection::Rejection;
 pub use trial::{TrialError, try_session};
 
 use crate::bell;

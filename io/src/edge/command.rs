@@ -1,6 +1,7 @@
 //! What handles ask of the driver, and the ways on which it gets there.
 
 use super::module::{Delivery, RequestError};
+use super::rejection::Rejections;
 use crate::bell;
 use async_channel::Sender;
 use edgehub_core::hub::{Account, HubHealth, Stage};
@@ -61,6 +62,7 @@ pub(super) enum Control {
         name: Box<str>,
         groups: Vec<Box<str>>,
         inbox: Sender<Delivery>,
+        rejections: Rejections,
         reply: Sender<Option<ModuleId>>,
     },
     Leave(ModuleId),

@@ -25,6 +25,8 @@ mod proxies;
 mod recorded;
 #[path = "end_to_end/refused.rs"]
 mod refused;
+#[path = "end_to_end/rejected.rs"]
+mod rejected;
 #[path = "end_to_end/tls_versions.rs"]
 mod tls_versions;
 #[path = "end_to_end/unreachable.rs"]
