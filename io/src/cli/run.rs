@@ -111,7 +111,8 @@ pub(super) fn options(file: &Path) -> Result<Options, Failure> {
     Ok(Options { recorder: None, ..Options::from_config(&node(file)?)? })
 }
 
-fn node(file: &Path) -> Result<NodeConfig, Failure> {
+/// A configuration, with its warnings logged.
+pub(super) fn node(file: &Path) -> Result<NodeConfig, Failure> {
     let (config, warnings) = NodeConfig::load(file)?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());

@@ -1,12 +1,11 @@
 //! Our own settings: what KubeEdge's configuration has no word for.
 
-use edgehub_core::limits::{
-    DUPLICATE_WINDOW_MAX, JOURNAL_SEGMENT_BYTES_MIN, JOURNAL_TOTAL_BYTES, SPOOL_ABOVE_BYTES,
-};
+use edgehub_core::limits::DUPLICATE_WINDOW_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::classes::{self, Read};
+use super::journal::{self, JournalConfig, LettersConfig};
 use super::reach::{self, ReachConfig};
 use super::reader::Section;
 use edgehub_core::class::Classes;
@@ -82,31 +81,6 @@ impl Default for ConfirmConfig {
     }
 }
 
-/// The settings of the journal: what survives the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalConfig {
-    /// Its directory, which belongs to this node alone (`journal.dir`).
-    pub dir: PathBuf,
-    /// Bytes of all its files (`journal.bytes`); 64 MiB or twice `outbox.bytes` by default, whatever is more. Half of it is
-    /// for messages: `outbox.bytes` is lowered to that.
-    pub bytes: u64,
-    /// The classes whose messages are stored (`journal.classes`), unless a class says itself whether it is; `state` and
-    /// `telemetry` by default.
-    pub classes: Vec<String>,
-    /// Bytes of messages in memory above which stored ones are left to the journal until it is their turn
-    /// (`journal.memory`); 256 KiB by default.
-    pub memory: usize,
-}
-
-/// The settings of the journal of dead letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LettersConfig {
-    /// Its directory (`deadLetters.dir`); `dead-letters` in that of the journal by default.
-    pub dir: PathBuf,
-    /// Bytes of all its files (`deadLetters.bytes`); 16 MiB by default. The oldest letters make room for new ones.
-    pub bytes: u64,
-}
-
 /// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderConfig {
@@ -123,15 +97,6 @@ impl Default for RecorderConfig {
         Self { path: "/var/lib/edgehub/recordings".into(), memory: 4 << 20, contents: false }
     }
 }
-
-/// The smallest journal, in bytes: six segments of the smallest size.
-const JOURNAL_BYTES_MIN: u64 = 6 * JOURNAL_SEGMENT_BYTES_MIN;
-
-/// Bytes of dead letters, unless configured.
-const LETTERS_BYTES: u64 = 16 << 20;
-
-/// The class of requests, which cannot be stored: nobody would wait for their answer after a start.
-const REQUESTS: &str = "sync";
 
 /// The groups of messages from the cloud.
 const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
@@ -170,7 +135,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     let duplicates = section.section("duplicateWindow");
     let outbox_bytes = count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40);
     let Read { mut classes, says_persistent } = classes::read(section);
-    let journal = journal(&section.section("journal"), outbox_bytes as u64, &classes);
+    let journal = journal::read(&section.section("journal"), outbox_bytes as u64, &classes);
     for (class, says) in classes.classes.iter_mut().zip(says_persistent) {
         if !says {
             class.persistent =
@@ -183,7 +148,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
             section.problem_at("journal.dir", told);
         }
     }
-    let letters = letters(section, &classes, journal.as_ref());
+    let letters = journal::read_letters(section, &classes, journal.as_ref());
     let hub = HubConfig {
         ping_interval: section.seconds("pingInterval", defaults.ping_interval),
         ping_misses: count(section, "pingMisses", defaults.ping_misses, 1_000),
@@ -218,51 +183,6 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     acknowledge.warn_of_unknown();
     duplicates.warn_of_unknown();
     hub
-}
-
-fn journal(section: &Section<'_>, outbox_bytes: u64, known: &Classes) -> Option<JournalConfig> {
-    let bytes = section.count(
-        "bytes",
-        JOURNAL_TOTAL_BYTES.max(outbox_bytes.saturating_mul(2)),
-        JOURNAL_BYTES_MIN..=1 << 41,
-    );
-    let memory = count(section, "memory", SPOOL_ABOVE_BYTES, 1 << 40);
-    let wanted = section.texts("classes");
-    let dir = section.text("dir");
-    let names: Vec<&str> =
-        known.classes.iter().map(|class| &*class.name).filter(|name| *name != REQUESTS).collect();
-    for unknown in wanted.iter().filter(|wanted| !names.contains(&wanted.as_str())) {
-        section.problem_at("classes", format!("expected some of {}, found {unknown:?}", names.join(", ")));
-    }
-    let classes = match wanted.is_empty() {
-        true => vec!["state".into(), "telemetry".into()],
-        false => wanted,
-    };
-    if dir.is_none() && section.has_any(&["bytes", "memory", "classes"]) {
-        section.problem_at("dir", "expected a directory of this node's own, found nothing");
-    }
-    section.warn_of_unknown();
-    dir.map(|dir| JournalConfig { dir: dir.into(), bytes, classes, memory })
-}
-
-fn letters(hub: &Section<'_>, classes: &Classes, journal: Option<&JournalConfig>) -> Option<LettersConfig> {
-    let section = hub.section("deadLetters");
-    let bytes = section.count("bytes", LETTERS_BYTES, JOURNAL_BYTES_MIN..=1 << 41);
-    let own = section.text("dir").map(PathBuf::from);
-    section.warn_of_unknown();
-    let class = classes.classes.iter().find(|class| class.dead_letters)?;
-    let dir = own.or_else(|| Some(journal?.dir.join("dead-letters")));
-    if dir.is_none() {
-        let told = format!(
-            "class {} has dead letters: expected a directory for them, or one for the journal, found nothing",
-            class.name
-        );
-        section.problem_at("dir", told);
-    }
-    if dir.as_ref().is_some_and(|dir| journal.is_some_and(|journal| journal.dir == *dir)) {
-        section.problem_at("dir", "expected another directory than journal.dir");
-    }
-    dir.map(|dir| LettersConfig { dir, bytes })
 }
 
 fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
@@ -306,7 +226,7 @@ fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {
     groups
 }
 
-fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N
+pub(super) fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N
 where
     N: Copy + TryFrom<u64> + TryInto<u64>,
 {

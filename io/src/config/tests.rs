@@ -178,6 +178,7 @@ edgehub:
             bytes: 50_000_000,
             classes: vec!["telemetry".into()],
             memory: 4096,
+            set_aside: false,
         }),
         duplicate_messages: 0,
         duplicate_time: seconds(8),
@@ -547,7 +548,7 @@ fn dead_letters_lie_beside_the_journal() {
     let letters = |section: &str| good(&format!("{EDGECORE}edgehub:\n{section}")).0.hub.letters;
     let class = "  classes: {state: {deadLetters: true}}\n";
     let with = |rest: &str| letters(&format!("{class}{rest}"));
-    let expected = |dir: &str, bytes| Some(LettersConfig { dir: dir.into(), bytes });
+    let expected = |dir: &str, bytes| Some(LettersConfig { dir: dir.into(), bytes, set_aside: false });
     assert_eq!(with("  journal: {dir: /j}\n"), expected("/j/dead-letters", 16 << 20));
     assert_eq!(with("  deadLetters: {dir: /l, bytes: 50000}\n"), expected("/l", 50_000));
     assert_eq!(letters("  journal: {dir: /j}\n"), None, "no class asks for them");
