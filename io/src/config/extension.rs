@@ -90,13 +90,29 @@ pub struct RecorderConfig {
     pub memory: usize,
     /// Whether contents of messages are recorded, too (`recorder.contents`); no by default.
     pub contents: bool,
+    /// Files that hold all that happened last, the one that is written to included (`recorder.files`); none by default.
+    pub files: u32,
+    /// Bytes after which the next of them begins (`recorder.fileBytes`); 16 MiB by default.
+    pub file_bytes: u64,
 }
 
 impl Default for RecorderConfig {
     fn default() -> Self {
-        Self { path: "/var/lib/edgehub/recordings".into(), memory: 4 << 20, contents: false }
+        Self {
+            path: "/var/lib/edgehub/recordings".into(),
+            memory: 4 << 20,
+            contents: false,
+            files: 0,
+            file_bytes: 16 << 20,
+        }
     }
 }
+
+/// Files of the flight recorder at most: each is renamed when one begins.
+const RECORDER_FILES_MAX: u64 = 1000;
+
+/// Smallest file of the flight recorder, in bytes: less would hold hardly more than its head.
+const RECORDER_FILE_BYTES_MIN: u64 = 64 << 10;
 
 /// The groups of messages from the cloud.
 const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
@@ -210,8 +226,10 @@ fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {
     let memory = count(section, "memory", default.memory, 1 << 32);
     let contents = section.flag("contents", default.contents);
     let path = section.text("path").map_or(default.path, Into::into);
+    let files = section.count("files", default.files.into(), 0..=RECORDER_FILES_MAX) as u32;
+    let file_bytes = section.count("fileBytes", default.file_bytes, RECORDER_FILE_BYTES_MIN..=1 << 41);
     section.warn_of_unknown();
-    enabled.then_some(RecorderConfig { path, memory, contents })
+    enabled.then_some(RecorderConfig { path, memory, contents, files, file_bytes })
 }
 
 fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {

@@ -153,7 +153,7 @@ edgehub:
   syncTimeout: 7
   confirm: {messages: 9, time: 0.25, limit: 100}
   stallLimit: 11
-  recorder: {path: /srv/edgehub, memory: 8, contents: true}
+  recorder: {path: /srv/edgehub, memory: 8, contents: true, files: 4, fileBytes: 70000}
   acknowledge: {resource: hub, twin: module}
   duplicateWindow: {messages: 0, time: 8}
   journal: {dir: /var/lib/x, bytes: 50000000, classes: [telemetry], memory: 4096}
@@ -171,7 +171,13 @@ edgehub:
         sync_timeout: seconds(7),
         confirm: ConfirmConfig { messages: 9, time: Duration::from_millis(250), limit: seconds(100) },
         stall_limit: seconds(11),
-        recorder: Some(RecorderConfig { path: "/srv/edgehub".into(), memory: 8, contents: true }),
+        recorder: Some(RecorderConfig {
+            path: "/srv/edgehub".into(),
+            memory: 8,
+            contents: true,
+            files: 4,
+            file_bytes: 70_000,
+        }),
         acknowledged_by_hub: vec!["resource"],
         journal: Some(JournalConfig {
             dir: "/var/lib/x".into(),

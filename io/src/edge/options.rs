@@ -1,6 +1,6 @@
 //! What a hub needs to run.
 
-use super::recorder::{Memory, RecorderOptions};
+use super::recorder::{Capture, Memory, RecorderOptions};
 use crate::config::{self, NodeConfig};
 use crate::journal::{JournalError, Opened};
 use crate::lane::QUIC_SCHEME;
@@ -85,6 +85,11 @@ impl Options {
         let recorder = node.hub.recorder.as_ref().map(|recorder| RecorderOptions {
             contents: if recorder.contents { Contents::Kept } else { Contents::Redacted },
             memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),
+            file: (recorder.files > 0).then(|| Capture {
+                path: recorder.path.join("recording.trace"),
+                keep: recorder.files - 1,
+                rotate_at: Some(recorder.file_bytes),
+            }),
             ..RecorderOptions::new(&node.node_name)
         });
         let targets = proxied_targets(node)?;

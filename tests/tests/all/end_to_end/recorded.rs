@@ -1,7 +1,7 @@
 //! The flight recorder beside real sockets: captures replay equal, and dumps are written when they are wanted.
 
 use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve};
-use edgehub::edge::{Memory, RecorderOptions};
+use edgehub::edge::{Capture, Memory, RecorderOptions};
 use edgehub::loopback::Loopback;
 use edgehub::server::CloudServer;
 use edgehub::{EdgeHub, Options};
@@ -175,4 +175,50 @@ fn a_request_for_a_dump_is_served() {
     });
     let (_, replayed) = dumped(folder.path(), "requested");
     assert!(replayed.inputs > 0);
+}
+
+/// All of it in files of a bounded number, each of which can be read alone; what an earlier run left is put aside.
+#[test]
+fn a_recording_that_rotates_keeps_the_newest_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recordings/recording.trace");
+    let run = |messages: u32| {
+        smol::block_on(async {
+            let (_loopback, server, mut options) = recorded(Contents::Redacted).await;
+            // A checkpoint follows as soon as so much is in memory.
+            options.recorder.as_mut().unwrap().memory =
+                Some(Memory { bytes: 4096, folder: folder.path().into() });
+            options.recorder.as_mut().unwrap().file =
+                Some(Capture { path: file.clone(), keep: 2, rotate_at: Some(1) });
+            let edge = Edge::with(options);
+            let module = edge.hub.join("edged", &[]).await.unwrap();
+            for number in 0..messages {
+                module.send(module.compose("resource", "update", "x", &number).unwrap()).await.unwrap();
+                server.receive().await.unwrap();
+            }
+            edge.stop().await;
+        });
+    };
+    let read = |name: &str| std::fs::read(folder.path().join("recordings").join(name)).unwrap();
+    let names = || {
+        let files = std::fs::read_dir(folder.path().join("recordings")).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    run(300);
+    assert_eq!(names(), ["recording.trace", "recording.trace.1", "recording.trace.2"]);
+    let mut inputs = Vec::new();
+    for name in names() {
+        let bytes = read(&name);
+        let trace = Trace::open(&bytes).unwrap();
+        let replayed = replay(&trace).unwrap();
+        assert_eq!((trace.damage(), replayed.skipped), (&[][..], 0), "{name}");
+        inputs.push(replayed.inputs);
+    }
+    assert!(inputs[1] > 0 && inputs.iter().sum::<u64>() < 600, "the oldest are gone: {inputs:?}");
+    let last = read("recording.trace");
+    run(0);
+    assert_eq!(names().len(), 3);
+    assert_eq!(read("recording.trace.1"), last);
 }
