@@ -158,7 +158,7 @@ fn a_panic_leaves_a_trace_with_its_last_input() {
             true
         })
         .unwrap();
-    let closed = matches!(last, Some(edgehub_core::Input::Link { event: LinkEvent::Closed, .. }));
+    let closed = matches!(last, Some(Input::Link { event: LinkEvent::Closed, .. }));
     assert!(closed, "{last:?}");
 }
 
