@@ -15,7 +15,7 @@
 //!   syncTimeout: 30        # seconds that a module waits for an answer from the cloud
 //!   acknowledge: {resource: hub}                # by hub or by module, for each group; module by default
 //!   duplicateWindow: {messages: 1024, time: 60} # what comes again within it is delivered once
-//!   journal: {dir: /var/lib/edgehub/journal}    # messages survive the process; also bytes, classes, memory
+//!   journal: {dir: /var/lib/edgehub/journal}    # messages survive the process; also bytes, classes, memory, unusable
 //! ```
 //!
 //! The file is walked, not deserialised into structs: all its problems are reported at once, each with its path.
@@ -33,13 +33,15 @@ mod classic;
 mod edgecore;
 mod extension;
 mod fuzz;
+mod journal;
 mod problem;
 mod reach;
 mod reader;
 
-pub use extension::{ConfirmConfig, HubConfig, JournalConfig, LettersConfig, RecorderConfig};
+pub use extension::{ConfirmConfig, HubConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
+pub use journal::{JournalConfig, LettersConfig};
 pub use problem::{ConfigErrors, Problem, Warning};
 pub use reach::ReachConfig;
 

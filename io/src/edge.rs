@@ -10,6 +10,7 @@ mod options;
 mod outage;
 mod receipt;
 mod recorder;
+mod rejection;
 mod trial;
 
 pub use driver::Driver;
@@ -17,6 +18,7 @@ pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
 pub use recorder::{Capture, Memory, RecorderOptions};
+pub use rejection::Rejection;
 pub use trial::{TrialError, try_session};
 
 use crate::bell;

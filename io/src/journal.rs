@@ -19,7 +19,8 @@
 //! | `open` | reading back, and making that durable |
 //! | `directory` | the lock, the files, commands carried out |
 //! | `writer_thread` | the loop around the core's machine |
-//! | `dead_letters` | what was dropped: list, show, requeue |
+//! | `dead_letters` | what was dropped: list, show |
+//! | `requeue` | … and sent again |
 //! | `error` | why a journal cannot be opened, and what to do |
 
 mod dead_letters;
@@ -27,11 +28,12 @@ mod directory;
 mod error;
 mod open;
 mod options;
+mod requeue;
 #[cfg(test)]
 mod tests;
 mod writer_thread;
 
-pub use dead_letters::{cause_of, letter_reason, list, owner, requeue};
+pub use dead_letters::{cause_of, letter_reason, list};
 pub use edgehub_core::journal::{
     Entry, EntryNumber, Event, FullReason, Health, Operation, Overflow, Place, Purpose, Refusal,
     RefusedReason, SegmentNumber, Settings, Skipped, Torn,
@@ -39,6 +41,7 @@ pub use edgehub_core::journal::{
 pub use error::JournalError;
 pub use open::{Opened, Recovered};
 pub use options::Options;
+pub use requeue::{Requeued, requeue};
 
 use async_channel::Receiver;
 use edgehub_core::journal::Record;

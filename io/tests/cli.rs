@@ -1,6 +1,7 @@
 //! The command line: exit codes, and what bad input gets.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -442,6 +443,13 @@ fn sigusr1_writes_what_the_recorder_holds() {
     let told = String::from_utf8_lossy(&asked.stdout).into_owned();
     assert_eq!(told.trim(), traces.join("requested-1.trace").to_str().unwrap(), "{asked:?}");
     assert!(edgehub(&["replay", told.trim()]).status.success());
+    // The newest stay, and no name is used again.
+    (2..11).for_each(|_| assert!(dump(node.id()).status.success()));
+    let dumps = || {
+        let files = std::fs::read_dir(&traces).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(dumps(), (3..11).map(|number| format!("requested-{number}.trace")).collect());
     let refused = |pid: u32| {
         let output = dump(pid);
         assert_eq!(output.status.code(), Some(2));
@@ -453,6 +461,34 @@ fn sigusr1_writes_what_the_recorder_holds() {
     assert!(node.wait().unwrap().success());
     let told = refused(node.id());
     assert!(told.contains("there is no process"), "{told}");
+}
+
+/// What a run recorded is there after the next one, and can be replayed.
+#[test]
+fn a_recording_survives_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_cloud, config) = cloud(dir.path(), "edgehub: {recorder: {enabled: false}}\n");
+    let file = dir.path().join("node.trace");
+    let file = file.to_str().unwrap();
+    let mut before = Vec::new();
+    for round in 0..3 {
+        let mut node = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+            .args(["run", "--config", &config, "--record", file, "--record-rotate", "1"])
+            .env("EDGEHUB_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(node.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(log.any(|line| line.contains("link up")));
+        let told = Command::new("kill").args(["-TERM", &node.id().to_string()]).status().unwrap();
+        assert!(told.success() && log.any(|line| line.contains("stopped")));
+        assert!(node.wait().unwrap().success());
+        for (number, old) in before.iter().rev().enumerate() {
+            assert_eq!(std::fs::read(format!("{file}.{}", number + 1)).unwrap(), *old, "round {round}");
+        }
+        assert!(edgehub(&["replay", file]).status.success());
+        before.push(std::fs::read(file).unwrap());
+    }
 }
 
 #[test]

@@ -225,13 +225,23 @@ impl Hub {
     }
 
     /// Tells a requester that its request was not accepted at all.
-    pub(super) fn request_rejected(&mut self, module: ModuleId, request: &Message, reason: DropReason) {
+    pub(super) fn request_rejected(
+        &mut self,
+        module: ModuleId,
+        request: &Message,
+        reason: DropReason,
+        limit: Option<usize>,
+    ) {
         self.note(Note::SyncEnded {
             msg_id: request.msg_id().into(),
             outcome: SyncOutcome::Rejected(reason),
         });
         if self.modules.is_joined(module) {
-            self.deliver_error(module, request, &format!("rejected: {reason}"));
+            let why = match limit {
+                Some(limit) => format!("rejected: {reason}, which is {limit} bytes"),
+                None => format!("rejected: {reason}"),
+            };
+            self.deliver_error(module, request, &why);
         }
     }
 

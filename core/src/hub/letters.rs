@@ -4,6 +4,8 @@
 //! the journal holds of a dropped message is forgotten only when its letter is durable: until then a crash brings the
 //! message back, to be sent after all.
 //!
+//! What a newer message has superseded is no loss, and no letter: sent again, it would undo the newer one.
+//!
 //! Nobody waits for letters. What a slow or failing disk leaves no room for is lost, and counted as that.
 
 use super::link::LinkState;
@@ -93,7 +95,7 @@ impl Hub {
     /// A message was dropped: it becomes a dead letter, if its class asks for that.
     pub(super) fn bury(&mut self, taken: Taken, reason: DropReason) {
         let Taken { class, kept, body } = taken;
-        if !self.buries(usize::from(class)) {
+        if reason == DropReason::Superseded || !self.buries(usize::from(class)) {
             return;
         }
         if !self.planted.is(Canary::ForgottenBeforeBuried) {

@@ -73,7 +73,7 @@ impl Hub {
                 self.tell(module, receipt, message.msg_id(), Stage::Dropped { reason, limit });
             }
             if message.is_sync() {
-                self.request_rejected(module, &message, reason);
+                self.request_rejected(module, &message, reason, limit);
             }
             return self.bury_refused(class, message, reason);
         }

@@ -1,11 +1,11 @@
 //! `edgehub dead-letters`: what was dropped, and sending it again.
 
-use super::Failure;
+use super::{Failure, run, say};
 use clap::{Args, Subcommand};
+use edgehub::config::NodeConfig;
 use edgehub::core::Message;
-use edgehub::journal::{Entry, EntryNumber, cause_of, list, owner, requeue};
+use edgehub::journal::{Entry, EntryNumber, FullReason, Health, Requeued, cause_of, list, requeue};
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use time::OffsetDateTime;
@@ -20,24 +20,19 @@ pub(crate) struct DeadLetters {
 enum Command {
     /// One line for each, after a line that names the columns: number, time, reason, class, source/group, operation,
     /// resource, bytes and id, separated by tabs
-    List(Directory),
+    List(Place),
     /// Print one message as it was
     Show {
         #[command(flatten)]
-        directory: Directory,
+        place: Place,
         /// Its number, as `list` shows it
         number: u64,
     },
-    /// Move messages into the node's journal, from where its hub sends them after its next start
+    /// Move messages into the node's journal, from where its hub sends them after its next start, behind what is there;
+    /// the hub must not run
     Requeue {
         #[command(flatten)]
-        directory: Directory,
-        /// The directory of the node's journal; its hub must not run
-        #[arg(long, value_name = "DIR")]
-        journal: PathBuf,
-        /// How large the node's journal may become, if its configuration says so (`journal.bytes`)
-        #[arg(long, value_name = "BYTES")]
-        journal_bytes: Option<u64>,
+        place: Place,
         /// All of them
         #[arg(long, conflicts_with_all = ["numbers", "reason"])]
         all: bool,
@@ -51,58 +46,106 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Directory {
-    /// The directory of the dead letters; in that of the journal it is called dead-letters
+struct Place {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    config: PathBuf,
+    /// The directory of the dead letters, if it is not that of the configuration
     #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
+    dir: Option<PathBuf>,
+}
+
+impl Place {
+    /// The directory to look into. A configuration is read only if it is needed.
+    fn dir(&self) -> Result<PathBuf, Failure> {
+        match &self.dir {
+            Some(dir) => Ok(dir.clone()),
+            None => self.dir_of(&run::node(&self.config)?),
+        }
+    }
+
+    fn dir_of(&self, node: &NodeConfig) -> Result<PathBuf, Failure> {
+        let configured = || node.hub.letters.as_ref().map(|letters| letters.dir.clone());
+        self.dir.clone().or_else(configured).ok_or_else(|| {
+            let file = self.config.display();
+            format!("{file}: no class has `deadLetters: true`; name the directory of older ones with --dir")
+                .into()
+        })
+    }
+
+    async fn requeue(&self, all: bool, reason: Option<&str>, numbers: Vec<u64>) -> Result<ExitCode, Failure> {
+        let node = run::node(&self.config)?;
+        let dir = self.dir_of(&node)?;
+        let Some(journal) = &node.hub.journal else {
+            let file = self.config.display();
+            return Err(format!(
+                "{file}: this node has no journal (`edgehub.journal.dir`), and that is where they go"
+            )
+            .into());
+        };
+        let numbers = if all || reason.is_some() {
+            chosen(&dir, reason)?
+        } else {
+            // Also of a directory that is not there.
+            list(&dir)?;
+            numbers.into_iter().map(EntryNumber).collect()
+        };
+        // Files that cannot be used are for the hub to set aside, if it is to.
+        let options = edgehub::journal::Options { set_aside: false, ..journal.options() };
+        let requeued = requeue(&dir, (&journal.dir, options), &node.identity(), &numbers).await?;
+        let moved = format!(
+            "{} in {} now; the hub sends them after its next start",
+            requeued.moved,
+            journal.dir.display()
+        );
+        match shortfall(&requeued) {
+            None => say(moved).map(|()| ExitCode::SUCCESS).map_err(Failure::from),
+            Some(shortfall) => Err(format!("{}: {shortfall}; {moved}", dir.display()).into()),
+        }
+    }
+}
+
+/// What was asked for and not moved.
+fn shortfall(requeued: &Requeued) -> Option<String> {
+    let numbers = |numbers: &mut dyn Iterator<Item = &EntryNumber>| {
+        numbers.map(EntryNumber::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let Requeued { missing, too_large, left, health, .. } = requeued;
+    let parts = [
+        (!missing.is_empty()).then(|| format!("no dead letter {}", numbers(&mut missing.iter()))),
+        (!too_large.is_empty())
+            .then(|| format!("too large for the journal (`journal.bytes`): {}", numbers(&mut too_large.iter()))),
+        (!left.is_empty()).then(|| {
+            let remedy = match health {
+                Health::Full(FullReason::Limit) => {
+                    "the journal is full (`journal.bytes`): let the hub send what it has, and requeue these then"
+                }
+                Health::Full(FullReason::Disk) => "the disk is full",
+                _ => "the disk fails",
+            };
+            format!("{remedy}: {}", numbers(&mut left.iter()))
+        }),
+    ];
+    let told: Vec<String> = parts.into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 impl DeadLetters {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
-            Command::List(Directory { dir }) => {
-                let mut out = std::io::stdout().lock();
-                writeln!(out, "{COLUMNS}")?;
-                for entry in list(&dir)? {
-                    writeln!(out, "{}", line(&entry))?;
-                }
+            Command::List(place) => {
+                let letters = list(&place.dir()?)?;
+                say(COLUMNS)?;
+                letters.iter().try_for_each(|entry| say(line(entry)))?;
             }
-            Command::Show { directory: Directory { dir }, number } => {
+            Command::Show { place, number } => {
+                let dir = place.dir()?;
                 let entry = list(&dir)?.into_iter().find(|entry| entry.number.0 == number);
                 let entry = entry.ok_or_else(|| format!("{}: no dead letter {number}", dir.display()))?;
-                writeln!(std::io::stdout(), "{}", entry.frame.trim_end())?;
+                say(entry.frame.trim_end())?;
             }
-            Command::Requeue {
-                directory: Directory { dir },
-                journal,
-                journal_bytes,
-                all,
-                reason,
-                numbers,
-            } => {
-                let Some(owner) = owner(&dir)? else {
-                    return Err(format!("{}: no dead letters", dir.display()).into());
-                };
-                let numbers = match (all, reason) {
-                    (false, None) => numbers.into_iter().map(EntryNumber).collect(),
-                    (_, reason) => chosen(&dir, reason.as_deref())?,
-                };
-                let missing = requeue(&dir, &journal, journal_bytes, &owner, &numbers).await?;
-                if !missing.is_empty() {
-                    let missing: Vec<_> = missing.iter().map(EntryNumber::to_string).collect();
-                    return Err(format!(
-                        "{}: no dead letter {}; the others are in the journal now",
-                        dir.display(),
-                        missing.join(", ")
-                    )
-                    .into());
-                }
-                writeln!(
-                    std::io::stdout(),
-                    "{} in {} now; the hub sends them after its next start",
-                    numbers.len(),
-                    journal.display()
-                )?;
+            Command::Requeue { place, all, reason, numbers } => {
+                return place.requeue(all, reason.as_deref(), numbers).await;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -110,10 +153,10 @@ impl DeadLetters {
 }
 
 /// The letters that were dropped for this reason, or all of them.
-fn chosen(dir: &Path, reason: Option<&str>) -> Result<Vec<EntryNumber>, Failure> {
+fn chosen(dir: &Path, reason: Option<&str>) -> Result<BTreeSet<EntryNumber>, Failure> {
     let letters = list(dir)?;
     let is_meant = |entry: &&Entry| reason.is_none_or(|reason| cause_of(entry).1 == reason);
-    let numbers: Vec<_> = letters.iter().filter(is_meant).map(|entry| entry.number).collect();
+    let numbers: BTreeSet<_> = letters.iter().filter(is_meant).map(|entry| entry.number).collect();
     match (numbers.is_empty(), reason) {
         (false, _) => Ok(numbers),
         (true, None) => Err(format!("{}: no dead letters", dir.display()).into()),

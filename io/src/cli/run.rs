@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing::{error, info, warn};
 
+/// Recordings that are kept beside the present one.
+const CAPTURES_KEPT: u32 = 7;
+
 const AFTER_HELP: &str = "\
 Examples:
   edgehub run                                        # with KubeEdge's own file
@@ -27,13 +30,14 @@ pub(crate) struct Run {
     /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
     #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
     pub(super) config: PathBuf,
-    /// Record everything that the hub is told into this file; contents of messages by length and hash only
+    /// Record everything that the hub is told into this file; contents of messages by length and hash only. A file that is
+    /// there becomes FILE.1, and that FILE.2, up to FILE.7
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Record contents, too
     #[arg(long, requires = "record")]
     record_contents: bool,
-    /// Begin another file after so many MiB; the one before becomes FILE.1
+    /// Begin another file after so many MiB, too
     #[arg(long, value_name = "MIB", requires = "record")]
     record_rotate: Option<u64>,
 }
@@ -48,7 +52,8 @@ impl Run {
         };
         if let Some(path) = self.record {
             let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
-            recorder.file = Some(Capture { path, rotate_at: self.record_rotate.map(|mib| mib << 20) });
+            let rotate_at = self.record_rotate.map(|mib| mib << 20);
+            recorder.file = Some(Capture { path, keep: CAPTURES_KEPT, rotate_at });
             if self.record_contents {
                 recorder.contents = Contents::Kept;
             }
@@ -118,7 +123,8 @@ pub(super) fn options(file: &Path) -> Result<Options, Failure> {
     Ok(Options { recorder: None, ..Options::from_config(&node(file)?)? })
 }
 
-fn node(file: &Path) -> Result<NodeConfig, Failure> {
+/// A configuration, with its warnings logged.
+pub(super) fn node(file: &Path) -> Result<NodeConfig, Failure> {
     let (config, warnings) = NodeConfig::load(file)?;
     for warning in warnings {
         warn!("{}: {warning}", file.display());

@@ -1,12 +1,11 @@
 //! Our own settings: what KubeEdge's configuration has no word for.
 
-use edgehub_core::limits::{
-    DUPLICATE_WINDOW_MAX, JOURNAL_SEGMENT_BYTES_MIN, JOURNAL_TOTAL_BYTES, SPOOL_ABOVE_BYTES,
-};
+use edgehub_core::limits::DUPLICATE_WINDOW_MAX;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::classes::{self, Read};
+use super::journal::{self, JournalConfig, LettersConfig};
 use super::reach::{self, ReachConfig};
 use super::reader::Section;
 use edgehub_core::class::Classes;
@@ -82,31 +81,6 @@ impl Default for ConfirmConfig {
     }
 }
 
-/// The settings of the journal: what survives the process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalConfig {
-    /// Its directory, which belongs to this node alone (`journal.dir`).
-    pub dir: PathBuf,
-    /// Bytes of all its files (`journal.bytes`); 64 MiB or twice `outbox.bytes` by default, whatever is more. Half of it is
-    /// for messages: `outbox.bytes` is lowered to that.
-    pub bytes: u64,
-    /// The classes whose messages are stored (`journal.classes`), unless a class says itself whether it is; `state` and
-    /// `telemetry` by default.
-    pub classes: Vec<String>,
-    /// Bytes of messages in memory above which stored ones are left to the journal until it is their turn
-    /// (`journal.memory`); 256 KiB by default.
-    pub memory: usize,
-}
-
-/// The settings of the journal of dead letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LettersConfig {
-    /// Its directory (`deadLetters.dir`); `dead-letters` in that of the journal by default.
-    pub dir: PathBuf,
-    /// Bytes of all its files (`deadLetters.bytes`); 16 MiB by default. The oldest letters make room for new ones.
-    pub bytes: u64,
-}
-
 /// The settings of the flight recorder: what happened last stays in memory, and goes to a file when something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderConfig {
@@ -116,22 +90,29 @@ pub struct RecorderConfig {
     pub memory: usize,
     /// Whether contents of messages are recorded, too (`recorder.contents`); no by default.
     pub contents: bool,
+    /// Files that hold all that happened last, the one that is written to included (`recorder.files`); none by default.
+    pub files: u32,
+    /// Bytes after which the next of them begins (`recorder.fileBytes`); 16 MiB by default.
+    pub file_bytes: u64,
 }
 
 impl Default for RecorderConfig {
     fn default() -> Self {
-        Self { path: "/var/lib/edgehub/recordings".into(), memory: 4 << 20, contents: false }
+        Self {
+            path: "/var/lib/edgehub/recordings".into(),
+            memory: 4 << 20,
+            contents: false,
+            files: 0,
+            file_bytes: 16 << 20,
+        }
     }
 }
 
-/// The smallest journal, in bytes: six segments of the smallest size.
-const JOURNAL_BYTES_MIN: u64 = 6 * JOURNAL_SEGMENT_BYTES_MIN;
+/// Files of the flight recorder at most: each is renamed when one begins.
+const RECORDER_FILES_MAX: u64 = 1000;
 
-/// Bytes of dead letters, unless configured.
-const LETTERS_BYTES: u64 = 16 << 20;
-
-/// The class of requests, which cannot be stored: nobody would wait for their answer after a start.
-const REQUESTS: &str = "sync";
+/// Smallest file of the flight recorder, in bytes: less would hold hardly more than its head.
+const RECORDER_FILE_BYTES_MIN: u64 = 64 << 10;
 
 /// The groups of messages from the cloud.
 const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
@@ -173,7 +154,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     let duplicates = section.section("duplicateWindow");
     let outbox_bytes = count(&outbox, "bytes", defaults.outbox_bytes, 1 << 40);
     let Read { mut classes, says_persistent } = classes::read(section);
-    let journal = journal(&section.section("journal"), outbox_bytes as u64, &classes);
+    let journal = journal::read(&section.section("journal"), outbox_bytes as u64, &classes);
     for (class, says) in classes.classes.iter_mut().zip(says_persistent) {
         if !says {
             class.persistent =
@@ -186,7 +167,7 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
             section.problem_at("journal.dir", told);
         }
     }
-    let letters = letters(section, &classes, journal.as_ref());
+    let letters = journal::read_letters(section, &classes, journal.as_ref());
     let hub = HubConfig {
         ping_interval: section.seconds("pingInterval", defaults.ping_interval),
         ping_misses: count(section, "pingMisses", defaults.ping_misses, 1_000),
@@ -223,51 +204,6 @@ pub(super) fn read(section: &Section<'_>, defaults: &HubConfig) -> HubConfig {
     hub
 }
 
-fn journal(section: &Section<'_>, outbox_bytes: u64, known: &Classes) -> Option<JournalConfig> {
-    let bytes = section.count(
-        "bytes",
-        JOURNAL_TOTAL_BYTES.max(outbox_bytes.saturating_mul(2)),
-        JOURNAL_BYTES_MIN..=1 << 41,
-    );
-    let memory = count(section, "memory", SPOOL_ABOVE_BYTES, 1 << 40);
-    let wanted = section.texts("classes");
-    let dir = section.text("dir");
-    let names: Vec<&str> =
-        known.classes.iter().map(|class| &*class.name).filter(|name| *name != REQUESTS).collect();
-    for unknown in wanted.iter().filter(|wanted| !names.contains(&wanted.as_str())) {
-        section.problem_at("classes", format!("expected some of {}, found {unknown:?}", names.join(", ")));
-    }
-    let classes = match wanted.is_empty() {
-        true => vec!["state".into(), "telemetry".into()],
-        false => wanted,
-    };
-    if dir.is_none() && section.has_any(&["bytes", "memory", "classes"]) {
-        section.problem_at("dir", "expected a directory of this node's own, found nothing");
-    }
-    section.warn_of_unknown();
-    dir.map(|dir| JournalConfig { dir: dir.into(), bytes, classes, memory })
-}
-
-fn letters(hub: &Section<'_>, classes: &Classes, journal: Option<&JournalConfig>) -> Option<LettersConfig> {
-    let section = hub.section("deadLetters");
-    let bytes = section.count("bytes", LETTERS_BYTES, JOURNAL_BYTES_MIN..=1 << 41);
-    let own = section.text("dir").map(PathBuf::from);
-    section.warn_of_unknown();
-    let class = classes.classes.iter().find(|class| class.dead_letters)?;
-    let dir = own.or_else(|| Some(journal?.dir.join("dead-letters")));
-    if dir.is_none() {
-        let told = format!(
-            "class {} has dead letters: expected a directory for them, or one for the journal, found nothing",
-            class.name
-        );
-        section.problem_at("dir", told);
-    }
-    if dir.as_ref().is_some_and(|dir| journal.is_some_and(|journal| journal.dir == *dir)) {
-        section.problem_at("dir", "expected another directory than journal.dir");
-    }
-    dir.map(|dir| LettersConfig { dir, bytes })
-}
-
 fn drain(section: &Section<'_>, default: Option<Drain>) -> Option<Drain> {
     let default = default.unwrap_or(Drain { per_second: 0, above: 0, spread: Duration::from_secs(1) });
     let per_second = section.count("rate", default.per_second.into(), 0..=u64::from(u32::MAX)) as u32;
@@ -293,8 +229,10 @@ fn recorder(section: &Section<'_>) -> Option<RecorderConfig> {
     let memory = count(section, "memory", default.memory, 1 << 32);
     let contents = section.flag("contents", default.contents);
     let path = section.text("path").map_or(default.path, Into::into);
+    let files = section.count("files", default.files.into(), 0..=RECORDER_FILES_MAX) as u32;
+    let file_bytes = section.count("fileBytes", default.file_bytes, RECORDER_FILE_BYTES_MIN..=1 << 41);
     section.warn_of_unknown();
-    enabled.then_some(RecorderConfig { path, memory, contents })
+    enabled.then_some(RecorderConfig { path, memory, contents, files, file_bytes })
 }
 
 fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {
@@ -309,7 +247,7 @@ fn acknowledged_by_hub(section: &Section<'_>) -> Vec<&'static str> {
     groups
 }
 
-fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N
+pub(super) fn count<N>(section: &Section<'_>, key: &'static str, default: N, most: u64) -> N
 where
     N: Copy + TryFrom<u64> + TryInto<u64>,
 {

@@ -1,6 +1,7 @@
 //! What handles ask of the driver, and the ways on which it gets there.
 
 use super::module::{Delivery, RequestError, Stopped};
+use super::rejection::Rejections;
 use crate::bell;
 use crate::budget::{Allowance, Share};
 use async_channel::Sender;
@@ -87,6 +88,7 @@ pub(super) enum Control {
         name: Box<str>,
         groups: Vec<Box<str>>,
         inbox: Sender<Delivery>,
+        rejections: Rejections,
         reply: Sender<Option<ModuleId>>,
     },
     Leave(ModuleId),

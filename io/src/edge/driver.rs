@@ -12,6 +12,7 @@ use super::letters::NodeLetters;
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
 use super::recorder::Flight;
+use super::rejection::Rejections;
 use super::{EdgeHub, Options};
 use crate::again::again;
 use crate::bell::{self, Bell};
@@ -38,6 +39,7 @@ type Channel<T> = (bell::Sender<T>, bell::Receiver<T>);
 struct Inbox {
     deliveries: Sender<Delivery>,
     requests: BTreeMap<Box<str>, Reply>,
+    rejections: Rejections,
 }
 
 /// Runs a hub: sockets, timers and channels on one side, the core on the other.
@@ -332,7 +334,10 @@ impl Driver {
 
     fn take_control(&mut self, control: Control) {
         match control {
-            Control::Join { name, groups, inbox, reply } => self.join(name, groups, inbox, reply),
+            Control::Join { name, groups, inbox, rejections, reply } => {
+                let inbox = Inbox { deliveries: inbox, requests: BTreeMap::new(), rejections };
+                self.join(name, groups, inbox, reply);
+            }
             Control::Leave(module) => {
                 self.take_all_messages();
                 self.modules.remove(&module);
@@ -361,16 +366,10 @@ impl Driver {
         }
     }
 
-    fn join(
-        &mut self,
-        name: Box<str>,
-        groups: Vec<Box<str>>,
-        inbox: Sender<Delivery>,
-        reply: Sender<Option<ModuleId>>,
-    ) {
+    fn join(&mut self, name: Box<str>, groups: Vec<Box<str>>, inbox: Inbox, reply: Sender<Option<ModuleId>>) {
         let module = ModuleId(self.next_module);
         self.next_module += 1;
-        self.modules.insert(module, Inbox { deliveries: inbox, requests: BTreeMap::new() });
+        self.modules.insert(module, inbox);
         self.joining.push((module, reply));
         self.handle(Input::Module { module, event: ModuleEvent::Joined { name, groups, credit: INBOX } });
     }

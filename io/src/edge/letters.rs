@@ -1,6 +1,7 @@
 //! The node's dead letters, as the driver sees them: what the hub drops goes to a journal of its own, without anyone
 //! waiting for it.
 
+use super::journal::report;
 use crate::journal::{Entry, EntryNumber, Event, Health, Journal, Opened, Operation, letter_reason};
 use async_channel::Receiver;
 use edgehub_core::hub::{DropReason, JournalEvent, LetterNumber};
@@ -22,6 +23,7 @@ pub(super) struct NodeLetters {
 impl NodeLetters {
     /// Starts the thread that writes, and tells the hub.
     pub(super) fn start(opened: Opened, tell: impl FnOnce(JournalEvent)) -> Option<NodeLetters> {
+        report("dead letters", &opened.recovered);
         let base = opened.recovered.unused.0.saturating_sub(1);
         match opened.start() {
             Ok(journal) => {

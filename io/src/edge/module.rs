@@ -3,6 +3,7 @@
 use super::EdgeHub;
 use super::command::{Control, Request, Senders, Wish};
 use super::receipt::Receipt;
+use super::rejection::{Rejection, Rejections};
 use crate::bell;
 use crate::clock;
 use async_channel::Receiver;
@@ -100,6 +101,7 @@ struct Inner {
     control: bell::Sender<Control>,
     senders: Senders,
     inbox: Receiver<Delivery>,
+    rejected: Receiver<Rejection>,
     taken: AtomicU32,
     joined: Instant,
     /// When credit was last returned for its age, in milliseconds since it joined.
@@ -117,9 +119,10 @@ struct Pen {
 impl Module {
     pub(super) async fn join(hub: &EdgeHub, name: &str, groups: &[&str]) -> Result<Module, JoinError> {
         let (sender, inbox) = async_channel::unbounded();
+        let (rejections, rejected) = Rejections::new();
         let groups = groups.iter().map(|&group| group.into()).collect();
         let joined = hub
-            .ask(|reply| Control::Join { name: name.into(), groups, inbox: sender, reply })
+            .ask(|reply| Control::Join { name: name.into(), groups, inbox: sender, rejections, reply })
             .await
             .map_err(|Stopped| JoinError::Stopped)?;
         let id = joined.ok_or(JoinError::Refused)?;
@@ -129,6 +132,7 @@ impl Module {
             control: hub.control.clone(),
             senders: hub.senders.clone(),
             inbox,
+            rejected,
             taken: AtomicU32::new(0),
             joined: Instant::now(),
             told_ms: AtomicU64::new(0),
@@ -193,9 +197,19 @@ impl Module {
         self.0.pen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a message to the cloud. Waits while the link is up and does not keep pace.
+    /// Sends a message to the cloud. Waits while the link is up and does not keep pace. If the hub refuses the message,
+    /// [`rejected`](Module::rejected) tells.
     pub async fn send(&self, message: Message) -> Result<(), Stopped> {
         self.0.senders.send(self.0.id, message, None).await
+    }
+
+    /// The next message of this module that the hub did not take: it is larger than its class allows, or its class is full
+    /// and says `overflow: reject`. `None` once the hub has stopped. What was sent with
+    /// [`send_tracked`](Module::send_tracked) or [`request`](Module::request) is told there.
+    ///
+    /// Whoever does not care need not call it: no more than 256 wait, and further ones are only counted.
+    pub async fn rejected(&self) -> Option<Rejection> {
+        self.0.rejected.recv().await.ok()
     }
 
     /// Sends a message and returns what tells its way: confirmed, written, or dropped and why.

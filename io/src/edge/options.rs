@@ -1,8 +1,8 @@
 //! What a hub needs to run.
 
-use super::recorder::{Memory, RecorderOptions};
-use crate::config::{self, JournalConfig, LettersConfig, NodeConfig};
-use crate::journal::{self, JournalError, Opened, Settings};
+use super::recorder::{Capture, Memory, RecorderOptions};
+use crate::config::{self, NodeConfig};
+use crate::journal::{JournalError, Opened};
 use crate::lane::QUIC_SCHEME;
 use crate::reach::Environment;
 use crate::tls::{self, Problem, TlsError};
@@ -36,7 +36,8 @@ pub struct Options {
     pub recorder: Option<RecorderOptions>,
     /// The journal for messages of persistent classes, if there is to be one.
     pub journal: Option<Opened>,
-    /// The journal for dead letters, if there is to be one, opened with [`journal::Options::dead_letters`].
+    /// The journal for dead letters, if there is to be one, opened with
+    /// [`journal::Options::dead_letters`](crate::journal::Options::dead_letters).
     pub letters: Option<Opened>,
 }
 
@@ -85,12 +86,20 @@ impl Options {
         let recorder = node.hub.recorder.as_ref().map(|recorder| RecorderOptions {
             contents: if recorder.contents { Contents::Kept } else { Contents::Redacted },
             memory: Some(Memory { bytes: recorder.memory, folder: recorder.path.clone() }),
+            file: (recorder.files > 0).then(|| Capture {
+                path: recorder.path.join("recording.trace"),
+                keep: recorder.files - 1,
+                rotate_at: Some(recorder.file_bytes),
+            }),
             ..RecorderOptions::new(&node.node_name)
         });
         let targets = proxied_targets(node)?;
         let options = Options::new(core_config(node), targets, tls);
-        let journal = node.hub.journal.as_ref().map(|journal| open(node, journal)).transpose()?;
-        let letters = node.hub.letters.as_ref().map(|letters| open_letters(node, letters)).transpose()?;
+        let identity = node.identity();
+        let open = |(dir, options)| Opened::open(dir, &identity, options);
+        let journal = node.hub.journal.as_ref().map(|journal| (journal.dir.as_path(), journal.options()));
+        let letters = node.hub.letters.as_ref().map(|letters| (letters.dir.as_path(), letters.options()));
+        let (journal, letters) = (journal.map(open).transpose()?, letters.map(open).transpose()?);
         Ok(Options { recorder, journal, letters, compression: node.hub.compression, ..options })
     }
 }
@@ -116,24 +125,6 @@ pub fn proxied_targets(node: &NodeConfig) -> Result<Vec<Target>, OptionsError> {
         }
     };
     node.targets().into_iter().filter_map(|target| with_proxy(target).transpose()).collect()
-}
-
-/// Reads a node's journal.
-fn open(node: &NodeConfig, journal: &JournalConfig) -> Result<Opened, JournalError> {
-    let settings = Settings { total_bytes: journal.bytes, ..Settings::default() };
-    Opened::open(&journal.dir, &identity(node), journal::Options { settings, ..journal::Options::default() })
-}
-
-/// Reads a node's dead letters.
-fn open_letters(node: &NodeConfig, letters: &LettersConfig) -> Result<Opened, JournalError> {
-    let options = journal::Options::dead_letters();
-    let settings = Settings { total_bytes: letters.bytes, ..options.settings };
-    Opened::open(&letters.dir, &identity(node), journal::Options { settings, ..options })
-}
-
-/// Whose journals these are.
-fn identity(node: &NodeConfig) -> String {
-    format!("{}/{}", node.project_id, node.node_name)
 }
 
 /// Why a node's configuration cannot be used on this machine.

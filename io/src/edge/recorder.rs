@@ -1,11 +1,14 @@
 //! The flight recorder beside a driver: the core writes the records, a thread packs them and writes the files.
 
+mod files;
+
 use super::Options;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::trace::{Block, BlockKind, Contents, Header, Packer, Recorder, Ring};
 use edgehub_core::{Hub, Input, Instant, Note, Now, Output};
+use files::{put_aside, write_dump};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,9 +25,6 @@ const BLOCK_AFTER: Duration = Duration::from_secs(5);
 
 /// Blocks that may wait for the thread; a disk that is slower than that ends the recording, not the hub.
 const WAITING_MAX: usize = 256;
-
-/// Files for each reason; the oldest is written over.
-const FILES_MAX: u32 = 8;
 
 /// Least time between two files for lost links: a link that is lost all the time must not wear out the node's flash.
 const LOSSES_APART: Duration = Duration::from_secs(60);
@@ -45,9 +45,12 @@ pub struct RecorderOptions {
 /// A capture of everything.
 #[derive(Debug, Clone)]
 pub struct Capture {
-    /// The file; it is written over.
+    /// The file.
     pub path: PathBuf,
-    /// Bytes after which it is put aside as `.1` (and that as `.2`, and so on) and a new one begins.
+    /// How many files before it are kept: one that is there at the start is put aside as `.1`, that as `.2`, and so on. With
+    /// 0 it is written over.
+    pub keep: u32,
+    /// Bytes after which it is put aside, too, and a new one begins; at the next checkpoint, so it may become some larger.
     pub rotate_at: Option<u64>,
 }
 
@@ -66,9 +69,9 @@ impl RecorderOptions {
         RecorderOptions { node: node.into(), contents: Contents::Redacted, file: None, memory: None }
     }
 
-    /// Adds a capture of everything into this file, without an end.
+    /// Adds a capture of everything into this file, without an end; it is written over.
     pub fn into_file(mut self, path: &Path) -> RecorderOptions {
-        self.file = Some(Capture { path: path.into(), rotate_at: None });
+        self.file = Some(Capture { path: path.into(), keep: 0, rotate_at: None });
         self
     }
 
@@ -140,7 +143,11 @@ impl Flight {
         if let Output::Note(Note::LinkDown { end, .. }) = output
             && !matches!(
                 end,
-                LinkEnd::OpenFailed | LinkEnd::OpenTimeout | LinkEnd::Shutdown | LinkEnd::Renewed
+                LinkEnd::OpenFailed
+                    | LinkEnd::OpenTimeout
+                    | LinkEnd::Shutdown
+                    | LinkEnd::Renewed
+                    | LinkEnd::Moved
             )
         {
             // After the drain, so that the file holds all that the loss led to.
@@ -215,7 +222,6 @@ struct Keeper {
     file: Option<File>,
     written: u64,
     later_head: Vec<u8>,
-    dumps: u32,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -234,7 +240,6 @@ impl Keeper {
             file: None,
             written: 0,
             later_head: recorder.later_head(),
-            dumps: 0,
             waiting,
         };
         keeper.begin_file(&recorder.head());
@@ -270,9 +275,13 @@ impl Keeper {
         }
     }
 
+    /// Puts the file that is there aside, and begins another one.
     fn begin_file(&mut self, head: &[u8]) {
         let Some(capture) = &self.capture else { return };
-        match File::create(&capture.path) {
+        self.file = None;
+        let folder = capture.path.parent().unwrap_or(Path::new(""));
+        let made = fs::create_dir_all(folder).and_then(|()| put_aside(&capture.path, capture.keep));
+        match made.and_then(|()| File::create(&capture.path)) {
             Ok(file) => {
                 (self.file, self.written) = (Some(file), 0);
                 self.write(head);
@@ -293,38 +302,18 @@ impl Keeper {
     }
 
     fn rotate(&mut self) {
-        let Some(capture) = &self.capture else { return };
-        let aside = |number: u32| {
-            let mut name = capture.path.clone().into_os_string();
-            name.push(format!(".{number}"));
-            PathBuf::from(name)
-        };
-        for number in (1..FILES_MAX).rev() {
-            // One that is not there need not be moved.
-            let _ = fs::rename(aside(number), aside(number + 1));
-        }
-        let _ = fs::rename(&capture.path, aside(1));
         let head = self.later_head.clone();
         self.begin_file(&head);
     }
 
     fn dump(&mut self, reason: &str) {
         let Some((ring, folder)) = &self.ring else { return };
-        let file = folder.join(format!("{reason}-{}.trace", self.dumps % FILES_MAX));
-        self.dumps += 1;
-        match write_whole(folder, &file, &ring.dump()) {
-            Ok(()) => info!(file = %file.display(), reason, "flight recorder written"),
-            Err(error) => {
-                warn!(%error, file = %file.display(), "cannot write the flight recorder; set edgehub.recorder.path")
-            }
+        match write_dump(folder, reason, &ring.dump()) {
+            Ok(file) => info!(file = %file.display(), reason, "flight recorder written"),
+            Err(error) => warn!(
+                %error, folder = %folder.display(), reason,
+                "cannot write the flight recorder; set edgehub.recorder.path"
+            ),
         }
     }
-}
-
-/// Writes a file beside its place and moves it there: a file that is there is whole.
-fn write_whole(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let unfinished = file.with_extension("unfinished");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(&unfinished, file)
 }

@@ -2,6 +2,7 @@
 
 use super::JournalError;
 use edgehub_core::journal::{Command, Completion, Fault, SegmentNumber};
+use edgehub_core::limits::JOURNAL_SEGMENT_BYTES_MAX;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -183,4 +184,13 @@ pub(super) fn segments(path: &Path) -> io::Result<Vec<(SegmentNumber, PathBuf)>>
     }
     segments.sort();
     Ok(segments)
+}
+
+/// A segment's bytes: of a file that is larger than any, no more than shows that.
+pub(super) fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let expected = file.metadata()?.len().min(JOURNAL_SEGMENT_BYTES_MAX + 1);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    file.take(JOURNAL_SEGMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -51,7 +51,12 @@ impl fmt::Display for JournalError {
                     Refusal::OtherNumber { .. } => "give the file its old name back",
                     _ => "move the file away and keep it for an examination",
                 };
-                write!(f, "{}: {refusal}; {remedy}. Nothing was changed", path.display())
+                write!(
+                    f,
+                    "{}: {refusal}; {remedy}. Nothing was changed; with `unusable: set-aside` beside its directory in the \
+                     configuration, the hub renames such a file and starts without it",
+                    path.display()
+                )
             }
             Self::Io { path, error } => {
                 write!(f, "{}: {error}; check the disk, and the directory's owner and mode", path.display())

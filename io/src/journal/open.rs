@@ -1,14 +1,14 @@
 //! Opening: what is on the disk is read back and made durable before anything is added to it.
 
-use super::directory::{Directory, segments};
+use super::directory::{Directory, read_segment, segments};
 use super::{Journal, JournalError, Options, writer_thread};
 use edgehub_core::journal::{
     Entry, EntryNumber, Input, Place, Record, Recovery, Refusal, Seed, Skipped, Torn, Writer,
 };
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// What was found on the disk.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,7 @@ fn read_segments(
     let found = segments(path).map_err(|error| JournalError::Io { path: path.to_owned(), error })?;
     // Before anything is renamed, everything has been read: a refusal without permission changes nothing.
     for (segment, file) in found {
-        let bytes = fs::read(&file).map_err(|error| JournalError::Io { path: file.clone(), error })?;
+        let bytes = read_segment(&file).map_err(|error| JournalError::Io { path: file.clone(), error })?;
         match recovery.segment(segment, &bytes) {
             Ok(()) => {}
             Err(refusal) if set_aside => refused.push((segment, refusal)),

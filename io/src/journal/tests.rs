@@ -201,12 +201,11 @@ fn dead_letters_are_listed_and_sent_again() {
     write(opened, vec![dropped(1, "{\"n\":0}"), dropped(2, "{\"n\":2}")]);
     let listed = list(letters.path()).unwrap();
     assert_eq!(listed.len(), 2);
-    assert_eq!(owner(letters.path()).unwrap().as_deref(), Some(NODE));
-    assert_eq!(owner(tempfile::tempdir().unwrap().path()).unwrap(), None);
     assert_eq!(listed[1].reason.as_deref(), Some("outbox full"));
-    let chosen = [EntryNumber(2), EntryNumber(7)];
-    let missing = block_on(requeue(letters.path(), target.path(), None, NODE, &chosen)).unwrap();
-    assert_eq!(missing, [EntryNumber(7)]);
+    let chosen = [EntryNumber(2), EntryNumber(7)].into();
+    let to = (target.path(), Options::default());
+    let requeued = block_on(requeue(letters.path(), to, NODE, &chosen)).unwrap();
+    assert_eq!((requeued.moved, requeued.missing), (1, [EntryNumber(7)].into()));
     assert_eq!(list(letters.path()).unwrap().len(), 1);
     assert_eq!(live(&open(target.path())), [1, 2]);
 }
@@ -236,4 +235,52 @@ fn full_dead_letters_give_up_the_oldest() {
     let numbers: Vec<_> = list(letters.path()).unwrap().iter().map(|entry| entry.number.0).collect();
     assert!(discarded > 400, "{discarded}");
     assert_eq!(numbers, (discarded + 1..=500).collect::<Vec<_>>());
+}
+
+/// As many letters as fit are on the disk: what is not asked for stays there.
+#[test]
+fn requeueing_gives_no_letter_up() {
+    const LETTERS: u64 = 60;
+    let (letters, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dead = Options::dead_letters();
+    let options = Options { settings: Settings { total_bytes: 128 << 20, ..dead.settings.clone() }, ..dead };
+    let journal = Opened::open(letters.path(), NODE, options).unwrap().start().unwrap();
+    let frame = "x".repeat(1 << 20);
+    for number in 1..=LETTERS {
+        let letter = Entry { reason: Some("outbox full".into()), ..entry(number, &frame) };
+        journal.append(vec![Operation::Store(letter)]).unwrap();
+        assert_eq!(block_on(journal.events().recv()), Ok(Event::Stored { up_to: EntryNumber(number) }));
+    }
+    end(&journal);
+    let to = (target.path(), Options::default());
+    let requeued = block_on(requeue(letters.path(), to, NODE, &[EntryNumber(LETTERS)].into())).unwrap();
+    assert_eq!(requeued.moved, 1);
+    let left: Vec<_> = list(letters.path()).unwrap().iter().map(|entry| entry.number.0).collect();
+    assert_eq!(left, (1..LETTERS).collect::<Vec<_>>());
+}
+
+/// What the journal has no room for stays a dead letter, and nothing is in both.
+#[test]
+fn requeueing_into_a_full_journal_moves_what_fits() {
+    let (letters, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let frame = "x".repeat(1000);
+    let letter = |number, frame: &str| {
+        Operation::Store(Entry { reason: Some("outbox full".into()), ..entry(number, frame) })
+    };
+    let opened = Opened::open(letters.path(), NODE, Options::dead_letters()).unwrap();
+    let mut all: Vec<_> = (1..=50).map(|number| letter(number, &frame)).collect();
+    all.push(letter(51, &"x".repeat(5000)));
+    write(opened, all);
+    let settings = Settings { segment_bytes: 4096, total_bytes: 24 * 1024, ..Settings::default() };
+    let options = Options { settings, ..Options::default() };
+    let to = (target.path(), options.clone());
+    let numbers = (1..=51).map(EntryNumber).collect();
+    let requeued = block_on(requeue(letters.path(), to, NODE, &numbers)).unwrap();
+    let moved = requeued.moved;
+    assert_eq!(requeued.health, Health::Full(FullReason::Limit));
+    assert_eq!(requeued.too_large, [EntryNumber(51)]);
+    assert!((5..15).contains(&moved), "{moved}");
+    assert_eq!(requeued.left, (moved as u64 + 1..=50).map(EntryNumber).collect::<Vec<_>>());
+    assert_eq!(list(letters.path()).unwrap().len(), 51 - moved);
+    assert_eq!(Opened::open(target.path(), NODE, options).unwrap().entries().count(), moved);
 }

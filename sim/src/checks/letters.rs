@@ -1,5 +1,5 @@
 //! Dead letters: of a class that asks for them every dropped message becomes one, with its reason and whole, unless there
-//! is no room for it; and the journal keeps the message until the letter is durable.
+//! is no room for it or a newer message has superseded it; and the journal keeps the message until the letter is durable.
 
 use super::{Outcome, Step, broken, class_of};
 use crate::key;
@@ -139,6 +139,7 @@ impl Letters {
             read.into_iter().map(|(number, (id, reason))| (Some(number), id, reason)).collect();
         for output in step.outputs {
             if let Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) = output
+                && *reason != DropReason::Superseded
                 && self.asks(step.input, key::of(msg_id)) != Asks::No
             {
                 let id = key::of(msg_id);

@@ -109,7 +109,10 @@ impl World {
         let round_trip = part(2) + part(3);
         let shut = edge.doors.get(endpoint).is_some_and(|(until, _)| *until > self.now);
         let swallowed = edge.blocked(lane, self.now).is_some_and(|udp| !udp.fades);
-        let unreachable = shut || swallowed || edge.unreachable_until > self.now || !self.clouds[endpoint % self.clouds.len()].up;
+        let unreachable = shut
+            || swallowed
+            || edge.unreachable_until > self.now
+            || !self.clouds[endpoint % self.clouds.len()].up;
         if !unreachable && round_trip <= within {
             self.plan_in(round_trip, Event::Reached { node, incarnation, epoch });
         }

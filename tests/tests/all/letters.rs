@@ -64,6 +64,20 @@ fn what_is_dropped_is_buried_with_its_reason() {
     assert!(account.balanced(), "{account:?}");
 }
 
+/// It would undo the newer one, were it sent again.
+#[test]
+fn what_is_superseded_is_no_letter() {
+    let class = Class { coalesce: true, persistent: true, messages: Some(2), ..Class::default() };
+    let mut script = offline(config(class));
+    script.send(1, message("a", "g", "update")).expect(&["store a as 10"]);
+    script.send(1, message("b", "g", "update"));
+    let seen = script.seen();
+    assert!(seen.contains(&"forget 10".into()), "{seen:?}");
+    assert!(!seen.iter().any(|line| line.starts_with("bury")), "{seen:?}");
+    assert_eq!(script.hub.account().up.dropped_for(DropReason::Superseded), 1);
+    assert_eq!(script.hub.letters_under_way(), (0, 0));
+}
+
 #[test]
 fn without_a_journal_for_them_or_another_class_there_are_none() {
     let mut script = Script::new(config(Class::default()));

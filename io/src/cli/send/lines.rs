@@ -21,6 +21,9 @@ struct Told<'a> {
     stage: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The largest message that would have been taken, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
 }
 
 /// What becomes of all lines together.
@@ -83,18 +86,18 @@ async fn beside<T>(
 /// Hears what becomes of a line, counts it, and prints it if that is wanted.
 async fn follow(line: u64, msg_id: String, mut receipt: Receipt, print: bool, sum: &Sum) {
     while let Ok(stage) = receipt.next().await {
-        let (name, reason) = match stage {
-            Stage::Stored => ("stored", None),
-            Stage::Written => ("written", None),
-            Stage::Confirmed => ("confirmed", None),
-            Stage::Dropped { reason, .. } => ("dropped", Some(reason.to_string())),
+        let (name, reason, limit) = match stage {
+            Stage::Stored => ("stored", None, None),
+            Stage::Written => ("written", None, None),
+            Stage::Confirmed => ("confirmed", None, None),
+            Stage::Dropped { reason, limit } => ("dropped", Some(reason.to_string()), limit),
         };
         if let Some(reason) = &reason {
             sum.dropped.set(sum.dropped.get() + 1);
             sum.first.borrow_mut().get_or_insert_with(|| (line, reason.clone()));
         }
-        if print && let Ok(told) = serde_json::to_string(&Told { line, msg_id: &msg_id, stage: name, reason })
-        {
+        let told = Told { line, msg_id: &msg_id, stage: name, reason, limit };
+        if print && let Ok(told) = serde_json::to_string(&told) {
             // What was accepted is sent also when nobody reads what becomes of it.
             let _ = say(told);
         }

@@ -11,7 +11,7 @@ use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long the hub may take to write the file.
 const WAIT: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ impl Dump {
             .map_err(|error| format!("process {} cannot be asked: {}", self.pid, error.desc()))?;
         let asked = Instant::now();
         while asked.elapsed() < WAIT {
-            if let Some((file, _)) = dumps(&folder).difference(&before).next() {
+            if let Some(file) = dumps(&folder).difference(&before).next() {
                 writeln!(stdout(), "{}", file.display())?;
                 return Ok(ExitCode::SUCCESS);
             }
@@ -87,17 +87,14 @@ fn catches(status: &str, signal: Signal) -> bool {
     caught & (1 << (signal as i32 - 1)) != 0
 }
 
-/// The dumps that were asked for, each with the time at which it was written: an old name may be used again.
-fn dumps(folder: &Path) -> BTreeSet<(PathBuf, SystemTime)> {
+/// The dumps that were asked for. Each has a name that none before it has.
+fn dumps(folder: &Path) -> BTreeSet<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let is_dump = |file: &Path| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("requested-") && name.ends_with(".trace")
     };
-    entries
-        .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.modified().ok()?)))
-        .filter(|(file, _)| is_dump(file))
-        .collect()
+    entries.map(|entry| entry.path()).filter(|file| is_dump(file)).collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ edgehub:
   syncTimeout: 7
   confirm: {messages: 9, time: 0.25, limit: 100}
   stallLimit: 11
-  recorder: {path: /srv/edgehub, memory: 8, contents: true}
+  recorder: {path: /srv/edgehub, memory: 8, contents: true, files: 4, fileBytes: 70000}
   acknowledge: {resource: hub, twin: module}
   duplicateWindow: {messages: 0, time: 8}
   journal: {dir: /var/lib/x, bytes: 50000000, classes: [telemetry], memory: 4096}
@@ -32,13 +32,20 @@ edgehub:
         sync_timeout: seconds(7),
         confirm: ConfirmConfig { messages: 9, time: Duration::from_millis(250), limit: seconds(100) },
         stall_limit: seconds(11),
-        recorder: Some(RecorderConfig { path: "/srv/edgehub".into(), memory: 8, contents: true }),
+        recorder: Some(RecorderConfig {
+            path: "/srv/edgehub".into(),
+            memory: 8,
+            contents: true,
+            files: 4,
+            file_bytes: 70_000,
+        }),
         acknowledged_by_hub: vec!["resource"],
         journal: Some(JournalConfig {
             dir: "/var/lib/x".into(),
             bytes: 50_000_000,
             classes: vec!["telemetry".into()],
             memory: 4096,
+            set_aside: false,
         }),
         duplicate_messages: 0,
         duplicate_time: seconds(8),
@@ -58,7 +65,7 @@ fn dead_letters_lie_beside_the_journal() {
     let letters = |section: &str| good(&format!("{EDGECORE}edgehub:\n{section}")).0.hub.letters;
     let class = "  classes: {state: {deadLetters: true}}\n";
     let with = |rest: &str| letters(&format!("{class}{rest}"));
-    let expected = |dir: &str, bytes| Some(LettersConfig { dir: dir.into(), bytes });
+    let expected = |dir: &str, bytes| Some(LettersConfig { dir: dir.into(), bytes, set_aside: false });
     assert_eq!(with("  journal: {dir: /j}\n"), expected("/j/dead-letters", 16 << 20));
     assert_eq!(with("  deadLetters: {dir: /l, bytes: 50000}\n"), expected("/l", 50_000));
     assert_eq!(letters("  journal: {dir: /j}\n"), None, "no class asks for them");

@@ -54,7 +54,10 @@ impl Driver {
                 Output::Fetch { number } => self.order_of_journal(|journal| journal.fetch(number)),
                 Output::Bury { letter, class, reason, message } => self.bury(letter, class, reason, message),
                 Output::JoinRefused { module } => self.join_refused(module),
-                Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
+                Output::Receipt { module, receipt: None, msg_id, stage } => {
+                    self.tell_rejected(module, msg_id, stage);
+                }
+                Output::Receipt { receipt: Some(receipt), stage, .. } => self.tell(receipt, stage),
                 Output::Stopped => running = false,
                 Output::Note(note) => self.observe(&note),
             }
@@ -187,15 +190,22 @@ impl Driver {
         }
     }
 
-    /// Tells a sender.
-    fn tell(&mut self, receipt: Option<ReceiptId>, stage: Stage) {
-        let Some(Entry::Occupied(stages)) = receipt.map(|receipt| self.receipts.entry(receipt)) else {
-            return;
-        };
+    /// Tells a sender that has a receipt.
+    fn tell(&mut self, receipt: ReceiptId, stage: Stage) {
+        let Entry::Occupied(stages) = self.receipts.entry(receipt) else { return };
         // A sender that no longer listens has given the receipt up.
         let _ = stages.get().try_send(stage);
         if stage.is_last() {
             stages.remove();
+        }
+    }
+
+    /// Tells a sender that has none.
+    fn tell_rejected(&mut self, module: ModuleId, msg_id: Box<str>, stage: Stage) {
+        if let Stage::Dropped { reason, limit } = stage
+            && let Some(inbox) = self.modules.get_mut(&module)
+        {
+            inbox.rejections.tell(msg_id, reason, limit);
         }
     }
 
@@ -221,7 +231,7 @@ impl Driver {
     pub(super) fn carry_out_the_rest(&mut self) {
         while let Some(output) = self.next_output() {
             match output {
-                Output::Receipt { receipt, stage, .. } => self.tell(receipt, stage),
+                Output::Receipt { receipt: Some(receipt), stage, .. } => self.tell(receipt, stage),
                 Output::Note(note) => self.observe(&note),
                 Output::Bury { letter, class, reason, message } => self.bury(letter, class, reason, message),
                 Output::Forget { first, last } => {

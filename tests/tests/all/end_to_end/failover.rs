@@ -3,6 +3,7 @@
 use super::LANE;
 use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
 use edgehub::Options;
+use edgehub::edge::{Memory, RecorderOptions};
 use edgehub::loopback::{Loopback, Ticket};
 use edgehub::server::CloudServer;
 use edgehub::websocket::Target;
@@ -85,7 +86,11 @@ fn the_preferred_one_is_returned_to_once() {
         drop(reserved);
         let second = serve(&loopback, any_port(), server_options(&loopback)).await;
         let ticket = loopback.ticket(address, NODE).unwrap();
-        let edge = Edge::with(options(ticket, address, second.address(), Duration::from_millis(200)));
+        let mut options = options(ticket, address, second.address(), Duration::from_millis(200));
+        let recordings = tempfile::tempdir().unwrap();
+        let memory = Some(Memory { bytes: 1 << 20, folder: recordings.path().into() });
+        options.recorder = Some(RecorderOptions { memory, ..RecorderOptions::new(NODE) });
+        let edge = Edge::with(options);
         edge.link_up().await;
         sends(&edge, 1).await;
         comes(&second, 1).await;
@@ -100,5 +105,7 @@ fn the_preferred_one_is_returned_to_once() {
         let account = edge.hub.settled().await.unwrap();
         assert_eq!((account.links, account.up.dropped()), (arrived, 0), "it stays there");
         edge.stop().await;
+        let dumps = std::fs::read_dir(recordings.path()).unwrap().count();
+        assert_eq!(dumps, 0, "a link that is left on purpose is no loss");
     });
 }

@@ -41,8 +41,10 @@ fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
         let kept = list(letters.path()).unwrap();
         let causes: Vec<_> = kept.iter().map(cause_of).collect();
         assert_eq!(causes, [(Some("state"), "class full"); 3]);
-        let numbers = [kept[0].number, kept[2].number];
-        assert_eq!(requeue(letters.path(), journal.path(), None, OWNER, &numbers).await.unwrap(), []);
+        let numbers = [kept[0].number, kept[2].number].into();
+        let to = (journal.path(), Options::default());
+        let requeued = requeue(letters.path(), to, OWNER, &numbers).await.unwrap();
+        assert_eq!((requeued.moved, requeued.missing.len()), (2, 0), "{requeued:?}");
         assert_eq!(list(letters.path()).unwrap().len(), 1);
 
         let mut options = LANE.options(loopback.ticket(server.address(), NODE).unwrap(), config());

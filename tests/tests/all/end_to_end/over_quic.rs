@@ -13,6 +13,8 @@ mod letters;
 mod recorded;
 #[path = "refused.rs"]
 mod refused;
+#[path = "rejected.rs"]
+mod rejected;
 #[path = "requests.rs"]
 mod requests;
 #[path = "traffic.rs"]

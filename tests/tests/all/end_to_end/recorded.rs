@@ -2,7 +2,7 @@
 
 use super::LANE;
 use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve, server_options};
-use edgehub::edge::{Memory, RecorderOptions};
+use edgehub::edge::{Capture, Memory, RecorderOptions};
 use edgehub::loopback::Loopback;
 use edgehub::server::CloudServer;
 use edgehub::{EdgeHub, Options};
@@ -10,7 +10,7 @@ use edgehub_core::cloud::Delivery;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::trace::explain::{Fate, What, explain};
 use edgehub_core::trace::{Contents, Replayed, Trace, replay};
-use edgehub_core::{LinkEvent, Note};
+use edgehub_core::{Input, LinkEvent, ModuleEvent, Note};
 use std::path::{Path, PathBuf};
 
 /// A CloudHub, and options for a hub that goes there.
@@ -159,7 +159,7 @@ fn a_panic_leaves_a_trace_with_its_last_input() {
             true
         })
         .unwrap();
-    let closed = matches!(last, Some(edgehub_core::Input::Link { event: LinkEvent::Closed, .. }));
+    let closed = matches!(last, Some(Input::Link { event: LinkEvent::Closed, .. }));
     assert!(closed, "{last:?}");
 }
 
@@ -176,4 +176,55 @@ fn a_request_for_a_dump_is_served() {
     });
     let (_, replayed) = dumped(folder.path(), "requested");
     assert!(replayed.inputs > 0);
+}
+
+/// All of it in files of a bounded number, each of which can be read alone; what an earlier run left is put aside.
+#[test]
+fn a_recording_that_rotates_keeps_the_newest_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recordings/recording.trace");
+    let run = |messages: u32, rotate_at: Option<u64>| {
+        smol::block_on(async {
+            let (_loopback, server, mut options) = recorded(Contents::Kept).await;
+            // A checkpoint follows each full block.
+            options.recorder.as_mut().unwrap().memory =
+                Some(Memory { bytes: 4096, folder: folder.path().into() });
+            options.recorder.as_mut().unwrap().file =
+                Some(Capture { path: file.clone(), keep: 2, rotate_at });
+            let edge = Edge::with(options);
+            let module = edge.hub.join("edged", &[]).await.unwrap();
+            for _ in 0..messages {
+                let long = module.compose_text("resource", "update", "x", &"x".repeat(2000));
+                module.send(long.unwrap()).await.unwrap();
+                server.receive().await.unwrap();
+            }
+            edge.stop().await;
+        });
+    };
+    let read = |name: &str| std::fs::read(folder.path().join("recordings").join(name)).unwrap();
+    let names = || {
+        let files = std::fs::read_dir(folder.path().join("recordings")).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    run(300, Some(1));
+    assert_eq!(names(), ["recording.trace", "recording.trace.1", "recording.trace.2"]);
+    let mut sent = 0;
+    for name in names() {
+        let bytes = read(&name);
+        let trace = Trace::open(&bytes).unwrap();
+        let count = |moment: &edgehub_core::trace::Moment<'_>| {
+            let is_sent = matches!(moment.input, Some(Input::Module { event: ModuleEvent::Sent { .. }, .. }));
+            sent += usize::from(is_sent);
+            std::ops::ControlFlow::Continue(())
+        };
+        let replayed = edgehub_core::trace::Replay::new(&trace).run(count).unwrap();
+        assert_eq!((trace.damage().len(), replayed.skipped), (0, 0), "{name}");
+    }
+    assert!((1..300).contains(&sent), "the oldest are gone: {sent}");
+    let last = read("recording.trace");
+    run(0, None);
+    assert_eq!(names().len(), 3);
+    assert_eq!(read("recording.trace.1"), last);
 }
