@@ -4,6 +4,7 @@
 //! in a trace that keeps contents, by its hash: without them the replay has filler in their place.
 
 use super::header::Contents;
+use super::secret::is_secret;
 use super::wire::{put, put_bytes};
 use crate::config::Lane;
 use crate::hub::{Direction, Note, Output, Stage, Suspicion, SyncOutcome};
@@ -122,7 +123,7 @@ impl Digest {
         put(out, message.timestamp().0 as u64);
         out.push(u8::from(message.is_sync()));
         put(out, message.content().len() as u64);
-        if self.contents == Contents::Kept {
+        if self.contents == Contents::Kept && !is_secret(message) {
             out.extend_from_slice(&xxh3_64(message.content().as_bytes()).to_le_bytes());
         }
     }

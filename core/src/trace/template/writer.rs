@@ -2,6 +2,7 @@
 
 use super::super::codebook::{Codebook, put_known, put_new};
 use super::super::filter::id_hash;
+use super::super::secret::is_secret;
 use super::super::wire::{put, put_bytes, put_signed};
 use super::recent::Recent;
 use super::{ContentRule, Hole, Holes, between};
@@ -55,6 +56,13 @@ impl MessageWriter {
         wall: UnixMillis,
         rule: ContentRule,
     ) {
+        if rule.keeps() && is_secret(message) {
+            return self.put_message(out, &message.redacted(), wall, rule);
+        }
+        self.put_message(out, message, wall, rule);
+    }
+
+    fn put_message(&mut self, out: &mut Vec<u8>, message: &Message, wall: UnixMillis, rule: ContentRule) {
         let frame = &**message.frame();
         let holes = match self.recent.find(message) {
             Some((holes, number)) => {
