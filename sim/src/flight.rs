@@ -166,6 +166,11 @@ mod tests {
         truth.len()
     }
 
+    /// What there is to say of an event beyond that it is one: nothing.
+    fn is(is: bool) -> Option<u64> {
+        is.then_some(0)
+    }
+
     /// How many facts of each kind were compared.
     fn check(flight: &Flight, arrived: impl Fn(u64) -> bool) -> [usize; 9] {
         let trace = Trace::open(&flight.file).unwrap();
@@ -187,7 +192,6 @@ mod tests {
             _ => None,
         });
         assert!(by_pong.keys().all(|&(key, _)| arrived(key)), "what is confirmed has arrived in the cloud");
-        let is = |is: bool| is.then_some(0);
         [
             same(&of_up(|what| is(matches!(what, What::Sent { .. }))), sent, &up, "sent"),
             same(&of_up(|what| is(matches!(what, What::Restored { .. }))), restored, &up, "restored"),

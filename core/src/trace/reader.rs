@@ -84,6 +84,7 @@ impl<'a> Trace<'a> {
     }
 
     fn index(&mut self, mut at: usize) {
+        let mut hashed_in_vain = 0;
         let mut next = match self.header.start {
             Start::New => Some(0),
             Start::Checkpoint => None,
@@ -101,13 +102,25 @@ impl<'a> Trace<'a> {
                     at += head.bytes();
                 }
                 Err(error) => {
-                    let found = next_magic(rest);
-                    self.damage.push(match (error, found) {
-                        (BlockError::Truncated, None) => Damage::Truncated { offset: at },
-                        (BlockError::Truncated, Some(_)) => {
-                            Damage::Corrupt { offset: at, why: "its length is wrong" }
+                    let mut found = next_magic(rest);
+                    let why = match error {
+                        BlockError::Truncated if found.is_none() => None,
+                        BlockError::Truncated => Some("its length is wrong"),
+                        BlockError::Corrupt(why) => Some(why),
+                        BlockError::Hash { bytes } => {
+                            hashed_in_vain += bytes;
+                            let gives_up = hashed_in_vain / VAIN_MAX > self.file.len();
+                            match found.take_if(|_| gives_up) {
+                                Some(_) => {
+                                    Some("its hash is wrong, and nothing behind it is looked at any more")
+                                }
+                                None => Some("its hash is wrong"),
+                            }
                         }
-                        (BlockError::Corrupt(why), _) => Damage::Corrupt { offset: at, why },
+                    };
+                    self.damage.push(match why {
+                        Some(why) => Damage::Corrupt { offset: at, why },
+                        None => Damage::Truncated { offset: at },
                     });
                     // The gap in the numbers is the damage that was just told.
                     next = None;
@@ -192,6 +205,9 @@ impl<'a> Trace<'a> {
         })
     }
 }
+
+/// Heads that are none may claim any length. So many times the file's length is hashed for their sake, and no more.
+const VAIN_MAX: usize = 4;
 
 /// Where the next block may begin, after the first byte.
 fn next_magic(rest: &[u8]) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! Writes down what a hub is told.
 
-use super::block::{Block, BlockKind};
+use super::block::{Block, BlockKind, RAW_BYTES_MAX};
 use super::digest::Digest;
 use super::header::{Contents, Header, Start};
 use super::record::RecordWriter;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Largest checkpoint in bytes, unpacked. A hub that holds more is recorded without, until it holds less.
-const CHECKPOINT_BYTES_MAX: usize = 256 * 1024 * 1024;
+const CHECKPOINT_BYTES_MAX: usize = RAW_BYTES_MAX;
 
 /// A checkpoint may cost this share of the bytes between two of them, at most: one in so many.
 const CHECKPOINT_SHARE: usize = 32;

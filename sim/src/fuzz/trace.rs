@@ -186,8 +186,23 @@ fn recording() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use edgehub_core::rng::Rng;
+
     #[test]
     fn the_good_trace_is_good() {
         super::trace(b"");
+    }
+
+    /// A fuzzer finds more; this is what it begins with.
+    #[test]
+    fn what_is_written_on_purpose_is_survived() {
+        let (mut rng, mut changed) = (Rng::new(1), 0);
+        for _ in 0..100 {
+            let data: Vec<u8> = (0..6 * (1 + rng.below(3))).map(|_| rng.next_u64() as u8).collect();
+            let file = super::change(&super::GOOD, &data);
+            changed += usize::from(file.is_some_and(|file| file != *super::GOOD));
+            super::trace(&data);
+        }
+        assert!(changed > 80, "{changed} of 100 traces are other ones");
     }
 }

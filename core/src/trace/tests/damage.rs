@@ -150,6 +150,29 @@ fn a_part_that_was_taken_out_is_missed() {
     assert!(replay(&trace).unwrap().skipped > 0);
 }
 
+/// Each of these heads claims all the rest of the file: hashing for each would take the square of its length.
+#[test]
+fn heads_that_claim_too_much_are_given_up() {
+    let good = file();
+    let first = Trace::open(&good).unwrap().blocks()[0].offset();
+    let mut head = good[first..first + 60].to_vec();
+    let (heads, filter) = (2000_usize, 0_u16);
+    let mut hostile = good[..first].to_vec();
+    for number in 0..heads {
+        let rest = ((heads - number - 1) * head.len()) as u32;
+        head[5] = 0;
+        head[6..8].copy_from_slice(&filter.to_le_bytes());
+        head[8..12].copy_from_slice(&rest.to_le_bytes());
+        head[12..16].copy_from_slice(&rest.to_le_bytes());
+        hostile.extend_from_slice(&head);
+    }
+    let trace = Trace::open(&hostile).unwrap();
+    assert!(trace.blocks().is_empty());
+    assert!(trace.damage().len() < 20, "{} heads were hashed", trace.damage().len());
+    let last = trace.damage().last().unwrap().to_string();
+    assert!(last.contains("nothing behind it is looked at any more"), "{last}");
+}
+
 #[test]
 fn any_damage_is_survived() {
     let good = file();
