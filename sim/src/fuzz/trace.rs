@@ -58,7 +58,7 @@ fn look_at(file: &[u8]) {
     let middle = Instant(20_000_000);
     let _ = (state_at(&trace, middle), import(&trace, "fuzz"));
     if let Ok(part) = cut(&trace, middle..=Instant(30_000_000), 1) {
-        assert!(Trace::open(&part).is_ok());
+        assert!(part.is_empty() || Trace::open(&part).is_ok(), "nothing is in that time, or a trace");
     }
     let _ = (json_lines(&trace, true, |_| {}), chrome_trace(&trace, |_| {}));
     let _ = what_if(&trace, |config| config.heartbeat = Duration::from_secs(2));
