@@ -4,14 +4,15 @@
 //! Run with `cargo bench -p edgehub-core --bench day`; `EDGEHUB_DAY_SECONDS` for a shorter day, `EDGEHUB_DAY_FILE` to
 //! keep the trace.
 
-use edgehub_core::trace::explain::explain;
+use edgehub_core::trace::explain::{Question, explain, search};
 use edgehub_core::trace::state::state_at;
-use edgehub_core::trace::{Header, Recorder, Trace};
+use edgehub_core::trace::{Header, Recorder, Replay, Trace};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now, Output,
     rng::Rng,
 };
 use std::io::{BufWriter, Result, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// As the edge's recorder does it.
@@ -142,6 +143,23 @@ fn record(path: &Path, seconds: u64) -> Result<Vec<String>> {
     Ok(ids)
 }
 
+/// The id of a message that the hub made in the second half of the day.
+fn made_by_hub(path: &Path) -> Result<Option<String>> {
+    let file = std::fs::read(path)?;
+    let trace = Trace::open(&file).unwrap_or_else(|why| unreachable!("{why}"));
+    let (mut found, middle) = (None, trace.blocks().len() / 2);
+    let watched = Replay::near(&trace, middle).without_comparing().run(|moment| {
+        found = moment.outputs.iter().find_map(|output| match output {
+            Output::Write { message, .. } if message.operation() == "keepalive" => {
+                Some(message.msg_id().to_owned())
+            }
+            _ => None,
+        });
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    Ok(watched.ok().and(found))
+}
+
 fn main() -> Result<()> {
     let seconds =
         std::env::var("EDGEHUB_DAY_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(24 * 3600);
@@ -162,6 +180,21 @@ fn main() -> Result<()> {
     };
     for id in &ids {
         ask(&format!("explain {id}"), &|trace| explain(trace, id).map_or(0, |stories| stories.len()))?;
+    }
+    // What nobody sent, what somebody mistyped, and what the hub made itself.
+    let made = made_by_hub(&path)?;
+    for (what, id) in
+        [("an unknown id", "no such message"), ("a mistyped id", "00000000-0000-4000-8000-000000000000")]
+            .into_iter()
+            .chain(made.as_deref().map(|id| ("an id of the hub's own", id)))
+    {
+        ask(&format!("explain {what}"), &|trace| explain(trace, id).map_or(0, |stories| stories.len()))?;
+    }
+    let half_a_second = std::time::Duration::from_millis(500);
+    for question in [Question::Dropped, Question::Pending, Question::Late(half_a_second)] {
+        ask(&format!("search {question:?}"), &|trace| {
+            search(trace, question, 51).map_or(0, |found| found.len())
+        })?;
     }
     for tenth in 1..10 {
         let at = Instant(seconds * 1_000_000 * tenth / 10 + 5_000_123);

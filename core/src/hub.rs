@@ -21,12 +21,14 @@
 //! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
+//! | `consistent` | whether a state out of a file can be that of a hub |
 //!
 //! Behaviour: KubeEdge `edge/pkg/edgehub` (`edgehub.go`, `process.go`), less the defects named in each file.
 
 mod account;
 mod backoff;
 mod barrier;
+mod consistent;
 mod downstream;
 mod duplicates;
 mod endpoints;

@@ -18,10 +18,10 @@ impl Rng {
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z = (z ^ (z >> 30)).wrapping_mul(FACTORS[0]);
+        z = (z ^ (z >> 27)).wrapping_mul(FACTORS[1]);
         z ^ (z >> 31)
     }
 
@@ -43,6 +43,48 @@ impl Rng {
         let low = (self.next_u64() & !(0b11 << 62)) | (0b10 << 62);
         Uuid::from_bits((u128::from(high) << 64) | u128::from(low))
     }
+
+    /// The generator that makes this id next, if there is one: what is drawn tells where in the sequence it was drawn.
+    pub(crate) fn before(uuid: &str) -> Option<Rng> {
+        let drawn = Uuid::bits_of(uuid.as_bytes())? as u64 & !(0b11 << 62);
+        let generators =
+            (0..4).map(|lost| Rng(state_of(drawn | (lost << 62)).wrapping_sub(STEP.wrapping_mul(2))));
+        generators.into_iter().find(|rng| rng.clone().uuid().as_str() == uuid)
+    }
+
+    /// How many numbers it has drawn, if it began with this seed.
+    pub(crate) fn drawn(&self, seed: u64) -> u64 {
+        self.0.wrapping_sub(seed).wrapping_mul(inverse(STEP))
+    }
+}
+
+/// What the state moves on by with each number.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// What the state is multiplied with.
+const FACTORS: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+
+/// The state from which a number was made: the way back from it.
+fn state_of(number: u64) -> u64 {
+    let mut z = unshifted(number, 31).wrapping_mul(inverse(FACTORS[1]));
+    z = unshifted(z, 27).wrapping_mul(inverse(FACTORS[0]));
+    unshifted(z, 30)
+}
+
+/// The `z` of which this is `z ^ (z >> by)`.
+fn unshifted(number: u64, by: u32) -> u64 {
+    (1..64_u32.div_ceil(by)).fold(number, |z, times| z ^ (number >> (by * times)))
+}
+
+/// What undoes a multiplication with an odd number.
+const fn inverse(odd: u64) -> u64 {
+    // Each step doubles the number of bits that are right; three are to begin with.
+    let (mut inverse, mut step) = (odd, 0);
+    while step < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
+        step += 1;
+    }
+    inverse
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -166,6 +208,26 @@ mod tests {
                 assert_eq!(eight_digits(u64::from_le_bytes(digits)), expected, "{byte} at {place}");
             }
         }
+    }
+
+    #[test]
+    fn an_id_tells_where_it_was_drawn() {
+        for seed in [0, 7, u64::MAX] {
+            let mut rng = Rng::new(seed);
+            for drawn in 0..50 {
+                assert_eq!(rng.drawn(seed), drawn * 3);
+                let mut copy = rng.clone();
+                let before = Rng::before(copy.uuid().as_str());
+                assert_eq!(before.map(|before| before.0), Some(rng.0));
+                (0..3).for_each(|_| _ = rng.next_u64());
+            }
+        }
+        // The last digit of one of the two halves is another one: no generator draws these two after each other.
+        let (id, mut other) = (Rng::new(3).uuid(), std::string::String::from(Rng::new(3).uuid().as_str()));
+        let last = if other.ends_with('0') { "1" } else { "0" };
+        other.replace_range(35.., last);
+        assert!(Rng::before(id.as_str()).is_some() && Rng::before(&other).is_none());
+        assert!(Rng::before("").is_none());
     }
 
     #[test]

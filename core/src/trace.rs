@@ -8,7 +8,8 @@
 //! # What is not in the file
 //!
 //! Unless the operator opts in ([`Contents::Kept`]), a content is its length and a hash, and so is no secret; header and
-//! route fields are in the file as they were. The hash has a random key that is never written: equal contents of one
+//! route fields are in the file as they were. Of a secret or a service account token no content is kept in any case, only its
+//! length. The hash has a random key that is never written: equal contents of one
 //! trace can be told from different ones, and guessing contents leads nowhere. It is not a cryptographic hash: whoever
 //! can choose contents of the recorded node might learn the key. The replay runs with filler of the same length, which
 //! makes no difference to a core that never looks into a content. Members that this version does not know lose their
@@ -37,6 +38,7 @@
 //! | `record`, `template`, `wire` | one record, one message in it, one number |
 //! | `digest`, `hash` | what the outputs were, in 64 bits; how they get there |
 //! | `snapshot` | the state of a hub as bytes |
+//! | `secret` | what is not kept even where contents are |
 //! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `describe` | what can be asked |
 
 mod block;
@@ -55,7 +57,10 @@ mod reader;
 mod record;
 mod recorder;
 mod replay;
+#[doc(hidden)]
+pub mod reseal;
 mod ring;
+mod secret;
 mod snapshot;
 pub mod state;
 pub mod stats;
@@ -67,7 +72,7 @@ mod wire;
 
 pub use block::{Block, BlockKind, Packer};
 pub use digest::Digest;
-pub use header::{Contents, Header, Start};
+pub use header::{Contents, Header, Start, Versions};
 pub use problem::{Damage, Refusal};
 pub use reader::{BlockPlace, Trace};
 pub use record::Record;

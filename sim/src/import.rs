@@ -8,7 +8,9 @@
 use crate::catalogue::verb;
 use crate::scenario::settings::{self, EDGE, allows};
 use crate::scenario::{Action, DURATION_MAX, Scenario, Subject};
-use edgehub_core::hub::{Direction, LinkEnd, ModuleId, SyncOutcome};
+use edgehub_core::config::Lane;
+use edgehub_core::hub::{Direction, JournalEvent, LinkEnd, ModuleId, SyncOutcome};
+use edgehub_core::journal::Health;
 use edgehub_core::trace::explain::{Biographer, Story, What};
 use edgehub_core::trace::{Moment, Replay, ReplayError, Trace};
 use edgehub_core::{Config, Input, Instant, LinkEvent, ModuleEvent, Note, Output};
@@ -60,6 +62,8 @@ struct Importer {
     failed: u64,
     hung: u64,
     stalled: BTreeMap<ModuleId, Instant>,
+    /// How the journal is, if it is not good, and since when.
+    sick: Option<(Health, Instant)>,
 }
 
 impl Importer {
@@ -102,6 +106,7 @@ impl Importer {
             }
             Some(Input::Reconfigure(config)) => self.reconfigured(now, config),
             Some(Input::Renewed) => self.act(now, "renew", &[0, 0, 0, 0]),
+            Some(Input::Journal(event)) => self.journal(event, now),
             _ => {}
         }
         for output in moment.outputs {
@@ -110,6 +115,10 @@ impl Importer {
                 Output::Note(Note::LinkDown { end, .. }) => self.link_down(now, *end),
                 Output::Note(Note::RoundTrip { rtt }) => self.round_trips.push(*rtt),
                 Output::Note(Note::ModuleStalled { module }) => drop(self.stalled.insert(*module, now)),
+                Output::Note(Note::PeerStalled { .. }) => {
+                    self.is_changed("a cloud that lived and answered no ping: the scenario's answers each");
+                }
+                Output::Open { endpoint, lane, .. } => self.dialled(*endpoint, *lane),
                 Output::Note(Note::ModuleRecovered { module }) => self.recovered(*module, now),
                 _ => {}
             }
@@ -141,6 +150,49 @@ impl Importer {
         (self.failed, self.hung) = (0, 0);
     }
 
+    /// The world's nodes have a journal of their own, which does what a healthy disk does; how the disk was is taken over.
+    fn journal(&mut self, event: &JournalEvent, now: Instant) {
+        match event {
+            JournalEvent::Health(health) => self.disk(*health, now),
+            JournalEvent::Restored { .. } => {
+                self.is_changed("a message from the journal of an earlier run: the scenario's begins empty");
+            }
+            JournalEvent::Lost { .. } | JournalEvent::LetterLost { .. } => {
+                self.is_changed("an entry that could not be read back from the journal");
+            }
+            JournalEvent::LettersDiscarded { .. } => {
+                self.is_changed("dead letters that made room for newer ones");
+            }
+            JournalEvent::Opened { .. }
+            | JournalEvent::Stored { .. }
+            | JournalEvent::Refused { .. }
+            | JournalEvent::Fetched { .. }
+            | JournalEvent::LettersOpened
+            | JournalEvent::LetterStored { .. } => {}
+        }
+    }
+
+    fn disk(&mut self, health: Health, now: Instant) {
+        if let Some((sick, since)) = self.sick.take() {
+            let length = now.since(since).as_micros() as u64;
+            match sick {
+                Health::Failing => self.act(since, "disk-fails", &[length, 1]),
+                Health::Full(_) => self.act(since, "disk-full", &[length]),
+                Health::Good => {}
+            }
+        }
+        self.sick = (health != Health::Good).then_some((health, now));
+    }
+
+    fn dialled(&mut self, endpoint: usize, lane: Lane) {
+        if endpoint > 0 {
+            self.is_changed("a dial of another endpoint than the first: the scenario's are its own choice");
+        }
+        if lane == Lane::Quic {
+            self.is_changed("a dial over QUIC: the scenario's lanes are its own choice");
+        }
+    }
+
     fn recovered(&mut self, module: ModuleId, now: Instant) {
         let Some(since) = self.stalled.remove(&module) else { return };
         let begun = (since - self.config.stall_limit).max(self.begin);
@@ -163,11 +215,11 @@ impl Importer {
         let now = first.now.mono;
         let bytes = story.bytes.saturating_sub(OVERHEAD) as u64;
         match (&first.what, story.direction) {
-            (What::Sent { module, request, control, .. }, _) => {
+            (What::Sent { module, request, .. }, _) => {
                 let place = self.places.get(module).copied().unwrap_or_default();
                 if *request {
                     self.ask(now, story, place, bytes);
-                } else if !control {
+                } else if !is_answer(story) {
                     self.act(now, "send", &[place, bytes, 1]);
                 }
                 // The world's modules acknowledge and answer on their own.
@@ -231,8 +283,9 @@ impl Importer {
     }
 
     fn finish(mut self, name: &str, edge: Config) -> Imported {
-        // Dials that still fail, and modules that still stall, when the trace ends.
+        // Dials that still fail, disks that are still sick, and modules that still stall, when the trace ends.
         self.dials_end();
+        self.disk(Health::Good, self.end);
         for module in self.stalled.keys().copied().collect::<Vec<_>>() {
             self.recovered(module, self.end);
         }
@@ -256,6 +309,12 @@ impl Importer {
             |(what, times): (String, u64)| if times == 1 { what } else { format!("{what} ({times} times)") };
         Imported { scenario, changed: self.changed.into_iter().map(told).collect() }
     }
+}
+
+/// Whether a module's message answers another one, or keeps the link alive.
+fn is_answer(story: &Story) -> bool {
+    let [_, _, operation, _] = &story.route;
+    !story.parent_msg_id.is_empty() || matches!(&**operation, "response" | "keepalive")
 }
 
 /// What a frame is longer than its content, about.
@@ -302,9 +361,13 @@ fn merged(mut actions: Vec<Action>) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flight::Flight;
     use crate::run::Failure;
     use crate::shrink::{Shrunk, shrink_by};
     use crate::{LogKind, run};
+    use edgehub_core::config::{LaneChoice, Lanes};
+    use edgehub_core::journal::{EntryNumber, FullReason};
+    use edgehub_core::{Draft, Hub, Now};
     use std::path::Path;
 
     fn actions(scenario: &Scenario, verb: &str) -> usize {
@@ -335,6 +398,52 @@ mod tests {
         assert_eq!(actions(&timeouts, "close"), 2, "the cloud ended both links:\n{timeouts}");
         assert!(actions(&timeouts, "send") >= 8, "{timeouts}");
         assert_eq!(actions(&imported("03-cert-rotation"), "close"), 2);
+    }
+
+    /// A trace in which a node's disk fails and is full, the cloud is dialled over QUIC at its second endpoint, and a
+    /// message comes from before.
+    #[test]
+    fn what_the_disk_and_the_lanes_did_is_taken_over_or_named() {
+        let message = Draft { msg_id: "old", ..Draft::default() }.encode().unwrap();
+        let journal = Input::Journal;
+        let inputs = [
+            journal(JournalEvent::Opened { unused: EntryNumber(9), frame_bytes_max: 1 << 20 }),
+            journal(JournalEvent::Restored { number: EntryNumber(3), message }),
+            journal(JournalEvent::Health(Health::Full(FullReason::Disk))),
+            journal(JournalEvent::Health(Health::Failing)),
+            journal(JournalEvent::Health(Health::Good)),
+            journal(JournalEvent::Lost { number: EntryNumber(3) }),
+            journal(JournalEvent::Health(Health::Failing)),
+        ];
+        let lanes = Lanes { choice: LaneChoice::Quic, ..Lanes::default() };
+        let config = Config { lanes, ..Config::default() };
+        let begin = Now::default();
+        let mut flight = Flight::begin(0, "edge", &config, 1, begin);
+        let mut hub = Hub::new(config, 1, begin);
+        let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+        flight.outputs(&outputs, &hub, &[]);
+        for (second, input) in (1..).zip(inputs) {
+            let now = Now::new(second * 1_000_000, 0);
+            flight.input(now, &input);
+            hub.handle(now, input);
+            let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
+            flight.outputs(&outputs, &hub, &[]);
+        }
+        flight.end();
+        let Imported { scenario, changed } = import(&Trace::open(&flight.file).unwrap(), "disk").unwrap();
+        let disk = |verb: &str| -> Vec<(u64, u64)> {
+            let of = scenario.actions.iter().filter(|action| action.verb.name == verb);
+            of.map(|action| (action.at.0 / 1_000_000, action.values[0])).collect()
+        };
+        assert_eq!(
+            disk("disk-full"),
+            [(2, 1_000_000)],
+            "from the third input to the fourth, since the first"
+        );
+        assert_eq!(disk("disk-fails").first(), Some(&(3, 1_000_000)));
+        for words in ["earlier run", "could not be read back", "over QUIC"] {
+            assert!(changed.iter().any(|changed| changed.contains(words)), "{words}: {changed:?}");
+        }
     }
 
     /// A condition that only two of the actions have to do with, in a scenario with the numbers and times of a real site.

@@ -45,6 +45,11 @@ impl Ledger {
         self.accepted == self.settled() + self.pending + self.dropped()
     }
 
+    /// Every count of it.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u64> {
+        [self.accepted, self.confirmed, self.written, self.pending].into_iter().chain(self.dropped)
+    }
+
     pub(super) fn drop_one(&mut self, reason: DropReason) {
         self.dropped[reason as usize] += 1;
     }

@@ -6,11 +6,12 @@
 
 mod index;
 
+use super::consistent::{is_small, is_sum, takes};
 use super::input::ModuleId;
 use crate::config::DuplicateWindow;
 use crate::limits::DUPLICATE_IDS_BYTES_MAX;
 use crate::time::Instant;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use index::Index;
@@ -58,6 +59,29 @@ pub(super) struct Duplicates {
 }
 
 impl Duplicates {
+    /// Whether a state out of a file can be one: each place is in use and found by its id's hash, or free; and the window is
+    /// made of places in use.
+    pub(super) fn is_consistent(&self) -> bool {
+        let of = |place: usize| self.places.get(place).map(|known| hash(&known.id));
+        let Some(mut taken) = self.index.places(self.places.len(), of) else { return false };
+        let used = taken.clone();
+        let window_bytes =
+            self.window.iter().map(|&(_, place)| self.places.get(place).map_or(0, |known| known.id.len()));
+        let in_window = |known: &Known| known.in_window;
+        self.free.iter().all(|&place| {
+            takes(&mut taken, place)
+                && self.places.get(place).is_some_and(|known| known.id.is_empty() && !known.in_window)
+        }) && taken.into_iter().all(|taken| taken)
+            && self
+                .window
+                .iter()
+                .all(|&(_, place)| used.get(place) == Some(&true) && in_window(&self.places[place]))
+            && self.window.len() == self.places.iter().filter(|known| in_window(known)).count()
+            && self.window.iter().map(|&(_, place)| place).collect::<BTreeSet<_>>().len() == self.window.len()
+            && is_sum(self.window_bytes as u64, window_bytes.map(|bytes| bytes as u64))
+            && self.places.iter().all(|known| is_small(known.queued as u64))
+    }
+
     /// A message with this id arrived. An empty id is never known.
     pub(super) fn arrived(&mut self, id: &str, now: Instant, limits: &DuplicateWindow) -> Arrival {
         self.shrink(now, limits);

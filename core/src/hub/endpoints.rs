@@ -49,6 +49,11 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// Whether a state out of a file can be one.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.postponed < u32::MAX / 2 && self.present <= self.order.len()
+    }
+
     pub(super) fn new(config: &Endpoints, rng: &mut Rng) -> Selection {
         let mut left: Vec<(usize, u64)> =
             config.weights.iter().map(|weight| u64::from((*weight).max(1))).enumerate().collect();

@@ -10,6 +10,7 @@
 //! so many messages or so much time say so ([`Config::barrier_messages`], [`Config::barrier_after`], or a quarter of the shortest
 //! round trip, if that is longer).
 
+use super::consistent::{is_small, is_sum};
 use super::outbox::Amount;
 use crate::canary::{Canary, Planted};
 use crate::config::Config;
@@ -81,6 +82,14 @@ impl Flight {
             round_ends: 1,
             was_full: false,
         }
+    }
+
+    /// Whether a state out of a file can be one: what is on its way is what is behind the pings, and what no ping covers.
+    pub(super) fn is_consistent(&self) -> bool {
+        let covered = self.marks.iter().map(|mark| mark.bytes);
+        is_sum(self.on_its_way, covered.chain([self.uncovered.bytes as u64]))
+            && self.window <= FLIGHT_BYTES_MAX
+            && [self.last_ping, self.round_ends, self.uncovered.messages as u64].into_iter().all(is_small)
     }
 
     /// The link is gone, and on another one nothing is on its way. If it had become silent, perhaps that was too much for

@@ -8,6 +8,7 @@
 //!
 //! Nobody waits for letters. What a slow or failing disk leaves no room for is lost, and counted as that.
 
+use super::consistent::{is_small, is_sum};
 use super::link::LinkState;
 use super::note::DropReason;
 use super::outbox::{Body, Taken};
@@ -55,6 +56,12 @@ pub(super) struct Letters {
 }
 
 impl Letters {
+    /// Whether a state out of a file can be one: the sum of what was handed over is right.
+    pub(super) fn is_consistent(&self) -> bool {
+        is_sum(self.handed_bytes as u64, self.handed.iter().map(|handed| handed.bytes as u64))
+            && is_small(self.last)
+    }
+
     fn has_room(&self, bytes: usize) -> bool {
         self.handed.is_empty()
             || (self.handed.len() < LETTERS_UNSTORED_MESSAGES

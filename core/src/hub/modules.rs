@@ -4,6 +4,7 @@
 //! of the link; an inbox that nobody empties for too long is emptied by the hub, with the reason, so that one stalled
 //! module hurts itself only (defects D3, D9, D11).
 
+use super::consistent::is_sum;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::ModuleView;
@@ -54,6 +55,17 @@ impl Modules {
     #[cfg(feature = "canaries")]
     pub(super) fn plant(&mut self, planted: Planted) {
         self.planted = planted;
+    }
+
+    /// Whether a state out of a file can be one: the sums are right, and each module has its name.
+    pub(super) fn is_consistent(&self) -> bool {
+        let bytes = |module: &Module| {
+            is_sum(module.inbox_bytes as u64, module.inbox.iter().map(|message| message.bytes() as u64))
+        };
+        is_sum(self.queued as u64, self.joined.values().map(|module| module.inbox.len() as u64))
+            && self.joined.values().all(bytes)
+            && self.names.len() == self.joined.len()
+            && self.joined.iter().all(|(id, module)| self.names.get(&module.name) == Some(id))
     }
 
     /// Messages that wait in all inboxes.

@@ -18,8 +18,10 @@
 //! | `keep` | what the journal has, and what is on its way there |
 //! | `spool` | what is left to the journal until it is its turn |
 //! | `reclass` | another set of classes |
+//! | `consistent` | whether a state out of a file can be one |
 
 mod confirmation;
+mod consistent;
 mod entry;
 mod keep;
 mod key;
@@ -143,6 +145,12 @@ impl Outbox {
     /// Messages queued.
     pub(super) fn queued(&self) -> usize {
         self.own.len() + self.backlog().messages
+    }
+
+    /// Messages of each class that wait; returns how many of the hub's own do.
+    pub(super) fn waiting(&self, by_class: &mut Vec<usize>) -> usize {
+        by_class.extend(self.queues.iter().map(|queue| queue.queued.messages));
+        self.own.len()
     }
 
     /// Modules' messages that have not been written.

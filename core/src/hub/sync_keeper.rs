@@ -3,6 +3,7 @@
 //! A request is remembered *before* it can leave, so no answer can be too fast (defect D1), and nothing but this one
 //! table, in one thread, knows who waits (defect D7).
 
+use super::consistent::is_small;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::RequestView;
@@ -36,6 +37,13 @@ pub(super) struct SyncKeeper {
 }
 
 impl SyncKeeper {
+    /// Whether a state out of a file can be one: each wait has its deadline.
+    pub(super) fn is_consistent(&self) -> bool {
+        self.waiters.len() == self.deadlines.len()
+            && self.waiters.iter().all(|(id, waiter)| self.deadlines.contains(&(waiter.deadline, id.clone())))
+            && is_small(self.begun)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
     }

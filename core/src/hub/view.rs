@@ -66,6 +66,8 @@ pub struct View {
     pub paused_since: Option<Instant>,
     /// What the outbox holds, in the order in which it was or will be written: standing, message id, bytes.
     pub outbox: Vec<(Standing, Box<str>, usize)>,
+    /// Messages that wait to be written, by the name of their class, in the order of the classes.
+    pub waiting_by_class: Vec<(Box<str>, usize)>,
     /// Bytes in the outbox.
     pub outbox_bytes: usize,
     /// How the journal is, if there is one.
@@ -93,6 +95,9 @@ impl Hub {
     pub fn view(&self) -> View {
         let mut deadlines: Vec<Deadline> = self.deadlines().into_iter().flatten().collect();
         deadlines.sort();
+        let mut waiting = Vec::new();
+        self.waiting_to_be_written(&mut waiting);
+        let names = self.classes().classes.iter().map(|class| class.name.clone());
         View {
             now: self.now,
             link: self.state,
@@ -103,6 +108,7 @@ impl Hub {
                 .outbox_messages()
                 .map(|Held { standing, msg_id, bytes, .. }| (standing, msg_id.into(), bytes))
                 .collect(),
+            waiting_by_class: names.zip(waiting).collect(),
             outbox_bytes: self.outbox.bytes(),
             journal: self.journal_health(),
             unstored: self.outbox.unstored(),
@@ -129,6 +135,16 @@ impl Hub {
     /// The newest message that waits in a module's inbox.
     pub fn newest_waiting(&self, module: ModuleId) -> Option<&Message> {
         self.modules.newest_waiting(module)
+    }
+
+    /// Messages of each class that wait to be written, in the order of the classes; returns how many of the hub's own do.
+    pub(crate) fn waiting_to_be_written(&self, by_class: &mut Vec<usize>) -> usize {
+        self.outbox.waiting(by_class)
+    }
+
+    /// Random numbers that it has drawn, if its seed was this one.
+    pub(crate) fn numbers_drawn(&self, seed: u64) -> u64 {
+        self.rng.drawn(seed)
     }
 
     /// The classes of messages, as they are now.

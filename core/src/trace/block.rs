@@ -22,6 +22,9 @@ const HASH_AT: usize = HEAD_BYTES - 8;
 /// LZ4 makes at most 255 bytes of one: what claims more is no block.
 const EXPANSION_MAX: usize = 255;
 
+/// Longest payload in bytes, unpacked: what claims more is no block either, and no memory is set aside for it.
+pub(super) const RAW_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// Bytes of a block that are packed to see whether it is worth while.
 const SAMPLE_BYTES: usize = 8 * 1024;
 
@@ -154,7 +157,7 @@ impl Head {
         let body = file.get(HEAD_BYTES..head.bytes()).ok_or(BlockError::Truncated)?;
         let (filter, payload) = body.split_at_checked(head.filter_bytes).ok_or(BlockError::Truncated)?;
         if hash(&file[..HASH_AT], filter, payload) != hashed {
-            return Err(BlockError::Corrupt("its hash is wrong"));
+            return Err(BlockError::Hash { bytes: head.bytes() });
         }
         Ok(head)
     }
@@ -178,6 +181,7 @@ impl Head {
         };
         let sane = kind <= BlockKind::Checkpoint as u8
             && packing <= 1
+            && head.raw_bytes.max(head.payload_bytes) <= RAW_BYTES_MAX
             && head.raw_bytes
                 <= head.payload_bytes.saturating_mul(EXPANSION_MAX).saturating_add(EXPANSION_MAX);
         Ok(if sane { Ok(head) } else { Err(BlockError::Corrupt("its head makes no sense")) })
@@ -206,6 +210,8 @@ impl Head {
 pub(super) enum BlockError {
     /// The file ends inside it, as far as its head can be believed.
     Truncated,
+    /// It is damaged: a hash over so many bytes is another one.
+    Hash { bytes: usize },
     /// It is damaged.
     Corrupt(&'static str),
 }

@@ -6,6 +6,7 @@
 
 use super::hash::hash;
 use super::header::Contents;
+use super::secret::is_secret;
 use super::wire::{put, put_bytes};
 use crate::config::Lane;
 use crate::hub::{Direction, Note, Output, Stage, Suspicion, SyncOutcome};
@@ -137,7 +138,7 @@ impl Digest {
                 put(out, message.content().len() as u64);
             }
         }
-        if self.contents == Contents::Kept {
+        if self.contents == Contents::Kept && !is_secret(message) {
             out.extend_from_slice(&hash(message.content().as_bytes(), 0).to_le_bytes());
         }
     }

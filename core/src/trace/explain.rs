@@ -5,8 +5,10 @@
 
 mod biographer;
 mod find;
+mod search;
 mod story;
 
 pub use biographer::Biographer;
 pub use find::{explain, stories};
-pub use story::{Event, Fate, Story, What};
+pub use search::{Question, search};
+pub use story::{Event, Fate, Rank, Story, What};

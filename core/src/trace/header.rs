@@ -9,6 +9,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64;
@@ -38,6 +39,22 @@ pub enum Start {
     Checkpoint,
 }
 
+/// The version of this core.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The version that was recorded, beside the one that reads.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Versions {
+    /// Which version was recorded.
+    pub recorded: Box<str>,
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "recorded by version {}, this is version {VERSION}", self.recorded)
+    }
+}
+
 /// The head of a trace. In the file it is JSON: a reader of a later version finds what it knows, and can name the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -65,7 +82,7 @@ pub struct Header {
 impl Default for Header {
     fn default() -> Header {
         Header {
-            core: env!("CARGO_PKG_VERSION").into(),
+            core: VERSION.into(),
             node: "".into(),
             seed: 0,
             begin: Now::default(),
@@ -78,6 +95,12 @@ impl Default for Header {
 }
 
 impl Header {
+    /// Which version was recorded and which this is, if they are not the same.
+    pub fn other_version(&self) -> Option<Versions> {
+        let versions = Versions { recorded: self.core.clone() };
+        (*versions.recorded != *VERSION).then_some(versions)
+    }
+
     /// The head as bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
         // Maps with texts as keys and numbers: nothing that JSON cannot hold.

@@ -1,6 +1,7 @@
 //! What can be wrong with a trace.
 
 use super::FORMAT_VERSION;
+use super::header::Versions;
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -47,12 +48,30 @@ pub enum Damage {
         /// Where the last whole block ends, in bytes from the start of the file.
         offset: usize,
     },
-    /// A block or a record does not make sense.
+    /// A block does not make sense.
     Corrupt {
         /// Where the block begins, in bytes from the start of the file.
         offset: usize,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A record does not make sense, in a block whose hash is right: it was written so.
+    Record {
+        /// Where the block begins, in bytes from the start of the file.
+        offset: usize,
+        /// The number of the record.
+        record: u64,
+        /// Where in the block's unpacked payload the record begins.
+        at: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A checkpoint is the state of another version of the hub. No replay can begin there.
+    OtherVersion {
+        /// Where the block begins, in bytes from the start of the file.
+        offset: usize,
+        /// Which versions they are.
+        versions: Versions,
     },
     /// Records are missing although no block is damaged: a part of the file was taken out.
     Missing {
@@ -71,6 +90,8 @@ impl Damage {
         match self {
             Damage::Truncated { offset }
             | Damage::Corrupt { offset, .. }
+            | Damage::Record { offset, .. }
+            | Damage::OtherVersion { offset, .. }
             | Damage::Missing { offset, .. } => *offset,
         }
     }
@@ -83,6 +104,16 @@ impl fmt::Display for Damage {
                 write!(f, "the trace is cut off: what follows byte {offset} is not a whole block")
             }
             Damage::Corrupt { offset, why } => write!(f, "the block at byte {offset} is damaged: {why}"),
+            Damage::Record { offset, record, at, why } => {
+                write!(
+                    f,
+                    "record {record} is damaged, at byte {at} of the unpacked block at byte {offset}: {why}"
+                )
+            }
+            Damage::OtherVersion { offset, versions } => write!(
+                f,
+                "no replay can begin at the checkpoint at byte {offset}: it is the state of another version; {versions}"
+            ),
             Damage::Missing { offset, from, to } => {
                 write!(f, "records {from} to {} are missing at byte {offset}", to.saturating_sub(1))
             }

@@ -2,10 +2,10 @@
 
 use super::block::{BlockError, BlockKind, Head, MAGIC};
 use super::filter::{id_hash, may_hold};
-use super::header::{Contents, Header, Start};
+use super::header::{Contents, Header, Start, Versions};
 use super::problem::{Broken, Damage, Refusal};
 use super::record::{Record, RecordReader};
-use super::snapshot;
+use super::snapshot::{self, Unread};
 use crate::hub::Hub;
 use crate::time::{Instant, Now};
 use alloc::vec::Vec;
@@ -41,6 +41,11 @@ impl BlockPlace {
     /// How many records it has.
     pub fn records(&self) -> u32 {
         self.head.records
+    }
+
+    /// The number of the first record behind it.
+    pub fn after(&self) -> u64 {
+        self.head.first.saturating_add(u64::from(self.head.records))
     }
 
     /// When its first record happened.
@@ -79,6 +84,7 @@ impl<'a> Trace<'a> {
     }
 
     fn index(&mut self, mut at: usize) {
+        let mut hashed_in_vain = 0;
         let mut next = match self.header.start {
             Start::New => Some(0),
             Start::Checkpoint => None,
@@ -90,18 +96,31 @@ impl<'a> Trace<'a> {
                     if let Some(expected) = next.filter(|&expected| expected != head.first) {
                         self.damage.push(Damage::Missing { offset: at, from: expected, to: head.first });
                     }
-                    next = Some(head.first.saturating_add(u64::from(head.records)));
-                    self.blocks.push(BlockPlace { offset: at, head });
+                    let place = BlockPlace { offset: at, head };
+                    next = Some(place.after());
+                    self.blocks.push(place);
                     at += head.bytes();
                 }
                 Err(error) => {
-                    let found = next_magic(rest);
-                    self.damage.push(match (error, found) {
-                        (BlockError::Truncated, None) => Damage::Truncated { offset: at },
-                        (BlockError::Truncated, Some(_)) => {
-                            Damage::Corrupt { offset: at, why: "its length is wrong" }
+                    let mut found = next_magic(rest);
+                    let why = match error {
+                        BlockError::Truncated if found.is_none() => None,
+                        BlockError::Truncated => Some("its length is wrong"),
+                        BlockError::Corrupt(why) => Some(why),
+                        BlockError::Hash { bytes } => {
+                            hashed_in_vain += bytes;
+                            let gives_up = hashed_in_vain / VAIN_MAX > self.file.len();
+                            match found.take_if(|_| gives_up) {
+                                Some(_) => {
+                                    Some("its hash is wrong, and nothing behind it is looked at any more")
+                                }
+                                None => Some("its hash is wrong"),
+                            }
                         }
-                        (BlockError::Corrupt(why), _) => Damage::Corrupt { offset: at, why },
+                    };
+                    self.damage.push(match why {
+                        Some(why) => Damage::Corrupt { offset: at, why },
+                        None => Damage::Truncated { offset: at },
                     });
                     // The gap in the numbers is the damage that was just told.
                     next = None;
@@ -140,7 +159,7 @@ impl<'a> Trace<'a> {
         self.header.contents == Contents::Kept
     }
 
-    fn raw(&self, block: &BlockPlace) -> Result<alloc::borrow::Cow<'a, [u8]>, Broken> {
+    pub(super) fn raw(&self, block: &BlockPlace) -> Result<alloc::borrow::Cow<'a, [u8]>, Broken> {
         let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
         let (_, payload) = body.ok_or(Broken("ends too early"))?;
         block.head.unpack(payload)
@@ -163,7 +182,9 @@ impl<'a> Trace<'a> {
         let mut reader = RecordReader::new(&raw, block.head.begin, self.kept());
         let mut number = block.head.first;
         while !reader.is_at_end() {
-            if !visit(number, reader.read().map_err(corrupt)?) {
+            let at = raw.len() - reader.left();
+            let damaged = |Broken(why)| Damage::Record { offset: block.offset, record: number, at, why };
+            if !visit(number, reader.read().map_err(damaged)?) {
                 return Ok(());
             }
             number = number.saturating_add(1);
@@ -175,9 +196,18 @@ impl<'a> Trace<'a> {
     pub fn restore(&self, block: &BlockPlace) -> Result<Hub, Damage> {
         let corrupt = |Broken(why)| Damage::Corrupt { offset: block.offset, why };
         let raw = self.raw(block).map_err(corrupt)?;
-        snapshot::read(&raw, self.kept()).map_err(corrupt)
+        snapshot::read(&raw, self.kept()).map_err(|unread| match unread {
+            Unread::Broken(broken) => corrupt(broken),
+            Unread::OtherShape => {
+                let versions = Versions { recorded: self.header.core.clone() };
+                Damage::OtherVersion { offset: block.offset, versions }
+            }
+        })
     }
 }
+
+/// Heads that are none may claim any length. So many times the file's length is hashed for their sake, and no more.
+const VAIN_MAX: usize = 4;
 
 /// Where the next block may begin, after the first byte.
 fn next_magic(rest: &[u8]) -> Option<usize> {

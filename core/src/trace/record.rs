@@ -14,7 +14,8 @@ mod writer;
 pub(super) use reader::RecordReader;
 pub(super) use writer::RecordWriter;
 
-use crate::hub::{Input, LinkEpoch, ModuleId};
+use crate::hub::{Input, JournalEvent, LinkEpoch, LinkEvent, ModuleEvent, ModuleId};
+use crate::message::Message;
 use crate::time::{Instant, Now};
 
 /// One record of a trace.
@@ -36,6 +37,19 @@ pub enum Record {
         /// What they were; see [`Digest`](super::Digest).
         digest: u64,
     },
+}
+
+impl Record {
+    /// The message that a module or the cloud sent, or that was restored from the journal.
+    pub(super) fn message(&self) -> Option<&Message> {
+        let Record::Input { input, .. } = self else { return None };
+        match input {
+            Input::Link { event: LinkEvent::Received(message), .. }
+            | Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
+            | Input::Journal(JournalEvent::Restored { message, .. }) => Some(message),
+            _ => None,
+        }
+    }
 }
 
 /// The kinds of records. The numbers are part of the format: a new kind comes last, and no number is used twice.
@@ -134,11 +148,13 @@ mod tests {
     use super::super::template::ContentRule;
     use super::*;
     use crate::config::Config;
-    use crate::hub::{LinkEvent, ModuleEvent, ReceiptId};
+    use crate::hub::{LetterNumber, ReceiptId};
+    use crate::journal::{EntryNumber, FullReason, Health};
     use crate::message::{Content, Draft};
     use crate::time::UnixMillis;
     use crate::violation::Violation;
     use alloc::boxed::Box;
+    use alloc::vec;
     use alloc::vec::Vec;
     use core::time::Duration;
     use proptest::prelude::*;
@@ -150,7 +166,7 @@ mod tests {
         }
     }
 
-    fn message() -> impl Strategy<Value = crate::Message> {
+    fn message() -> impl Strategy<Value = Message> {
         (".{0,4}", "[a-z]{0,4}", any::<i64>(), ".{0,30}", any::<bool>()).prop_map(
             |(id, group, time, text, sync)| {
                 let content = Content::Text(&text);
@@ -197,8 +213,31 @@ mod tests {
             ),
             any::<u32>().prop_map(|credit| ModuleEvent::Ready { credit }),
         ];
+        let number = || any::<u64>().prop_map(EntryNumber);
+        let letter = || any::<u64>().prop_map(LetterNumber);
+        let health = prop_oneof![
+            Just(Health::Good),
+            Just(Health::Full(FullReason::Limit)),
+            Just(Health::Full(FullReason::Disk)),
+            Just(Health::Failing),
+        ];
+        let journal = prop_oneof![
+            (number(), any::<u32>())
+                .prop_map(|(unused, bytes)| JournalEvent::Opened { unused, frame_bytes_max: bytes as usize }),
+            (number(), message()).prop_map(|(number, message)| JournalEvent::Restored { number, message }),
+            (number(), message()).prop_map(|(number, message)| JournalEvent::Fetched { number, message }),
+            number().prop_map(|up_to| JournalEvent::Stored { up_to }),
+            number().prop_map(|number| JournalEvent::Refused { number }),
+            number().prop_map(|number| JournalEvent::Lost { number }),
+            health.prop_map(JournalEvent::Health),
+            Just(JournalEvent::LettersOpened),
+            letter().prop_map(|up_to| JournalEvent::LetterStored { up_to }),
+            letter().prop_map(|number| JournalEvent::LetterLost { number }),
+            any::<u64>().prop_map(|letters| JournalEvent::LettersDiscarded { letters }),
+        ];
         prop_oneof![
             Just(Input::Tick),
+            journal.prop_map(Input::Journal),
             Just(Input::Shutdown),
             Just(Input::Renewed),
             Just(Input::Reconfigure(Box::new(Config::classic()))),

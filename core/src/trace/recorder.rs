@@ -1,6 +1,6 @@
 //! Writes down what a hub is told.
 
-use super::block::{Block, BlockKind};
+use super::block::{Block, BlockKind, RAW_BYTES_MAX};
 use super::digest::Digest;
 use super::header::{Contents, Header, Start};
 use super::record::RecordWriter;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Largest checkpoint in bytes, unpacked. A hub that holds more is recorded without, until it holds less.
-const CHECKPOINT_BYTES_MAX: usize = 256 * 1024 * 1024;
+const CHECKPOINT_BYTES_MAX: usize = RAW_BYTES_MAX;
 
 /// A checkpoint may cost this share of the bytes between two of them, at most: one in so many.
 const CHECKPOINT_SHARE: usize = 32;
@@ -41,6 +41,8 @@ pub struct Recorder {
     checkpoint_every: usize,
     since_checkpoint: usize,
     checkpoint_bytes: usize,
+    /// A checkpoint follows after so many bytes even if it costs more than its share.
+    checkpoint_within: usize,
 }
 
 impl Recorder {
@@ -61,8 +63,15 @@ impl Recorder {
             checkpoint_every,
             since_checkpoint: 0,
             checkpoint_bytes: 0,
+            checkpoint_within: usize::MAX,
             header,
         }
+    }
+
+    /// For a [`Ring`](super::Ring) of so many bytes: a checkpoint follows twice in it at least, whatever it costs, so that
+    /// the ring can drop what is old.
+    pub fn for_ring(self, ring_bytes: usize) -> Recorder {
+        Recorder { checkpoint_within: ring_bytes / 2, ..self }
     }
 
     /// The head of the trace as bytes.
@@ -123,10 +132,11 @@ impl Recorder {
         }
         if self.raw.len() >= BLOCK_BYTES {
             self.finish_block();
-            let enough = self.checkpoint_every.max(self.checkpoint_bytes.saturating_mul(CHECKPOINT_SHARE));
-            if self.since_checkpoint >= enough {
-                self.checkpoint(hub);
-            }
+        }
+        // Where little happens, it is the driver that has finished the blocks.
+        let enough = self.checkpoint_every.max(self.checkpoint_bytes.saturating_mul(CHECKPOINT_SHARE));
+        if self.since_checkpoint >= enough.min(self.checkpoint_within) {
+            self.checkpoint(hub);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::block::BlockKind;
 use super::digest::Digest;
-use super::header::Start;
+use super::header::{Start, Versions};
 use super::problem::Damage;
 use super::reader::{BlockPlace, Trace};
 use super::record::Record;
@@ -30,6 +30,8 @@ pub struct Divergence {
     pub inputs: Vec<Input>,
     /// The outputs of the replay, the newest last; no more than a thousand.
     pub outputs: Vec<Output>,
+    /// Who recorded, and who replays.
+    pub versions: Versions,
 }
 
 /// Outputs and inputs that a divergence shows, at most.
@@ -37,14 +39,15 @@ const SHOWN_MAX: usize = 1000;
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Divergence { record, since, now, recorded, replayed, .. } = self;
+        let Divergence { record, since, now, recorded, replayed, versions, .. } = self;
         let seconds = now.mono.0 as f64 / 1e6;
         writeln!(
             f,
             "record {record} at {seconds:.6} s differs; it covers the inputs from record {since} on"
         )?;
         writeln!(f, "recorded: {} outputs, digest {:016x}", recorded.0, recorded.1)?;
-        write!(f, "replayed: {} outputs, digest {:016x}", replayed.0, replayed.1)
+        writeln!(f, "replayed: {} outputs, digest {:016x}", replayed.0, replayed.1)?;
+        versions.fmt(f)
     }
 }
 
@@ -57,6 +60,8 @@ pub enum ReplayError {
     Divergence(Box<Divergence>),
     /// No part of the trace can be replayed: it has no beginning and no readable checkpoint.
     NoBeginning,
+    /// No part of the trace can be replayed: it has no beginning, and its checkpoints are states of another version.
+    OtherVersion(Versions),
 }
 
 impl fmt::Display for ReplayError {
@@ -66,6 +71,9 @@ impl fmt::Display for ReplayError {
             ReplayError::NoBeginning => f.write_str(
                 "the trace has neither its beginning nor a checkpoint from which a replay can begin",
             ),
+            ReplayError::OtherVersion(versions) => {
+                write!(f, "the trace begins with the state of another version of the hub: {versions}")
+            }
         }
     }
 }
@@ -177,7 +185,11 @@ impl<'t, 'a> Replay<'t, 'a> {
             };
         }
         if run.result.inputs == 0 && run.result.skipped > 0 {
-            return Err(ReplayError::NoBeginning);
+            let other = run.result.damage.into_iter().find_map(|damage| match damage {
+                Damage::OtherVersion { versions, .. } => Some(versions),
+                _ => None,
+            });
+            return Err(other.map_or(ReplayError::NoBeginning, ReplayError::OtherVersion));
         }
         Ok(run.result)
     }
@@ -293,7 +305,8 @@ impl Run {
         match divergence {
             Some(divergence) => {
                 let inputs = inputs_between(trace, divergence.since, divergence.record);
-                Err(ReplayError::Divergence(Box::new(Divergence { inputs, ..divergence })))
+                let versions = Versions { recorded: trace.header().core.clone() };
+                Err(ReplayError::Divergence(Box::new(Divergence { inputs, versions, ..divergence })))
             }
             None => Ok(flow),
         }
@@ -305,8 +318,8 @@ impl Run {
         if self.compare && replayed != recorded {
             let mut outputs = core::mem::take(&mut self.outputs);
             outputs.drain(..outputs.len().saturating_sub(SHOWN_MAX));
-            let (now, inputs) = (self.now, Vec::new());
-            return Some(Divergence { record, since, now, recorded, replayed, inputs, outputs });
+            let (now, inputs, versions) = (self.now, Vec::new(), Versions::default());
+            return Some(Divergence { record, since, now, recorded, replayed, inputs, outputs, versions });
         }
         self.result.compared += u64::from(self.compare);
         self.outputs.clear();

@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 /// Keeps packed blocks up to a bound in bytes. When it is full, the oldest go, up to the next checkpoint: what is left
-/// can always be replayed.
+/// can always be replayed. Where there is none, everything goes, and the ring begins anew with the next checkpoint.
 #[derive(Debug)]
 pub struct Ring {
     header: Header,
@@ -16,8 +16,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// An empty ring for so many bytes of a recording with this head. The recorder's distance between checkpoints
-    /// should be no more than the ring: it holds more than its bound while it has only one checkpoint.
+    /// An empty ring for so many bytes of a recording with this head; it never holds more. The recorder should know of
+    /// it ([`Recorder::for_ring`](super::Recorder::for_ring)), and the ring be more than twice as large as a checkpoint.
     pub fn new(header: Header, bytes_max: usize) -> Ring {
         Ring { header, blocks: VecDeque::new(), bytes: 0, bytes_max }
     }
@@ -39,22 +39,26 @@ impl Ring {
 
     /// Takes a packed block in.
     pub fn push_packed(&mut self, kind: BlockKind, packed: Vec<u8>) {
+        if self.blocks.is_empty() && self.has_dropped() && kind == BlockKind::Records {
+            // Without the checkpoint before it nobody could replay it.
+            return;
+        }
         self.bytes += packed.len();
         self.blocks.push_back((kind, packed));
-        while self.bytes > self.bytes_max && self.drop_oldest() {}
+        while self.bytes > self.bytes_max && !self.blocks.is_empty() {
+            self.drop_oldest();
+        }
     }
 
-    /// Drops everything before the next checkpoint, which is then the first block.
-    fn drop_oldest(&mut self) -> bool {
-        let later = self.blocks.iter().skip(1);
-        let Some(next) = later.map(|(kind, _)| *kind).position(|kind| kind == BlockKind::Checkpoint) else {
-            return false;
-        };
-        for (_, packed) in self.blocks.drain(..=next) {
+    /// Drops everything before the next checkpoint, which is then the first block; all, if there is none.
+    fn drop_oldest(&mut self) {
+        let mut later = self.blocks.iter().skip(1).map(|(kind, _)| *kind);
+        let dropped =
+            later.position(|kind| kind == BlockKind::Checkpoint).map_or(self.blocks.len(), |at| at + 1);
+        for (_, packed) in self.blocks.drain(..dropped) {
             self.bytes -= packed.len();
         }
         self.header.start = Start::Checkpoint;
-        true
     }
 
     /// A trace of all that the ring holds. Finish the recorder's block and push it first.

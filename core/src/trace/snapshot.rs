@@ -9,8 +9,7 @@ mod de;
 mod ser;
 
 use super::problem::Broken;
-use super::template::{ContentRule, MessageReader, MessageWriter};
-use super::wire::Cursor;
+use super::template::{ContentRule, MessageWriter};
 use crate::hub::Hub;
 use crate::time::UnixMillis;
 use alloc::vec::Vec;
@@ -24,12 +23,30 @@ pub(super) fn write(out: &mut Vec<u8>, hub: &Hub, rule: ContentRule, key: u64) -
     serde::Serialize::serialize(hub, &mut writer).is_ok()
 }
 
+/// Why bytes are not the state of a hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// A structure has other fields: it was written by another version.
+    OtherShape,
+    /// They make no sense.
+    Broken(Broken),
+}
+
 /// Reads a state.
-pub(super) fn read(raw: &[u8], kept: bool) -> Result<Hub, Broken> {
-    let mut reader = de::Reader { cursor: Cursor::new(raw), messages: MessageReader::new(kept) };
-    let hub = serde::Deserialize::deserialize(&mut reader)
-        .map_err(|_| Broken("the checkpoint is of another version, or makes no sense"))?;
-    if reader.cursor.is_empty() { Ok(hub) } else { Err(Broken("the checkpoint is longer than its state")) }
+pub(super) fn read(raw: &[u8], kept: bool) -> Result<Hub, Unread> {
+    let mut reader = de::Reader::new(raw, kept);
+    let hub: Hub =
+        serde::Deserialize::deserialize(&mut reader).map_err(|_| match reader.is_of_other_shape {
+            true => Unread::OtherShape,
+            false => Unread::Broken(Broken("the checkpoint makes no sense")),
+        })?;
+    if !reader.cursor.is_empty() {
+        return Err(Unread::Broken(Broken("the checkpoint is longer than its state")));
+    }
+    if !hub.is_consistent() {
+        return Err(Unread::Broken(Broken("the checkpoint is no state in which a hub can be")));
+    }
+    Ok(hub)
 }
 
 /// The mark at the end of a structure: its name and its fields, in order.
@@ -150,7 +167,7 @@ mod tests {
     }
 
     fn got<T: serde::de::DeserializeOwned>(raw: &[u8]) -> Option<T> {
-        let mut reader = de::Reader { cursor: Cursor::new(raw), messages: MessageReader::new(true) };
+        let mut reader = de::Reader::new(raw, true);
         T::deserialize(&mut reader).ok().filter(|_| reader.cursor.is_empty())
     }
 

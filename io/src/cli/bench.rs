@@ -183,7 +183,7 @@ impl Bench {
     fn recorder(&self) -> Option<RecorderOptions> {
         let usual = RecorderConfig::default();
         let memory = self.record_memory.then(|| Memory { bytes: usual.memory, folder: env::temp_dir() });
-        let file = self.record.as_ref().map(|path| Capture { path: path.clone(), rotate_at: None });
+        let file = self.record.as_ref().map(|path| Capture { path: path.clone(), keep: 0, rotate_at: None });
         (memory.is_some() || file.is_some()).then(|| RecorderOptions {
             file,
             memory,

@@ -33,9 +33,12 @@ pub(crate) struct Demo {
     /// The lane between edge and cloud
     #[arg(long, value_enum, default_value_t = LaneChoice::Websocket)]
     lane: LaneChoice,
-    /// Record everything that the hub is told into this file, contents included
+    /// Record everything that the hub is told into this file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Keep contents in it, instead of their lengths and hashes
+    #[arg(long, requires = "record")]
+    record_contents: bool,
 }
 
 const NODE: &str = "edge-demo";
@@ -54,7 +57,7 @@ impl Demo {
         let mut options = with_observer(ticket.options(config())?, show.clone());
         if let Some(file) = &self.record {
             options.recorder = Some(RecorderOptions {
-                contents: Contents::Kept,
+                contents: if self.record_contents { Contents::Kept } else { Contents::Redacted },
                 ..RecorderOptions::new(NODE).into_file(file)
             });
         }

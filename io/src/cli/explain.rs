@@ -3,7 +3,7 @@
 use super::Failure;
 use super::trace::{File, length};
 use clap::Args;
-use edgehub::core::trace::explain::{Fate, Story, explain, stories};
+use edgehub::core::trace::explain::{Question, explain, search};
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ struct Which {
     /// Every message of this fate
     #[arg(long, value_name = "FATE")]
     why: Option<Why>,
-    /// Every message that took longer, for example 500ms
+    /// Every message that took longer, for example 500ms; one that is pending when the trace ends, or was dropped, until then
     #[arg(long, value_name = "LENGTH", value_parser = length)]
     late: Option<Duration>,
 }
@@ -53,18 +53,13 @@ impl Explain {
         let file = File::read(&self.trace)?;
         let trace = file.open()?;
         let Which { msg_id, request, why, late } = self.which;
-        let found = match (msg_id.or(request), why, late) {
-            (Some(id), ..) => explain(&trace, &id)?,
-            (None, Some(Why::Dropped), _) => {
-                stories(&trace, |story| matches!(story.fate(), Fate::Dropped(_)))?
-            }
-            (None, Some(Why::Pending), _) => stories(&trace, |story| story.fate() == Fate::Pending)?,
-            (None, None, late) => {
-                let limit = late.unwrap_or_default();
-                let is_late =
-                    |story: &Story| story.took().max(story.waited()).is_some_and(|took| took > limit);
-                stories(&trace, is_late)?
-            }
+        // One more than is shown, to know that there are more.
+        let most = self.limit.saturating_add(1);
+        let found = match (msg_id.or(request), why) {
+            (Some(id), _) => explain(&trace, &id)?,
+            (None, Some(Why::Dropped)) => search(&trace, Question::Dropped, most)?,
+            (None, Some(Why::Pending)) => search(&trace, Question::Pending, most)?,
+            (None, None) => search(&trace, Question::Late(late.unwrap_or_default()), most)?,
         };
         let mut out = stdout().lock();
         for story in found.iter().take(self.limit) {
@@ -78,7 +73,7 @@ impl Explain {
             return Err("no such message in this trace".into());
         }
         if found.len() > self.limit {
-            tracing::warn!("{} more; see --limit", found.len() - self.limit);
+            tracing::warn!("there are more; see --limit");
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -28,10 +28,6 @@ impl Replay {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let file = File::read(&self.trace)?;
         let trace = file.open()?;
-        let header = trace.header();
-        for change in &header.changed {
-            tracing::warn!("recorded by another version ({}): {change}", header.core);
-        }
         if let Some(settings) = &self.what_if {
             return what_if::run(&trace, settings);
         }

@@ -64,10 +64,16 @@ impl File {
         Ok(File { path: path.into(), bytes })
     }
 
-    /// Checks it, and tells of every part that cannot be read.
+    /// Checks it, and tells of another version and of every part that cannot be read.
     pub(super) fn open(&self) -> Result<trace::Trace<'_>, Failure> {
         let trace = trace::Trace::open(&self.bytes);
         let trace = trace.map_err(|refusal| format!("{}: {refusal}", self.path.display()))?;
+        if let Some(versions) = trace.header().other_version() {
+            tracing::warn!("{}: {versions}", self.path.display());
+        }
+        for change in &trace.header().changed {
+            tracing::warn!("{change}");
+        }
         warn_of(trace.damage());
         Ok(trace)
     }

@@ -115,6 +115,10 @@ impl Flight {
         let every =
             options.memory.as_ref().map_or(CHECKPOINT_EVERY, |memory| memory.bytes.min(CHECKPOINT_EVERY));
         let recorder = Recorder::new(header.clone(), fastrand::u64(..), every);
+        let recorder = match &options.memory {
+            Some(memory) => recorder.for_ring(memory.bytes),
+            None => recorder,
+        };
         let keeper = Keeper::new(options, header, &recorder, waiting.clone());
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || keeper.run(to_do));
         let thread = thread.inspect_err(|error| warn!(%error, "no flight recorder: no thread")).ok();

@@ -1,6 +1,7 @@
 //! Finds a place by a hash, in the same time however many there are: a table of chains, whose links lie beside the
 //! places. It allocates only when it grows.
 
+use crate::hub::consistent::takes;
 use alloc::vec;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,27 @@ impl Index {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// For each of so many places whether it is in the table; `None` if the table can be none: a place is in two chains or
+    /// the wrong one, or there is none of that number. `of` is the hash that a place must have.
+    pub(super) fn places(&self, places: usize, of: impl Fn(usize) -> Option<u64>) -> Option<Vec<bool>> {
+        let chains = self.heads.len();
+        if !(chains == 0 || chains.is_power_of_two()) || self.links.len() > places {
+            return None;
+        }
+        let mut taken = vec![false; places];
+        for (chain, head) in self.heads.iter().enumerate() {
+            let mut next = *head;
+            while let Some(place) = next {
+                let &(hash, behind) = self.links.get(place)?;
+                if !takes(&mut taken, place) || of(place) != Some(hash) || self.chain(hash) != chain {
+                    return None;
+                }
+                next = behind;
+            }
+        }
+        (taken.iter().filter(|taken| **taken).count() == self.len).then_some(taken)
     }
 
     /// The place of this hash that `is_it` says yes to.

@@ -1,5 +1,6 @@
 //! What the journal has, and what is on its way there.
 
+use super::super::consistent::is_sum;
 use super::super::input::{ModuleId, ReceiptId};
 use super::slab::Place;
 use super::slot::{Mark, Spot};
@@ -40,6 +41,11 @@ impl Kept {
     pub(super) fn stores(&mut self, number: u64, place: Place, bytes: u32) {
         self.storing.insert(number, (place, bytes));
         self.storing_bytes += bytes as usize;
+    }
+
+    /// Whether the sum of what is being stored is right.
+    pub(super) fn is_consistent(&self) -> bool {
+        is_sum(self.storing_bytes as u64, self.storing.values().map(|&(_, bytes)| u64::from(bytes)))
     }
 
     pub(super) fn is_storing(&self, number: u64) -> bool {

@@ -181,6 +181,13 @@ impl ClassQueue {
         self.slots.make_contiguous()[..count].reverse();
     }
 
+    /// Whether what waits is in the order of its numbers, the first has not left, and the gaps are counted.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.slots.iter().is_sorted_by(|one, other| one.number < other.number)
+            && self.slots.front().is_none_or(|slot| slot.spot() != Spot::Gone)
+            && self.slots.iter().filter(|slot| slot.spot() == Spot::Gone).count() == self.gaps
+    }
+
     fn place_of(&self, number: u64) -> Option<usize> {
         let at = self.slots.partition_point(|slot| slot.number < number);
         self.slots.get(at).filter(|slot| slot.number == number && slot.spot() != Spot::Gone).map(|_| at)

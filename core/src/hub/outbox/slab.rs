@@ -15,6 +15,13 @@ pub(super) fn growth(len: usize) -> usize {
     (len / 8).max(16)
 }
 
+impl Place {
+    /// Where it is in the table.
+    pub(super) fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Slab<T> {
     entries: Vec<Option<T>>,
@@ -48,6 +55,21 @@ impl<T> Slab<T> {
 
     pub(super) fn get(&self, place: Place) -> Option<&T> {
         self.entries.get(place.0 as usize)?.as_ref()
+    }
+
+    /// Places, used or free.
+    pub(super) fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is an entry at a place.
+    pub(super) fn is_used(&self, place: usize) -> bool {
+        self.entries.get(place).is_some_and(Option::is_some)
+    }
+
+    /// The places that are said to be free.
+    pub(super) fn free_places(&self) -> impl Iterator<Item = usize> {
+        self.free.iter().map(|place| place.at())
     }
 
     /// Takes an entry out.

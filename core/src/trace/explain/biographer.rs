@@ -3,7 +3,7 @@
 mod down;
 mod up;
 
-use super::story::{Event, Story, What};
+use super::story::{Event, Rank, Story, What};
 use crate::class::Classes;
 use crate::hub::{
     Direction, DropReason, Held, Hub, Input, LinkEnd, LinkEvent, ModuleEvent, Note, Output, Standing,
@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::time::Now;
 use crate::trace::Moment;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 /// Delivered messages whose acknowledgement is still expected, at most; the oldest story ends without.
@@ -46,8 +46,8 @@ pub struct Biographer<F> {
     /// Delivered, and perhaps to be acknowledged: in order, and by id.
     delivered: VecDeque<Serial>,
     delivered_by_id: BTreeMap<Box<str>, Serial>,
-    /// Messages in the outbox after the last moment.
-    outbox: usize,
+    /// Messages that waited to be written after the last moment: the hub's own, and those of each class.
+    waiting_up: (usize, Vec<usize>),
     /// The names of the classes, in their order.
     classes: Vec<Box<str>>,
     now: Now,
@@ -68,7 +68,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             waiting: BTreeMap::new(),
             delivered: VecDeque::new(),
             delivered_by_id: BTreeMap::new(),
-            outbox: 0,
+            waiting_up: (0, Vec::new()),
             classes: Vec::new(),
             now: Now::default(),
             record: 0,
@@ -97,26 +97,37 @@ impl<F: FnMut(Story)> Biographer<F> {
         if let Some(subject) = subject {
             self.placed(subject, moment);
         }
-        self.outbox = moment.hub.queued() + moment.hub.unconfirmed();
+        let (own, by_class) = &mut self.waiting_up;
+        by_class.clear();
+        *own = moment.hub.waiting_to_be_written(by_class);
     }
 
     /// Ends every story, with what is known of it. Call it after the last moment.
     pub fn finish(&mut self) {
-        for (_, story) in core::mem::take(&mut self.open) {
-            (self.ended)(story);
+        self.delivered.clear();
+        self.delivered_by_id.clear();
+        self.end_all_but_delivered();
+    }
+
+    fn end_all_but_delivered(&mut self) {
+        let delivered: BTreeSet<Serial> = self.delivered.iter().copied().collect();
+        for (serial, story) in core::mem::take(&mut self.open) {
+            if delivered.contains(&serial) {
+                self.open.insert(serial, story);
+            } else {
+                (self.ended)(story);
+            }
         }
         self.queued.clear();
         self.unconfirmed.clear();
         self.requests.clear();
         self.storing.clear();
         self.waiting.clear();
-        self.delivered.clear();
-        self.delivered_by_id.clear();
     }
 
-    /// Nothing is known of what came before, but what the hub holds.
+    /// Nothing is known of what came before, but what the hub holds; what was delivered may still be acknowledged.
     fn begin_again(&mut self, hub: &Hub) {
-        self.finish();
+        self.end_all_but_delivered();
         for Held { standing, msg_id, bytes, message } in hub.outbox_messages() {
             let story = match message {
                 Some(message) => Story::new(Direction::Up, message, None),
@@ -151,6 +162,15 @@ impl<F: FnMut(Story)> Biographer<F> {
         self.classes = names;
     }
 
+    /// How a message of this class stands in the outbox: the name of its class, and what waited before it.
+    fn rank(&self, class: usize, classes: &Classes) -> Rank {
+        let priority = |class: usize| classes.classes.get(class).map_or(u8::MAX, |class| class.priority);
+        let (own, by_class) = &self.waiting_up;
+        let before = by_class.iter().enumerate().filter(|&(other, _)| priority(other) <= priority(class));
+        let name = classes.classes.get(class).map_or("", |class| &class.name);
+        Rank { class: name.into(), ahead: own + before.map(|(_, waiting)| waiting).sum::<usize>() }
+    }
+
     fn begin(&mut self, direction: Direction, message: &Message, content_hash: Option<u64>) -> Serial {
         self.begin_with(Story::new(direction, message, content_hash))
     }
@@ -174,7 +194,10 @@ impl<F: FnMut(Story)> Biographer<F> {
 
     /// Hands a story on if nothing more can be expected of it.
     fn end_if_over(&mut self, serial: Serial) {
-        let over = self.open.get(&serial).is_some_and(|story| story.copies == 0 && !story.awaited);
+        let over = self.open.get(&serial).is_some_and(|story| {
+            let may_be_acknowledged = self.delivered_by_id.get(&story.msg_id) == Some(&serial);
+            !story.is_unsettled() && !may_be_acknowledged
+        });
         if over && let Some(story) = self.open.remove(&serial) {
             (self.ended)(story);
         }

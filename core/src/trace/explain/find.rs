@@ -2,9 +2,10 @@
 
 use super::biographer::Biographer;
 use super::story::Story;
-use crate::hub::{Input, JournalEvent, LinkEvent, ModuleEvent};
+use crate::hub::Hub;
 use crate::message::Message;
-use crate::trace::{BlockKind, BlockPlace, Record, Replay, ReplayError, Trace};
+use crate::rng::Rng;
+use crate::trace::{BlockKind, BlockPlace, Replay, ReplayError, Start, Trace};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
@@ -25,82 +26,125 @@ pub fn stories(trace: &Trace<'_>, mut keep: impl FnMut(&Story) -> bool) -> Resul
     Ok(kept)
 }
 
-/// The stories of a message and of those that answer it. A message that modules or the cloud have sent is found by the
-/// blocks' filters, and only its time is replayed; one that the hub made needs the whole trace.
+/// The stories of a message and of those that answer it: what [`stories`] says of them, in the same order.
+///
+/// Only the records that have to do with it are replayed. What modules and the cloud have sent the blocks' filters find;
+/// what the hub made itself is found by its id, which is drawn from the hub's random numbers; what was there before the
+/// trace begins, or before its next readable part does, is in the checkpoint there.
 pub fn explain(trace: &Trace<'_>, msg_id: &str) -> Result<Vec<Story>, ReplayError> {
     let wanted = |story: &Story| &*story.msg_id == msg_id || &*story.parent_msg_id == msg_id;
-    let blocks: Vec<usize> = (0..trace.blocks().len())
-        .filter(|&at| {
-            trace.blocks()[at].kind() == BlockKind::Records && holds(trace, &trace.blocks()[at], msg_id)
-        })
-        .collect();
-    if blocks.is_empty() {
-        return stories(trace, wanted);
-    }
-    let (mut found, mut reached) = (Vec::new(), 0);
-    for (number, &at) in blocks.iter().enumerate() {
-        let block = trace.blocks()[at];
-        let end = block.first_record().saturating_add(u64::from(block.records()));
-        if end <= reached {
-            continue;
-        }
-        let later = blocks.get(number + 1).map(|&next| trace.blocks()[next].first_record());
-        reached = one_stretch(trace, at, end, later, &wanted, &mut found)?;
-    }
-    Ok(found)
-}
-
-/// Replays from near a block until all it tells about the message is over; returns the record that was reached.
-fn one_stretch(
-    trace: &Trace<'_>,
-    at: usize,
-    end: u64,
-    later: Option<u64>,
-    wanted: &impl Fn(&Story) -> bool,
-    found: &mut Vec<Story>,
-) -> Result<u64, ReplayError> {
-    let (mut until, mut reached) = (end, 0);
+    let mut found = Vec::new();
     let mut biographer = Biographer::new(|story| {
         if wanted(&story) {
             found.push(story);
         }
     });
-    Replay::near(trace, at).without_comparing().run(|moment| {
-        biographer.watch(moment);
-        reached = moment.record;
-        if moment.record < until {
-            return ControlFlow::Continue(());
+    let mut spans = spans(trace, msg_id).into_iter().peekable();
+    while let Some(span) = spans.next() {
+        let (mut until, mut is_at_end) = (span.end, true);
+        Replay::near(trace, span.block).without_comparing().run(|moment| {
+            biographer.watch(moment);
+            // What can be reached from here is not begun anew.
+            while let Some(next) = spans.next_if(|next| next.begin <= moment.record) {
+                until = until.max(next.end);
+            }
+            if moment.record < until {
+                return ControlFlow::Continue(());
+            }
+            // Open stories are looked through now and then only: there may be thousands.
+            until = moment.record + LOOK_AGAIN;
+            let goes_on = biographer.open().any(|story| wanted(story) && story.is_unsettled())
+                || moment
+                    .hub
+                    .outbox_messages()
+                    .any(|held| held.message.is_some_and(|message| is_of(message, msg_id)));
+            is_at_end = goes_on;
+            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if is_at_end {
+            break;
         }
-        // Open stories are looked through now and then only: there may be thousands.
-        until = moment.record + LOOK_AGAIN;
-        let goes_on = biographer.open().any(|story| wanted(story) && story.is_unsettled())
-            || later.is_some_and(|later| later <= moment.record);
-        if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
+    }
     biographer.finish();
     drop(biographer);
-    Ok(reached)
+    Ok(found)
 }
 
 /// Records between two looks at whether a story is over.
 const LOOK_AGAIN: u64 = 500;
+
+/// No hub draws more numbers: an id from further on was drawn by somebody else.
+const DRAWN_MAX: u64 = 1 << 40;
+
+/// A part of a trace that has to do with a message.
+struct Span {
+    /// A block in it, or the checkpoint at which it begins.
+    block: usize,
+    /// The first record of a replay that begins near it.
+    begin: u64,
+    /// The first record behind it.
+    end: u64,
+}
+
+fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
+    let (mut spans, mut begin) = (Vec::new(), 0);
+    let mut known = (trace.header().start == Start::New).then_some(0);
+    for (block, place) in trace.blocks().iter().enumerate() {
+        let is_known = known == Some(place.first_record());
+        let end = place.after();
+        let is_about = match place.kind() {
+            BlockKind::Records => holds(trace, place, msg_id),
+            BlockKind::Checkpoint => {
+                begin = place.first_record();
+                !is_known && trace.restore(place).is_ok_and(|hub| hub_holds(&hub, msg_id))
+            }
+        };
+        if is_about {
+            spans.push(Span { block, begin, end });
+        }
+        known = Some(end);
+    }
+    spans.extend(made_in(trace, msg_id));
+    spans.sort_by_key(|span| (span.begin, span.end));
+    spans
+}
+
+/// Where the hub made a message of this id, if it did: between two checkpoints, which say how many numbers it had drawn.
+fn made_in(trace: &Trace<'_>, msg_id: &str) -> Option<Span> {
+    let seed = trace.header().seed;
+    let drawn = Some(Rng::before(msg_id)?.drawn(seed)).filter(|&drawn| drawn < DRAWN_MAX)?;
+    let blocks = trace.blocks();
+    let checkpoints: Vec<usize> =
+        (0..blocks.len()).filter(|&block| blocks[block].kind() == BlockKind::Checkpoint).collect();
+    let is_before =
+        |&block: &usize| trace.restore(&blocks[block]).is_ok_and(|hub| hub.numbers_drawn(seed) <= drawn);
+    let later = checkpoints.partition_point(is_before);
+    let first = |at: usize| checkpoints.get(at).map(|&block| blocks[block].first_record());
+    let end = first(later).or_else(|| Some(blocks.last()?.after())).unwrap_or_default();
+    let before = later.checked_sub(1);
+    let begin = before.and_then(first).unwrap_or_default();
+    Some(Span { block: before.and_then(|at| checkpoints.get(at).copied()).unwrap_or_default(), begin, end })
+}
+
+fn is_of(message: &Message, msg_id: &str) -> bool {
+    message.msg_id() == msg_id || message.parent_msg_id() == msg_id
+}
+
+/// Whether a hub holds a message of this id, or one that answers it.
+fn hub_holds(hub: &Hub, msg_id: &str) -> bool {
+    hub.outbox_messages()
+        .any(|held| held.msg_id == msg_id || held.message.is_some_and(|message| is_of(message, msg_id)))
+        || hub.joined_modules().any(|module| hub.inbox_messages(module).any(|message| is_of(message, msg_id)))
+}
 
 /// Whether a block has a record about a message: its filter first, then its records.
 fn holds(trace: &Trace<'_>, block: &BlockPlace, msg_id: &str) -> bool {
     if !trace.may_hold(block, msg_id) {
         return false;
     }
-    let is_it = |message: &Message| message.msg_id() == msg_id || message.parent_msg_id() == msg_id;
     let mut found = false;
     let read = trace.each_record(block, |_, record| {
-        if let Record::Input { input, .. } = &record {
-            found = match input {
-                Input::Link { event: LinkEvent::Received(message), .. }
-                | Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
-                | Input::Journal(JournalEvent::Restored { message, .. }) => is_it(message),
-                _ => false,
-            };
-        }
+        found = record.message().is_some_and(|message| is_of(message, msg_id));
         !found
     });
     found || read.is_err()

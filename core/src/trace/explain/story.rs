@@ -3,7 +3,7 @@
 use crate::hub::{Direction, DropReason, LinkEpoch, ModuleId, Standing, SyncOutcome};
 use crate::journal::EntryNumber;
 use crate::message::Message;
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,15 +19,16 @@ pub enum What {
         module: ModuleId,
         /// Its name; empty if it had not joined.
         name: Box<str>,
-        /// Whether it is an acknowledgement or a response, and goes ahead of data.
-        control: bool,
         /// Whether the module waits for an answer.
         request: bool,
-        /// Messages in the outbox before it came.
-        ahead: usize,
+        /// How it stands in the outbox.
+        rank: Rank,
     },
     /// It was taken up again from the journal after a start.
-    Restored,
+    Restored {
+        /// How it stands in the outbox.
+        rank: Rank,
+    },
     /// It was handed to the journal.
     Storing {
         /// Under which number.
@@ -110,6 +111,24 @@ pub enum What {
         /// Why.
         reason: DropReason,
     },
+}
+
+/// How a message stands in the outbox when it comes there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rank {
+    /// The name of its class.
+    pub class: Box<str>,
+    /// Messages that waited before it, of classes of the same priority or an earlier one. What is written already does not
+    /// wait.
+    pub ahead: usize,
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rank { class, ahead } = self;
+        let waits = if *ahead == 1 { "message waits" } else { "messages wait" };
+        write!(f, "class {class}, {ahead} {waits} before it")
+    }
 }
 
 /// When something happened to a message.
@@ -241,6 +260,18 @@ impl Story {
         Some(settled.now.mono.since(self.events.first()?.now.mono))
     }
 
+    /// How long it was on its way, or its sender waited, whichever was longer. What is pending, or still waited for, is so
+    /// until now, and what was dropped was on its way until then.
+    pub fn lasted(&self, now: Instant) -> Duration {
+        let Some(begin) = self.events.first().map(|event| event.now.mono) else { return Duration::ZERO };
+        if self.is_unsettled() {
+            return now.since(begin);
+        }
+        let dropped = self.events.iter().rev().find(|event| matches!(event.what, What::Dropped { .. }));
+        let dropped = dropped.map(|event| event.now.mono.since(begin));
+        self.took().max(self.waited()).max(dropped).unwrap_or_default()
+    }
+
     /// How long its sender waited for an answer, if it was a request whose wait ended.
     pub fn waited(&self) -> Option<Duration> {
         let ended = self.events.iter().find(|event| matches!(event.what, What::RequestEnded { .. }))?;
@@ -251,17 +282,14 @@ impl Story {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            What::Sent { module, name, control, request, ahead } => {
+            What::Sent { module, name, request, rank } => {
                 let who = if name.is_empty() { "a module that had not joined" } else { &**name };
-                let class = if *control { "control" } else { "data" };
                 let asks = if *request { ", which waits for an answer" } else { "" };
-                write!(
-                    f,
-                    "handed over by {who} (module {}){asks}; class {class}, {ahead} messages in the outbox before it",
-                    module.0
-                )
+                write!(f, "handed over by {who} (module {}){asks}; {rank}", module.0)
             }
-            What::Restored => f.write_str("taken up again from the journal, where it was at the start"),
+            What::Restored { rank } => {
+                write!(f, "taken up again from the journal, where it was at the start; {rank}")
+            }
             What::Storing { number } => write!(f, "handed to the journal as entry {number}"),
             What::Stored => f.write_str("stored: it survives a crash from now on"),
             What::Fetched => f.write_str("read back from the journal, to which it had been left"),

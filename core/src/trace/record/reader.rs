@@ -34,6 +34,11 @@ impl<'a> RecordReader<'a> {
         self.cursor.is_empty()
     }
 
+    /// Bytes that have not been read.
+    pub(in crate::trace) fn left(&self) -> usize {
+        self.cursor.left()
+    }
+
     /// The next record.
     pub(in crate::trace) fn read(&mut self) -> Result<Record, Broken> {
         let tag = self.cursor.byte()?;

@@ -35,10 +35,16 @@ impl From<Broken> for NoState {
 
 pub(super) struct Reader<'a> {
     pub(super) cursor: Cursor<'a>,
-    pub(super) messages: MessageReader,
+    messages: MessageReader,
+    /// Whether a structure was met whose fields are not those of this version.
+    pub(super) is_of_other_shape: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(raw: &'a [u8], kept: bool) -> Reader<'a> {
+        Reader { cursor: Cursor::new(raw), messages: MessageReader::new(kept), is_of_other_shape: false }
+    }
+
     /// A number of elements. Each takes a byte at least: a number that claims more is wrong.
     fn length(&mut self) -> Result<usize, NoState> {
         let length = self.cursor.narrow()?;
@@ -154,7 +160,11 @@ impl<'de> Deserializer<'de> for &mut Reader<'_> {
     ) -> Result<V::Value, NoState> {
         let value = visitor.visit_seq(Elements { reader: self, left: fields.len() })?;
         let mark = u16::from_le_bytes(self.cursor.array()?);
-        if mark == shape(name, fields.iter().copied()) { Ok(value) } else { Err(NoState) }
+        if mark == shape(name, fields.iter().copied()) {
+            return Ok(value);
+        }
+        self.is_of_other_shape = true;
+        Err(NoState)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

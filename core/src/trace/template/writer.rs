@@ -1,6 +1,7 @@
 //! Takes messages apart.
 
 use super::super::codebook::{Codebook, put_known, put_new};
+use super::super::secret::is_secret;
 use super::fillings::Fillings;
 use super::recent::Recent;
 use super::{ContentRule, Holes, between};
@@ -38,6 +39,13 @@ impl MessageWriter {
         wall: UnixMillis,
         rule: ContentRule,
     ) {
+        if rule.keeps() && is_secret(message) {
+            return self.put_message(out, &message.redacted(), wall, rule);
+        }
+        self.put_message(out, message, wall, rule);
+    }
+
+    fn put_message(&mut self, out: &mut Vec<u8>, message: &Message, wall: UnixMillis, rule: ContentRule) {
         if self.recent.put(out, &mut self.fillings, message, wall, rule) {
             return;
         }

@@ -5,10 +5,12 @@ use crate::hub::{
     Direction, DropReason, Input, LinkEnd, LinkEvent, ModuleEvent, ModuleId, Note, Output, SyncOutcome,
 };
 use crate::time::Instant;
-use crate::trace::explain::{Fate, Story, What, explain, stories};
-use crate::trace::{Contents, Trace};
-use std::collections::BTreeMap;
+use crate::trace::cut::cut;
+use crate::trace::explain::{Event, Fate, Question, Story, What, explain, search, stories};
+use crate::trace::{BlockKind, Contents, Trace};
+use std::collections::{BTreeMap, BTreeSet};
 use std::string::String;
+use std::time::Duration;
 use std::vec::Vec;
 
 /// What is true of a message, from the inputs and outputs of the run itself.
@@ -170,25 +172,85 @@ fn every_story_is_true() {
 
 #[test]
 fn one_message_is_explained_without_the_rest() {
-    let (model, file) = run(3, 25_000);
+    let (_, file) = run(3, 25_000);
     let trace = Trace::open(&file).unwrap();
-    let whole: BTreeMap<String, Story> =
-        stories(&trace, |_| true).unwrap().into_iter().map(|story| ((*story.msg_id).into(), story)).collect();
-    for id in model.up.keys().chain(model.down.keys()).step_by(500) {
-        let found = explain(&trace, id).unwrap();
-        let story = found.iter().find(|story| *story.msg_id == **id).unwrap();
-        // Replayed from a checkpoint in its middle, it may lack its end, but nothing that was true of it before.
-        let (found, expected) = (told(story), told(&whole[id]));
-        assert_eq!(
-            (found.begun, found.written, found.confirmed),
-            (expected.begun, expected.written, expected.confirmed)
-        );
-        assert_eq!(
-            (found.ended, found.delivered, found.dropped),
-            (expected.ended, expected.delivered, expected.dropped)
-        );
+    let checkpoints: Vec<u64> = trace
+        .blocks()
+        .iter()
+        .filter(|block| block.kind() == BlockKind::Checkpoint)
+        .map(|block| block.first_record())
+        .collect();
+    let stretch = |record| checkpoints.partition_point(|&checkpoint| checkpoint <= record);
+    let all = stories(&trace, |_| true).unwrap();
+    let (mut by_hub, mut acknowledged_later) = (0, 0);
+    // Those that are acknowledged behind the next checkpoint are few, and all are looked at.
+    let is_acknowledged_later = |story: &Story| {
+        let acknowledged = |event: &&Event| matches!(event.what, What::Acknowledged { .. });
+        let at = story.events.iter().find(acknowledged).map(|event| stretch(event.record));
+        at.is_some_and(|at| at != stretch(story.events[0].record))
+    };
+    let ids: BTreeSet<&str> = all
+        .iter()
+        .enumerate()
+        .filter(|(number, story)| {
+            number % 300 == 0 || (!story.is_from_outside() && number % 7 == 0) || is_acknowledged_later(story)
+        })
+        .map(|(_, story)| &*story.msg_id)
+        .collect();
+    for id in ids {
+        let expected: Vec<Story> =
+            all.iter().filter(|story| &*story.msg_id == id || &*story.parent_msg_id == id).cloned().collect();
+        by_hub += expected.iter().filter(|story| !story.is_from_outside()).count();
+        acknowledged_later += expected.iter().filter(|story| is_acknowledged_later(story)).count();
+        assert_eq!(explain(&trace, id).unwrap(), expected, "{id}");
     }
-    assert_eq!(explain(&trace, "no such message").unwrap(), []);
+    assert!(by_hub > 10 && acknowledged_later > 3, "{by_hub} {acknowledged_later}");
+    for id in ["no such message", "00000000-0000-4000-8000-000000000000"] {
+        assert_eq!(explain(&trace, id).unwrap(), []);
+    }
+}
+
+/// A trace that begins in the middle of things tells of what was there.
+#[test]
+fn what_was_there_before_is_explained_too() {
+    let (_, file) = run(3, 25_000);
+    let whole = Trace::open(&file).unwrap();
+    let middle = whole.blocks()[whole.blocks().len() / 2].begin();
+    let part = cut(&whole, middle..=whole.blocks().last().unwrap().end(), 1).unwrap();
+    let part = Trace::open(&part).unwrap();
+    let there = |story: &Story| matches!(story.events[0].what, What::There { .. });
+    let all = stories(&part, there).unwrap();
+    assert!(all.len() > 3);
+    for story in all {
+        let found = explain(&part, &story.msg_id).unwrap();
+        assert_eq!(found.iter().find(|other| other.msg_id == story.msg_id), Some(&story));
+    }
+}
+
+#[test]
+fn a_search_finds_what_a_whole_replay_finds() {
+    for seed in 3..7 {
+        let (_, file) = run(seed, 15_000);
+        let trace = Trace::open(&file).unwrap();
+        let end = trace.blocks().last().unwrap().end();
+        let all = stories(&trace, |_| true).unwrap();
+        let late = Duration::from_secs(20);
+        let questions: [(Question, &dyn Fn(&Story) -> bool); 3] = [
+            (Question::Dropped, &|story| matches!(story.fate(), Fate::Dropped(_))),
+            (Question::Pending, &|story| story.fate() == Fate::Pending),
+            (Question::Late(late), &|story| story.lasted(end) > late),
+        ];
+        for (question, fits) in questions {
+            let mut expected: Vec<Story> = all.iter().filter(|story| fits(story)).cloned().collect();
+            expected.sort_by_key(|story| story.events[0].record);
+            let found = search(&trace, question, usize::MAX).unwrap();
+            assert_eq!(found.len(), expected.len(), "seed {seed}, {question:?}");
+            assert!(found == expected, "seed {seed}, {question:?}");
+            assert!(!expected.is_empty(), "seed {seed}, {question:?}");
+            let few = search(&trace, question, 3).unwrap();
+            assert!(few.len() == expected.len().min(3) && few.iter().all(|story| expected.contains(story)));
+        }
+    }
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use crate::config::Lane;
 use crate::hub::{
-    Direction, DropReason, Input, JournalEvent, LinkEnd, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note,
-    Output, ReceiptId, Stage, Standing, Suspicion, SyncOutcome,
+    Direction, DropReason, Input, JournalEvent, LetterNumber, LinkEnd, LinkEpoch, LinkEvent, ModuleEvent,
+    ModuleId, Note, Output, ReceiptId, Stage, Standing, Suspicion, SyncOutcome,
 };
 use crate::journal::{EntryNumber, FullReason, Health};
 use crate::message::{Draft, Message};
 use crate::time::{Instant, Now};
 use crate::trace::describe::{input, is_about, output};
-use crate::trace::explain::{Fate, Story, What, stories};
-use crate::trace::{Contents, Damage, Digest, Divergence, Refusal, ReplayError};
+use crate::trace::explain::{Fate, Rank, Story, What, stories};
+use crate::trace::{Contents, Damage, Digest, Divergence, Refusal, ReplayError, Versions};
 use crate::violation::Violation;
 use std::boxed::Box;
 use std::collections::BTreeSet;
@@ -55,6 +55,10 @@ fn inputs() -> Vec<Input> {
         Input::Journal(JournalEvent::Fetched { number: entry(5), message: message() }),
         Input::Journal(JournalEvent::Lost { number: entry(6) }),
         Input::Journal(JournalEvent::Health(Health::Failing)),
+        Input::Journal(JournalEvent::LettersOpened),
+        Input::Journal(JournalEvent::LetterStored { up_to: LetterNumber(7) }),
+        Input::Journal(JournalEvent::LetterLost { number: LetterNumber(7) }),
+        Input::Journal(JournalEvent::LettersDiscarded { letters: 7 }),
         link(LinkEvent::Opened),
         link(LinkEvent::OpenFailed),
         link(LinkEvent::Received(message())),
@@ -124,6 +128,7 @@ fn notes() -> Vec<Note> {
         Note::NotStored { msg_id: msg_id() },
         Note::EntryLost { number: entry(4) },
         Note::UnexpectedJournalEvent,
+        Note::LetterLost { reason: DropReason::Expired },
     ];
     notes.extend(outcomes.map(|outcome| Note::SyncEnded { msg_id: msg_id(), outcome }));
     notes.extend(healths.map(|health| Note::JournalHealth { health }));
@@ -149,6 +154,7 @@ fn outputs() -> Vec<Output> {
         Output::Forget { first: entry(4), last: entry(4) },
         Output::Forget { first: entry(4), last: entry(5) },
         Output::Fetch { number: entry(4) },
+        Output::Bury { letter: LetterNumber(4), class: 1, reason: DropReason::Expired, message: message() },
         Output::JoinRefused { module: MODULE },
         Output::Stopped,
     ];
@@ -185,7 +191,7 @@ fn outputs_have_digests_of_their_own() {
 
 #[test]
 fn what_is_about_a_message_is_found_by_its_id() {
-    for (msg_id, of_inputs, of_outputs) in [("id", 4, 11), ("asked", 4, 4), ("nobody", 0, 0)] {
+    for (msg_id, of_inputs, of_outputs) in [("id", 4, 12), ("asked", 4, 5), ("nobody", 0, 0)] {
         let found = inputs().iter().filter(|input| is_about(Some(input), &[], msg_id)).count();
         assert_eq!(found, of_inputs, "{msg_id}");
         let about = |output: &&Output| is_about(None, std::slice::from_ref(output), msg_id);
@@ -196,21 +202,21 @@ fn what_is_about_a_message_is_found_by_its_id() {
 
 #[test]
 fn events_of_a_story_have_words_of_their_own() {
-    let sent = |name: &str, control, request| What::Sent {
+    let rank = |ahead| Rank { class: "telemetry".into(), ahead };
+    let sent = |name: &str, ahead, request| What::Sent {
         module: MODULE,
         name: name.into(),
-        control,
         request,
-        ahead: 2,
+        rank: rank(ahead),
     };
     let delivered = |answer| What::Delivered { module: MODULE, name: "twin".into(), answer };
     let there = |standing, module| What::There { standing, module };
     let ended = |outcome| What::RequestEnded { outcome };
     let whats = [
-        sent("", false, false),
-        sent("twin", true, false),
-        sent("twin", false, true),
-        What::Restored,
+        sent("", 2, false),
+        sent("twin", 1, false),
+        sent("twin", 2, true),
+        What::Restored { rank: rank(0) },
         What::Storing { number: entry(4) },
         What::Stored,
         What::Fetched,
@@ -250,15 +256,19 @@ fn problems_have_words_of_their_own() {
         Refusal::UnknownVersion { found: 9 },
         Refusal::Header("odd".into()),
     ];
+    let versions = Versions { recorded: "0.0.1".into() };
     let damages = [
         Damage::Truncated { offset: 7 },
         Damage::Corrupt { offset: 7, why: "odd" },
         Damage::Missing { offset: 7, from: 3, to: 5 },
+        Damage::Record { offset: 7, record: 3, at: 5, why: "odd" },
+        Damage::OtherVersion { offset: 7, versions: versions.clone() },
     ];
     assert!(damages.iter().all(|damage| damage.offset() == 7));
     let mut texts: Vec<_> = refusals.iter().map(ToString::to_string).collect();
     texts.extend(damages.iter().map(ToString::to_string));
     texts.push(ReplayError::NoBeginning.to_string());
+    texts.push(ReplayError::OtherVersion(versions.clone()).to_string());
     check(&texts);
     assert_eq!(damages[2].to_string(), "records 3 to 4 are missing at byte 7");
     let divergence = Divergence {
@@ -269,11 +279,15 @@ fn problems_have_words_of_their_own() {
         replayed: (2, 0xb),
         inputs: Vec::new(),
         outputs: Vec::new(),
+        versions,
     };
     assert_eq!(
         ReplayError::Divergence(Box::new(divergence)).to_string(),
         "record 9 at 1.500000 s differs; it covers the inputs from record 7 on\n\
-         recorded: 1 outputs, digest 000000000000000a\nreplayed: 2 outputs, digest 000000000000000b"
+         recorded: 1 outputs, digest 000000000000000a\nreplayed: 2 outputs, digest 000000000000000b\n\
+         recorded by version 0.0.1, this is version "
+            .to_string()
+            + env!("CARGO_PKG_VERSION")
     );
 }
 

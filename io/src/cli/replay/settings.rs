@@ -1,8 +1,8 @@
 //! `key=value,…`: other values for settings of a recorded configuration.
 
 use super::super::trace::length;
-use edgehub::core::config::{Drain, Rate};
-use edgehub::core::{Config, Profile};
+use edgehub::core::config::{Choice, Drain, LaneChoice, Rate};
+use edgehub::core::{Config, Probe, Profile};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ macro_rules! count {
     };
 }
 
-const SETTINGS: [Setting; 22] = [
+const SETTINGS: [Setting; 32] = [
     time!("heartbeat", "15s", heartbeat),
     time!("ping.interval", "5s", ping_interval),
     count!("ping.misses", "3", ping_misses),
@@ -102,6 +102,58 @@ const SETTINGS: [Setting; 22] = [
     count!("duplicates.messages", "1024", duplicate_window.messages),
     time!("duplicates.time", "60s", duplicate_window.time),
     time!("shutdown.grace", "5s", shutdown_grace),
+    time!("pong.limit", "90s", pong_limit),
+    count!("spool.above", "8388608", spool_above),
+    Setting {
+        name: "probe",
+        example: "60s, or off",
+        change: |config, value| {
+            let probe = config.probe.take().unwrap_or_default();
+            config.probe = match value {
+                "off" => None,
+                value => Some(Probe { after: length(value)?, ..probe }),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "probe.limit",
+        example: "30s",
+        change: |config, value| {
+            // Who asks for its limit wants it to be asked.
+            length(value).map(|limit| config.probe.get_or_insert_default().limit = limit)
+        },
+    },
+    time!("cloud.keepalive", "60s", cloud_keepalive),
+    time!("endpoints.return.after", "5m", endpoints.return_after),
+    time!("lanes.trial", "5s", lanes.trial),
+    time!("lanes.retry.after", "10m", lanes.retry_after),
+    Setting {
+        name: "endpoints.choice",
+        example: "ordered, random or weighted",
+        change: |config, value| {
+            config.endpoints.choice = match value {
+                "ordered" => Choice::Ordered,
+                "random" => Choice::Random,
+                "weighted" => Choice::Weighted,
+                _ => return Err(format!("expected ordered, random or weighted, found {value:?}")),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "lanes.choice",
+        example: "auto, quic or websocket",
+        change: |config, value| {
+            config.lanes.choice = match value {
+                "auto" => LaneChoice::Auto,
+                "quic" => LaneChoice::Quic,
+                "websocket" => LaneChoice::WebSocket,
+                _ => return Err(format!("expected auto, quic or websocket, found {value:?}")),
+            };
+            Ok(())
+        },
+    },
     Setting {
         name: "profile",
         example: "current, or classic",

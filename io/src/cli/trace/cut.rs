@@ -3,6 +3,7 @@
 use super::{Failure, File, length, moment};
 use clap::Args;
 use edgehub::core::Instant;
+use edgehub::core::trace::Trace;
 use edgehub::core::trace::cut::cut;
 use edgehub::core::trace::explain::explain;
 use std::path::PathBuf;
@@ -30,6 +31,23 @@ pub(crate) struct Cut {
     output: PathBuf,
 }
 
+/// The part of a trace between two times.
+pub(super) fn part(
+    trace: &Trace<'_>,
+    from: Option<Instant>,
+    to: Option<Instant>,
+) -> Result<Vec<u8>, Failure> {
+    let (from, to) = (from.unwrap_or(Instant(0)), to.unwrap_or(Instant(u64::MAX)));
+    if from > to {
+        return Err("--from is later than --to".into());
+    }
+    let part = cut(trace, from..=to, fastrand::u64(..))?;
+    if part.is_empty() {
+        return Err("there is nothing in this span of time".into());
+    }
+    Ok(part)
+}
+
 impl Cut {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let file = File::read(&self.trace)?;
@@ -44,13 +62,7 @@ impl Cut {
             }
             None => (self.from.unwrap_or(Instant(0)), self.to.unwrap_or(Instant(u64::MAX))),
         };
-        if from > to {
-            return Err("--from is later than --to".into());
-        }
-        let part = cut(&trace, from..=to, fastrand::u64(..))?;
-        if part.is_empty() {
-            return Err("there is nothing in this span of time".into());
-        }
+        let part = part(&trace, Some(from), Some(to))?;
         std::fs::write(&self.output, part).map_err(|error| format!("{}: {error}", self.output.display()))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -8,15 +8,26 @@
 
 mod gather;
 
-use super::{Failure, File};
+use super::{Failure, File, cut, moment};
 use clap::Args;
+use edgehub::core::Instant;
+use edgehub::core::trace::Trace;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Messages on a page, at most: with more of them no browser is a pleasure.
+const MESSAGES_MAX: usize = 100_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// The trace
     trace: PathBuf,
+    /// From this time of the hub's clock on, for example 12.5s
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    from: Option<Instant>,
+    /// Up to this time
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    to: Option<Instant>,
     /// The page to write
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
@@ -26,7 +37,16 @@ impl Report {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let file = File::read(&self.trace)?;
         let trace = file.open()?;
-        let gathered = gather::gather(&trace)?;
+        let gathered = match (self.from, self.to) {
+            (None, None) => gather::gather(&trace, MESSAGES_MAX)?,
+            (from, to) => {
+                let part = cut::part(&trace, from, to)?;
+                gather::gather(&Trace::open(&part)?, MESSAGES_MAX)?
+            }
+        };
+        if let Some(note) = gathered.note() {
+            tracing::warn!("{note}");
+        }
         let page = page(&serde_json::to_string(&gathered)?, &nonce());
         std::fs::write(&self.output, page).map_err(|error| format!("{}: {error}", self.output.display()))?;
         tracing::info!(file = %self.output.display(), messages = gathered.messages(), "report written");

@@ -50,6 +50,10 @@ impl State {
             view.unflushed,
             if view.intake_open { "may" } else { "must wait to" }
         )?;
+        let waiting = view.waiting_by_class.iter().filter(|(_, waiting)| *waiting > 0);
+        for (class, waiting) in waiting {
+            writeln!(out, "  class {class}: {waiting} wait to be written")?;
+        }
         for (standing, msg_id, bytes) in view.outbox.iter().take(LISTED) {
             writeln!(out, "  {standing:<12?} {msg_id} {bytes} bytes")?;
         }

@@ -33,10 +33,7 @@ impl<F: FnMut(Story)> Biographer<F> {
             },
         };
         self.tell(serial, What::Delivered { module, name, answer });
-        let copies = self.open.get(&serial).map_or(0, |story| story.copies);
-        if copies == 0 && arrived_now.is_none() {
-            self.may_be_acknowledged(serial);
-        }
+        self.may_be_acknowledged(serial);
     }
 
     /// What has become of a message that arrived with this moment.
@@ -47,6 +44,7 @@ impl<F: FnMut(Story)> Biographer<F> {
         };
         let msg_id = story.msg_id.clone();
         let happened = story.events.len() > 1;
+        let delivered = story.events.iter().any(|event| matches!(event.what, What::Delivered { .. }));
         let waits_for: Vec<ModuleId> = hub
             .joined_modules()
             .filter(|&module| hub.newest_waiting(module).is_some_and(|newest| newest.msg_id() == &*msg_id))
@@ -59,8 +57,12 @@ impl<F: FnMut(Story)> Biographer<F> {
         if !waits_for.is_empty() {
             return;
         }
+        if delivered {
+            // It may be acknowledged.
+            return;
+        }
         if happened {
-            self.may_be_acknowledged(serial);
+            self.end_if_over(serial);
         } else {
             let ignored = moment.outputs.iter().any(|output| {
                 matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
@@ -119,6 +121,9 @@ impl<F: FnMut(Story)> Biographer<F> {
     /// Keeps a delivered message's story open for its acknowledgement.
     fn may_be_acknowledged(&mut self, serial: Serial) {
         let Some(story) = self.open.get(&serial) else { return };
+        if self.delivered_by_id.get(&story.msg_id) == Some(&serial) {
+            return;
+        }
         self.delivered_by_id.insert(story.msg_id.clone(), serial);
         self.delivered.push_back(serial);
         if self.delivered.len() > DELIVERED_MAX

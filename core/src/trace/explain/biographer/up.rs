@@ -4,7 +4,7 @@ use super::{Biographer, Serial, Unconfirmed};
 use crate::class::Delivery;
 use crate::hub::Input;
 use crate::hub::{Direction, DropReason, Hub, JournalEvent, LinkEpoch, LinkEvent, ModuleId, Note, Output};
-use crate::message::{Message, operation};
+use crate::message::Message;
 use crate::trace::Moment;
 use crate::trace::explain::story::{Event, Story, What};
 use alloc::vec::Vec;
@@ -14,12 +14,10 @@ impl<F: FnMut(Story)> Biographer<F> {
         self.acknowledges(module, message);
         let serial = self.begin(Direction::Up, message, moment.content_hash);
         let name = moment.hub.module_name(module).unwrap_or_default().into();
-        let control = message.is_response()
-            || matches!(message.operation(), operation::RESPONSE | operation::KEEPALIVE);
-        let (request, ahead) = (message.is_sync(), self.outbox);
-        self.tell(serial, What::Sent { module, name, control, request, ahead });
         // As its module sent it: what is written later lacks what a rule may ask for.
         let class = moment.hub.classes().of(message);
+        let (request, rank) = (message.is_sync(), self.rank(class, moment.hub.classes()));
+        self.tell(serial, What::Sent { module, name, request, rank });
         self.change(serial, |story| {
             (story.copies, story.awaited, story.class) = (1, request, class);
         });
@@ -35,8 +33,9 @@ impl<F: FnMut(Story)> Biographer<F> {
         match event {
             JournalEvent::Restored { message, .. } if !refused => {
                 let serial = self.begin(Direction::Up, message, moment.content_hash);
-                self.tell(serial, What::Restored);
                 let class = moment.hub.classes().of(message);
+                let rank = self.rank(class, moment.hub.classes());
+                self.tell(serial, What::Restored { rank });
                 self.change(serial, |story| (story.copies, story.class) = (1, class));
                 self.queued.entry(message.msg_id().into()).or_default().push_back(serial);
                 Some(serial)

@@ -6,6 +6,7 @@ use edgehub::core::trace::stats::Spread;
 use edgehub::core::trace::{Moment, Replay, ReplayError, Trace};
 use edgehub::core::{Input, ModuleEvent, Note, Output};
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(super) struct Gathered {
     outputs: u64,
     bytes: usize,
     damage: Vec<String>,
+    /// What is not on the page although it is in the trace.
+    note: Option<String>,
     /// Names of modules: the lanes, in the order in which they joined.
     lanes: Vec<String>,
     /// Epoch, up, down, why it ended; of one that is up at the end, neither.
@@ -86,13 +89,18 @@ impl Gathered {
         self.messages.id.len()
     }
 
+    /// What is not on the page although it is in the trace.
+    pub(super) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     fn since_begin(&self, at: u64) -> u64 {
         at.saturating_sub(self.begin_us)
     }
 }
 
-/// Watches a replay of the whole trace.
-pub(super) fn gather(trace: &Trace<'_>) -> Result<Gathered, ReplayError> {
+/// Watches a replay of the whole trace, or of its beginning, with about so many messages.
+pub(super) fn gather(trace: &Trace<'_>, messages_max: usize) -> Result<Gathered, ReplayError> {
     let header = trace.header();
     let first = trace.blocks().first().map_or(header.begin, |block| block.begins());
     let mut page = Gathered {
@@ -104,9 +112,19 @@ pub(super) fn gather(trace: &Trace<'_>) -> Result<Gathered, ReplayError> {
         bytes: trace.bytes(),
         ..Gathered::default()
     };
-    let (mut stories, mut lanes) = (Vec::new(), Lanes::default());
-    let mut biographer = Biographer::new(|story| stories.push(story));
+    let (mut stories, mut lanes, told) = (Vec::new(), Lanes::default(), Cell::new(0));
+    let mut biographer = Biographer::new(|story| {
+        stories.push(story);
+        told.set(stories.len());
+    });
     let replayed = Replay::new(trace).without_comparing().run(|moment| {
+        if told.get() >= messages_max {
+            let end = moment.now.mono.0 as f64 / 1e6;
+            page.note = Some(format!(
+                "the page ends at {end:.3} s of the hub's clock, after {messages_max} messages; --from and --to choose another part"
+            ));
+            return ControlFlow::Break(());
+        }
         biographer.watch(moment);
         lanes.watch(moment);
         page.watch(moment);
@@ -252,7 +270,7 @@ fn kind(what: &What) -> (i64, Option<ModuleId>) {
     match what {
         What::Sent { module, .. } => (0, Some(*module)),
         What::MadeByHub => (1, None),
-        What::Restored => (2, None),
+        What::Restored { .. } => (2, None),
         What::There { module, .. } => (2, *module),
         What::Written { .. } => (3, None),
         What::Covered { .. } | What::Storing { .. } | What::Stored | What::Fetched => (4, None),
@@ -288,6 +306,18 @@ mod tests {
         thin_out(&mut points, |one, other| one.1 >= other.1);
         assert!(points.len() <= POINTS_MAX && points.contains(&(77_777, 1)));
         assert!(points.is_sorted());
+    }
+
+    #[test]
+    fn a_page_with_too_many_messages_says_where_it_ends() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces");
+        let file = std::fs::read(folder.join("01-session.trace")).unwrap();
+        let trace = Trace::open(&file).unwrap();
+        let whole = gather(&trace, usize::MAX).unwrap();
+        assert_eq!(whole.note(), None);
+        let few = gather(&trace, 5).unwrap();
+        assert!((5..whole.messages()).contains(&few.messages()) && few.end < whole.end);
+        assert!(few.note().is_some_and(|note| note.contains("after 5 messages")));
     }
 
     #[test]

@@ -140,6 +140,7 @@ function summary() {
   if (dropped.size === 0) parts.push(make("p", { className: "none" }, "nothing"));
   all.sort((one, other) => messages.took[other] - messages.took[one]);
   parts.push(make("h3", {}, "Took longest"), list(all.slice(0, 12).map((at) => entry(at))));
+  if (data.note) parts.unshift(make("h3", {}, "Not all of the trace"), make("p", {}, data.note));
   if (data.damage.length) parts.push(make("h3", {}, "Damage"), ...data.damage.map((text) => make("p", {}, text)));
   parts.push(make("h3", {}, "The trace"), facts([["hub", `edgehub ${data.core}`], ["contents", data.contents], ["inputs", thousands(data.inputs)],
     ["outputs", thousands(data.outputs)], ["size", `${thousands(data.bytes)} bytes`]]));
