@@ -142,7 +142,7 @@ fn spooling() {
     classes.classes.iter_mut().for_each(|class| class.persistent = true);
     let config = Config { classes, spool_above: 0, ..Config::default() };
     let mut hub = Hub::new(config, 1, Now::default());
-    let handle = |hub: &mut Hub, input| {
+    let handle = |hub: &mut Hub, input: Input| {
         hub.handle(Now::default(), input);
         while let Some(output) = hub.poll_output() {
             if let Output::Store { number, .. } = output {
