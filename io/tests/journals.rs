@@ -33,8 +33,7 @@ impl Process {
 
     /// Reads its log up to the line that has this.
     fn says(&mut self, what: &str) -> String {
-        let line = self.1.by_ref().map(Result::unwrap).find(|line| line.contains(what));
-        line.unwrap_or_else(|| panic!("it ended without {what:?}"))
+        self.1.by_ref().map(Result::unwrap).find(|line| line.contains(what)).unwrap()
     }
 }
 
