@@ -52,7 +52,7 @@ pub fn explain(trace: &Trace<'_>, msg_id: &str) -> Result<Vec<Story>, ReplayErro
                 return ControlFlow::Continue(());
             }
             // Open stories are looked through now and then only: there may be thousands.
-            until = moment.record + LOOK_AGAIN;
+            until = moment.record.saturating_add(LOOK_AGAIN);
             let goes_on = biographer.open().any(|story| wanted(story) && story.is_unsettled())
                 || moment
                     .hub

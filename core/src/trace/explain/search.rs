@@ -179,7 +179,7 @@ fn run(
             return ControlFlow::Continue(());
         }
         // Open stories are looked through now and then only: there may be thousands.
-        until = moment.record + LOOK_AGAIN;
+        until = moment.record.saturating_add(LOOK_AGAIN);
         let fits = |story: &Story| story.is_unsettled() && question.fits(story, moment.now.mono);
         if count.get() < most && biographer.open().any(fits) {
             return ControlFlow::Continue(());
