@@ -27,7 +27,9 @@ use std::fmt;
 /// What an exploration has seen.
 #[derive(Debug, Clone, Default)]
 pub struct Exploration {
-    /// Sequences of exactly the asked length that are covered, those that were cut short by a known state included.
+    /// The longest length of which every sequence was played.
+    pub depth: u32,
+    /// Sequences of exactly that length that are covered, those that were cut short by a known state included.
     pub interleavings: u128,
     /// Events that were really played and checked, without the replaying of what led there.
     pub steps: u64,
@@ -85,8 +87,13 @@ impl Path {
     }
 }
 
-/// Plays every sequence of up to `depth` events from every start. `told` hears of each length that is done.
-pub fn explore(depth: u32, mut told: impl FnMut(u32, &Exploration)) -> Result<Exploration, Counterexample> {
+/// Plays every sequence of up to `depth` events from every start, or of fewer, if `goes_on` says no. `told` hears of each length
+/// that is done.
+pub fn explore(
+    depth: u32,
+    goes_on: impl Fn() -> bool,
+    mut told: impl FnMut(&Exploration),
+) -> Result<Exploration, Counterexample> {
     let mut seen = Exploration::default();
     let mut known: BTreeSet<Fingerprint> = BTreeSet::new();
     let mut frontier = Vec::new();
@@ -99,6 +106,9 @@ pub fn explore(depth: u32, mut told: impl FnMut(u32, &Exploration)) -> Result<Ex
     for length in 1..=depth {
         let mut next = Vec::new();
         for path in &frontier {
+            if !goes_on() {
+                return Ok(seen);
+            }
             for event in Event::ALL {
                 let mut node = path.node()?;
                 let step = node.play(event).map_err(|what| path.failed(Some(event), what))?;
@@ -110,9 +120,10 @@ pub fn explore(depth: u32, mut told: impl FnMut(u32, &Exploration)) -> Result<Ex
                 }
             }
         }
+        seen.depth = length;
         seen.states = known.len();
         seen.interleavings = Start::ALL.len() as u128 * (Event::ALL.len() as u128).pow(length);
-        told(length, &seen);
+        told(&seen);
         frontier = next;
     }
     Ok(seen)

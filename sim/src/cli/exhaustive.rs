@@ -11,6 +11,9 @@ pub(super) struct Arguments {
     /// How many events
     #[arg(long, default_value_t = 4)]
     depth: u32,
+    /// As many events as so many seconds allow, instead
+    #[arg(long, conflicts_with = "depth")]
+    seconds: Option<u64>,
     /// Where to draw the life of the link, as an SVG picture
     #[arg(long)]
     svg: Option<PathBuf>,
@@ -19,14 +22,15 @@ pub(super) struct Arguments {
     same_as: Option<PathBuf>,
 }
 
-pub(super) fn run(Arguments { depth, svg, same_as }: Arguments) -> CommandOutcome {
+pub(super) fn run(Arguments { depth, seconds, svg, same_as }: Arguments) -> CommandOutcome {
     let started = Instant::now();
     let counter = progress::counter("steps");
     counter.enable_steady_tick(Duration::from_millis(100));
-    let told = |length: u32, seen: &Exploration| {
+    let told = |seen: &Exploration| {
         counter.set_position(seen.steps);
         let line = format!(
-            "{length} events: {} interleavings hold; {} states, {} steps, {:.1} s",
+            "{} events: {} interleavings hold; {} states, {} steps, {:.1} s",
+            seen.depth,
             seen.interleavings,
             seen.states,
             seen.steps,
@@ -34,8 +38,15 @@ pub(super) fn run(Arguments { depth, svg, same_as }: Arguments) -> CommandOutcom
         );
         counter.suspend(|| println!("{line}"));
     };
-    let seen = explore(depth, told).map_err(|counterexample| counterexample.to_string())?;
+    let (depth, limit) = match seconds {
+        Some(seconds) => (u32::MAX, seconds),
+        None => (depth, u64::MAX),
+    };
+    let goes_on = || started.elapsed().as_secs() < limit;
+    let seen = explore(depth, goes_on, told).map_err(|counterexample| counterexample.to_string())?;
     counter.finish_and_clear();
+    let depth = seen.depth;
+    println!("every history of up to {depth} events holds");
     match seen.lifecycle.unseen().as_slice() {
         [] => println!("every line of the link's table was reached, and every refusal of what has none"),
         unseen => println!("not reached: {}", unseen.join(", ")),
