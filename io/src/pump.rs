@@ -168,3 +168,6 @@ fn violation(error: &Error) -> Option<Violation> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
