@@ -21,7 +21,8 @@ fn limits(config: &Config) -> [Duration; 2] {
 pub(super) struct Dialling {
     limits: [Duration; 2],
     dial_by: Option<Instant>,
-    opened_by: Option<Instant>,
+    /// When a dial has had its time; not before the first, and no later than the second.
+    opened_by: Option<[Instant; 2]>,
 }
 
 impl Dialling {
@@ -31,20 +32,22 @@ impl Dialling {
 
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
-        let mut limits = self.limits;
+        let before = self.limits;
         if let Input::Reconfigure(config) = step.input {
-            self.limits = self::limits(config);
-            limits = [0, 1].map(|lane| limits[lane].max(self.limits[lane]));
+            self.limits = limits(config);
         }
         for output in step.outputs {
             match output {
                 Output::Open { lane, .. } => {
-                    (self.dial_by, self.opened_by) = (None, Some(now + limits[*lane as usize]));
+                    // A dial that was due when another configuration came may be of either.
+                    let mut limits = [before, self.limits].map(|limits| limits[*lane as usize]);
+                    limits.sort();
+                    (self.dial_by, self.opened_by) = (None, Some(limits.map(|limit| now + limit)));
                 }
                 Output::Note(Note::LinkUp { .. }) => self.opened_by = None,
                 Output::Note(Note::LinkDown { end, retry_in, .. }) => {
                     let opened_by = self.opened_by.take();
-                    if *end == LinkEnd::OpenTimeout && opened_by.is_none_or(|by| by > now) {
+                    if *end == LinkEnd::OpenTimeout && opened_by.is_none_or(|[first, _]| first > now) {
                         let what =
                             format!("a dial is given up at {now:?}, and had its time until {opened_by:?}");
                         return broken("dial-given-up-early", what);
@@ -61,6 +64,6 @@ impl Dialling {
     pub(super) fn due(&self) -> Option<Due> {
         let dial = self.dial_by.map(|at| Due { overdue: "dial-overdue", untimed: "dial-untimed", at });
         let open = |at| Due { overdue: "open-timeout-overdue", untimed: "open-timeout-untimed", at };
-        dial.or(self.opened_by.map(open))
+        dial.or(self.opened_by.map(|[_, last]| open(last)))
     }
 }
