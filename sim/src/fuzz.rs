@@ -6,6 +6,7 @@ mod frame;
 mod identity;
 mod journal;
 mod json;
+mod legality;
 mod package;
 mod proxy;
 mod scenario;
@@ -25,16 +26,43 @@ pub use trace::trace;
 
 #[cfg(test)]
 mod tests {
+    use super::legality::Legality;
     use std::panic;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    /// Replays every file of a target's corpus.
-    fn check(target: &str, body: fn(&[u8])) {
+    fn files(target: &str) -> Vec<PathBuf> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
         let mut files: Vec<_> =
             std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
-        assert!(files.len() >= 12, "{} has only {} files", folder.display(), files.len());
+        files
+    }
+
+    /// Most inputs are legal: of so many moments in a hundred somebody does something, and links come up in the files.
+    fn check_legality(target: &str, play: fn(&[u8]) -> Legality, percent: u64, links_each: u64) {
+        let files = files(target);
+        let mut sum = Legality::default();
+        for file in &files {
+            let seen = play(&std::fs::read(file).unwrap());
+            println!("{}: {seen:?}", file.display());
+            sum.moments += seen.moments;
+            sum.acted += seen.acted;
+            sum.links += seen.links;
+        }
+        assert!(sum.acted * 100 >= sum.moments * percent, "{target}: {sum:?}");
+        assert!(sum.links >= files.len() as u64 * links_each, "{target}: {sum:?} in {} files", files.len());
+    }
+
+    #[test]
+    fn most_of_the_corpora_is_legal() {
+        check_legality("session", super::session::legality, 50, 1);
+        check_legality("scenario", super::scenario::legality, 80, 1);
+    }
+
+    /// Replays every file of a target's corpus.
+    fn check(target: &str, body: fn(&[u8])) {
+        let files = files(target);
+        assert!(files.len() >= 12, "{target} has only {} files", files.len());
         for file in files {
             // Captured unless the body panics: then the last line names the input.
             let data = std::fs::read(&file).unwrap();

@@ -7,6 +7,7 @@
 
 mod pair;
 
+use super::legality::Legality;
 use pair::Pair;
 use std::time::Duration;
 
@@ -16,18 +17,44 @@ const MOMENTS: u8 = 32;
 /// Virtual time within which a healed world must be in order.
 const HEALED_WITHIN: Duration = Duration::from_secs(15 * 60);
 
+/// Moments from here on are those that came later; below it every byte means what it always did.
+const LATER: u8 = 224;
+
 /// Plays the bytes, heals, and checks all the way.
 pub fn scenario(data: &[u8]) {
+    legality(data);
+}
+
+/// The same, and how much of it could happen.
+pub(super) fn legality(data: &[u8]) -> Legality {
+    let mut seen = Legality::default();
     let (settings, moments) = data.split_at(data.len().min(2));
     let mut pair = Pair::new(settings);
     for moment in moments.chunks_exact(3) {
         let (what, argument, pause) = (moment[0], moment[1], moment[2]);
         pair.pass(pause);
-        happen(&mut pair, what % MOMENTS, argument);
+        let before = pair.told;
+        match what {
+            LATER.. => happen_later(&mut pair, what - LATER, argument),
+            _ => happen(&mut pair, what % MOMENTS, argument),
+        }
+        seen.moment(pair.told > before);
         assert!(pair.wrong.is_none(), "{}", pair.wrong.unwrap_or_default());
     }
+    // What the healing brings up proves nothing.
+    seen.links = pair.links();
     pair.heal(HEALED_WITHIN);
     assert!(pair.wrong.is_none(), "{}", pair.wrong.unwrap_or_default());
+    seen
+}
+
+fn happen_later(pair: &mut Pair, what: u8, argument: u8) {
+    match what {
+        0..12 => pair.reach_otherwise(argument),
+        12..20 => pair.session_is_lost(),
+        20..26 => pair.clock_goes_back(argument),
+        _ => pair.certificate_is_renewed(),
+    }
 }
 
 fn happen(pair: &mut Pair, what: u8, argument: u8) {

@@ -2,10 +2,12 @@
 
 mod journal;
 
+use super::legality::Legality;
 use crate::checks::EdgeChecks;
 use arbitrary::{Arbitrary, Unstructured};
 use edgehub_core::class::Classes;
-use edgehub_core::config::{Acknowledge, Drain, DuplicateWindow, Rate};
+use edgehub_core::config::{Acknowledge, Drain, DuplicateWindow, Endpoints, LaneChoice, Lanes, Probe, Rate};
+use edgehub_core::hub::ReceiptId;
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Now, Output,
     Profile, UnixMillis, Violation,
@@ -19,6 +21,7 @@ struct Driver {
     epoch: u64,
     unflushed: Vec<usize>,
     ping: u64,
+    receipts: u64,
     journal: Option<Journal>,
 }
 
@@ -27,8 +30,8 @@ impl Driver {
         for output in outputs {
             match output {
                 Output::Open { epoch, .. } => {
-                    let journal = self.journal.take();
-                    *self = Driver { epoch: epoch.0, journal, ..Driver::default() };
+                    let (journal, receipts) = (self.journal.take(), self.receipts);
+                    *self = Driver { epoch: epoch.0, receipts, journal, ..Driver::default() };
                 }
                 Output::Write { message, .. } => self.unflushed.push(message.bytes()),
                 Output::Ping { number, .. } => self.ping = *number,
@@ -40,12 +43,21 @@ impl Driver {
 
 /// Reads the bytes as a configuration and a list of inputs, and checks the hub after each.
 pub fn session(data: &[u8]) {
-    let mut bytes = Unstructured::new(data);
-    // Reading stops where the bytes do.
-    let _ = play(&mut bytes);
+    legality(data);
 }
 
-fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+/// The same, and how much of it could happen.
+pub(super) fn legality(data: &[u8]) -> Legality {
+    let mut seen = Legality::default();
+    // Reading stops where the bytes do.
+    let _ = play(&mut Unstructured::new(data), &mut seen);
+    seen
+}
+
+/// Bytes from here on mean what came later; below it everything means what it always did.
+const LATER: u8 = 224;
+
+fn play(bytes: &mut Unstructured<'_>, seen: &mut Legality) -> arbitrary::Result<()> {
     let config = config(bytes)?;
     let mut time_us = 0;
     let mut hub = Hub::new(config.clone(), 7, Now::new(0, 0));
@@ -56,28 +68,42 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     assert!(began.is_ok(), "{began:?}");
     driver.observe(&began.unwrap_or_default());
     if stores {
-        let opened = checks.handle(&mut hub, Now::new(0, 0), Journal::opened());
-        assert!(opened.is_ok(), "{opened:?}");
+        let letters = config.classes.classes.iter().any(|class| class.dead_letters);
+        for opened in Journal::opened(letters) {
+            let outcome = checks.handle(&mut hub, Now::new(0, 0), opened);
+            assert!(outcome.is_ok(), "{outcome:?}");
+        }
         driver.journal = Some(Journal::default());
     }
     while !bytes.is_empty() {
-        time_us += pause_us(bytes, &hub, time_us)?;
-        let input = input(bytes, &mut driver)?;
-        let now = Now::new(time_us, i64::arbitrary(bytes)?);
+        let (pause_us, back_us) = pause_us(bytes, &hub, time_us)?;
+        time_us += pause_us;
+        let input = input(bytes, &mut driver, &config)?;
+        let now = Now::new(time_us.saturating_sub(back_us), i64::arbitrary(bytes)?);
         let described = input.clone();
         let outcome = checks.handle(&mut hub, now, input);
         assert!(outcome.is_ok(), "{described:?} at {time_us}: {outcome:?}");
-        driver.observe(&outcome.unwrap_or_default());
+        let outputs = outcome.unwrap_or_default();
+        seen.moment(outputs.iter().any(|output| !matches!(output, Output::Note(_))));
+        seen.links = hub.account().links;
+        driver.observe(&outputs);
     }
     Ok(())
 }
 
 fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
-    let small = bool::arbitrary(bytes)?;
-    let profile = if bool::arbitrary(bytes)? { Profile::Classic } else { Profile::Current };
-    let rate = if bool::arbitrary(bytes)? { Some(Rate { per_second: 2, burst: 3 }) } else { None };
+    // The lowest bit of each is what it always was.
+    let [first, second, third] = <[u8; 3]>::arbitrary(bytes)?;
+    let bit = |byte: u8, at: u8| byte >> at & 1 == 1;
+    let small = bit(first, 0);
+    let profile = if bit(second, 0) { Profile::Classic } else { Profile::Current };
+    let rate = if bit(third, 0) { Some(Rate { per_second: 2, burst: 3 }) } else { None };
     let barrier_messages = bytes.int_in_range(1..=4)?;
+    let choice = [LaneChoice::WebSocket, LaneChoice::Auto, LaneChoice::Quic][usize::from(third >> 6).min(2)];
     Ok(Config {
+        probe: bit(first, 7).then(Probe::default),
+        endpoints: Endpoints { weights: (1..=u32::from(second >> 6) + 1).collect(), ..Endpoints::default() },
+        lanes: Lanes { choice, ..Lanes::default() },
         profile,
         rate,
         barrier_messages,
@@ -94,34 +120,46 @@ fn config(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
             ..Config::default().duplicate_window
         },
         // Some store everything, and what waits is on the disk at once.
-        classes: if small && barrier_messages == 4 { persistent() } else { Config::default().classes },
+        classes: match small && barrier_messages == 4 {
+            true => persistent(bit(first, 6)),
+            false => Config::default().classes,
+        },
         spool_above: 500,
         ..Config::default()
     })
 }
 
-fn persistent() -> Classes {
+fn persistent(dead_letters: bool) -> Classes {
     let mut classes = Classes::default();
-    classes.classes.iter_mut().for_each(|class| class.persistent = true);
+    for class in &mut classes.classes {
+        (class.persistent, class.dead_letters) = (true, dead_letters);
+    }
     classes
 }
 
-/// No time, a little, a lot, or just before, at or after the deadline.
-fn pause_us(bytes: &mut Unstructured<'_>, hub: &Hub, time_us: u64) -> arbitrary::Result<u64> {
+/// No time, a little, a lot, or just before, at or after the deadline; and how far the clock is back meanwhile.
+fn pause_us(bytes: &mut Unstructured<'_>, hub: &Hub, time_us: u64) -> arbitrary::Result<(u64, u64)> {
     let deadline = hub.next_deadline().map_or(0, |deadline| deadline.at.0.saturating_sub(time_us));
-    Ok(match u8::arbitrary(bytes)? % 8 {
+    let pause = u8::arbitrary(bytes)?;
+    if pause >= LATER {
+        return Ok((deadline, u64::from(u32::arbitrary(bytes)?)));
+    }
+    let pause = match pause % 8 {
         0..3 => 0,
         3 => u64::from(u16::arbitrary(bytes)?),
         4 => u64::from(u32::arbitrary(bytes)?),
         5 => deadline.saturating_sub(1),
         6 => deadline,
         _ => deadline + 1,
-    })
+    };
+    Ok((pause, 0))
 }
 
-fn input(bytes: &mut Unstructured<'_>, driver: &mut Driver) -> arbitrary::Result<Input> {
+fn input(bytes: &mut Unstructured<'_>, driver: &mut Driver, first: &Config) -> arbitrary::Result<Input> {
     let module = ModuleId(bytes.int_in_range(0..=3)?);
-    Ok(match u8::arbitrary(bytes)? % 32 {
+    let what = u8::arbitrary(bytes)?;
+    Ok(match what % 32 {
+        later if what >= LATER => return input_of_later(bytes, driver, first, later),
         0 => Input::Shutdown,
         1..4 => Input::Tick,
         4 => Input::Renewed,
@@ -137,6 +175,38 @@ fn input(bytes: &mut Unstructured<'_>, driver: &mut Driver) -> arbitrary::Result
             None => Input::Tick,
         },
         _ => Input::Module { module, event: module_event(bytes, module)? },
+    })
+}
+
+/// A frame of which every byte is the fuzzer's, another configuration, or a message whose way is asked after.
+fn input_of_later(
+    bytes: &mut Unstructured<'_>,
+    driver: &mut Driver,
+    first: &Config,
+    what: u8,
+) -> arbitrary::Result<Input> {
+    Ok(match what {
+        0..16 => {
+            let length = usize::from(u8::arbitrary(bytes)?) * 4;
+            let frame = bytes.bytes(length.min(bytes.len()))?.to_vec();
+            let event = match Message::decode_bytes(frame.into()) {
+                Ok(message) => LinkEvent::Received(message),
+                Err(violation) => LinkEvent::Malformed(violation),
+            };
+            Input::Link { epoch: LinkEpoch(driver.epoch), event }
+        }
+        16..24 => {
+            // Whether there is a journal is decided at the start.
+            let classes = first.classes.clone();
+            Input::Reconfigure(Box::new(Config { classes, ..config(bytes)? }))
+        }
+        _ => {
+            let module = ModuleId(bytes.int_in_range(0..=3)?);
+            driver.receipts += 1;
+            let receipt = Some(ReceiptId(driver.receipts));
+            let message = message(bytes, true)?;
+            Input::Module { module, event: ModuleEvent::Sent { message, timeout: None, receipt } }
+        }
     })
 }
 

@@ -8,7 +8,7 @@ use crate::faithful::Faithful;
 use crate::key;
 use edgehub_core::class::Classes;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudOutput, ConnectionId};
-use edgehub_core::config::Rate;
+use edgehub_core::config::{LaneChoice, Probe, Rate};
 use edgehub_core::hub::LinkState;
 use edgehub_core::journal::EntryNumber;
 use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, LinkEvent, Message, Now, Output, Profile};
@@ -39,6 +39,10 @@ pub(super) struct Pair {
     /// The latest number of each sender that has.
     latest: BTreeMap<String, u64>,
     stopped: bool,
+    /// The clocks are so far back, in microseconds.
+    back: u64,
+    /// Inputs that either machine was told so far.
+    pub(super) told: u64,
     /// The rule that did not hold.
     pub(super) wrong: Option<String>,
 }
@@ -93,6 +97,8 @@ impl Pair {
             arrived: BTreeSet::new(),
             latest: BTreeMap::new(),
             stopped: false,
+            back: 0,
+            told: 0,
             wrong: None,
         };
         let began = pair.checks.begin(&mut pair.hub, Now::default());
@@ -105,11 +111,13 @@ impl Pair {
     }
 
     fn clock(&self) -> Now {
-        Now::new(self.now.0, (self.now.0 / 1000) as i64)
+        let now = self.now.0.saturating_sub(self.back);
+        Now::new(now, (now / 1000) as i64)
     }
 
     pub(super) fn tell(&mut self, input: Input) {
         if self.wrong.is_none() {
+            self.told += 1;
             let now = self.clock();
             let outputs = self.checks.handle(&mut self.hub, now, input);
             let lost = self.checks.confirmed().iter().find(|id| !self.arrived.contains(*id));
@@ -160,6 +168,7 @@ impl Pair {
         if self.wrong.is_some() {
             return;
         }
+        self.told += 1;
         let now = self.clock();
         match self.cloud_checks.handle(&mut self.cloud, now, input) {
             Ok(outputs) => outputs.into_iter().for_each(|output| self.carry_out_for_cloud(output)),
@@ -250,9 +259,37 @@ impl Pair {
 
     pub(super) fn reconfigure(&mut self, argument: u8) {
         let other = config(&[argument, !argument]);
-        // What is kept for the end: a world that cannot heal in time proves nothing.
-        self.config = Config { backoff_max: self.config.backoff_max, ..other };
+        let Config { backoff_max, probe, endpoints, lanes, .. } = self.config.clone();
+        // What is kept for the end: a world that cannot heal in time proves nothing. How the cloud is reached is changed elsewhere.
+        self.config = Config { backoff_max, probe, endpoints, lanes, ..other };
         self.tell(Input::Reconfigure(Box::new(self.config.clone())));
+    }
+
+    /// Another way to the cloud: with a probe or without, over other endpoints, over another lane.
+    pub(super) fn reach_otherwise(&mut self, argument: u8) {
+        let (after, limit) = (Duration::from_secs(10), Duration::from_secs(5));
+        self.config.probe = (argument & 1 == 1).then(|| Probe { after, limit, ..Probe::default() });
+        self.config.endpoints.weights = (1..=u32::from(argument >> 1 & 3) + 1).collect();
+        self.config.endpoints.return_after = Duration::from_secs(20);
+        self.config.lanes.choice =
+            [LaneChoice::WebSocket, LaneChoice::Auto, LaneChoice::Quic][usize::from(argument >> 3) % 3];
+        self.tell(Input::Reconfigure(Box::new(self.config.clone())));
+    }
+
+    /// The clocks go back for one moment, in which something is looked at.
+    pub(super) fn clock_goes_back(&mut self, argument: u8) {
+        self.back = u64::from(argument) * 50_000;
+        self.tick();
+        self.back = 0;
+    }
+
+    pub(super) fn certificate_is_renewed(&mut self) {
+        self.tell(Input::Renewed);
+    }
+
+    /// Links that came up so far.
+    pub(super) fn links(&self) -> u64 {
+        self.hub.account().links
     }
 
     pub(super) fn shut_down(&mut self) {
@@ -262,7 +299,9 @@ impl Pair {
     /// Nothing goes wrong any more; in time, nothing may wait any more.
     pub(super) fn heal(&mut self, within: Duration) {
         let end = self.now + within;
-        if self.link.as_ref().is_some_and(|link| link.silent) {
+        // A hub that does not ask would keep a link without a session for ever.
+        let asks = self.config.probe.is_some();
+        if self.link.as_ref().is_some_and(|link| link.silent || link.is_zombie() && !asks) {
             self.cut(0);
         }
         self.everybody_is_there();

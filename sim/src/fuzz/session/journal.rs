@@ -1,7 +1,7 @@
 //! A journal as the bytes would have it: true to what it holds, in whatever order and however late.
 
 use arbitrary::{Arbitrary, Unstructured};
-use edgehub_core::hub::JournalEvent;
+use edgehub_core::hub::{JournalEvent, LetterNumber};
 use edgehub_core::journal::{EntryNumber, FullReason, Health};
 use edgehub_core::{Input, Message, Output};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,12 +12,16 @@ pub(super) struct Journal {
     live: BTreeMap<u64, Message>,
     storing: BTreeSet<u64>,
     asked: VecDeque<u64>,
+    /// Dead letters that were handed over and of which nothing was heard.
+    letters: VecDeque<LetterNumber>,
 }
 
 impl Journal {
-    /// There is one, with nothing in it.
-    pub(super) fn opened() -> Input {
-        Input::Journal(JournalEvent::Opened { unused: EntryNumber(5), frame_bytes_max: 100_000 })
+    /// There is one, with nothing in it, and maybe one of dead letters.
+    pub(super) fn opened(letters: bool) -> Vec<Input> {
+        let opened = JournalEvent::Opened { unused: EntryNumber(5), frame_bytes_max: 100_000 };
+        let letters = letters.then_some(JournalEvent::LettersOpened);
+        letters.into_iter().chain([opened]).map(Input::Journal).collect()
     }
 
     pub(super) fn observe(&mut self, output: &Output) {
@@ -30,13 +34,25 @@ impl Journal {
                 self.live.retain(|number, _| !(first.0..=last.0).contains(number));
                 self.storing.retain(|number| !(first.0..=last.0).contains(number));
             }
+            Output::Bury { letter, .. } => self.letters.push_back(*letter),
             Output::Fetch { number } => self.asked.push_back(number.0),
             _ => {}
         }
     }
 
     pub(super) fn event(&mut self, bytes: &mut Unstructured<'_>) -> arbitrary::Result<JournalEvent> {
-        Ok(match u8::arbitrary(bytes)? % 8 {
+        let what = u8::arbitrary(bytes)?;
+        // What came later has the upper half, where there are letters.
+        if what >= 128
+            && let Some(letter) = self.letters.pop_front()
+        {
+            return Ok(match what % 4 {
+                0 => JournalEvent::LetterLost { number: letter },
+                1 => JournalEvent::LettersDiscarded { letters: 1 },
+                _ => JournalEvent::LetterStored { up_to: letter },
+            });
+        }
+        Ok(match what % 8 {
             0 => {
                 let healths = [Health::Good, Health::Failing, Health::Full(FullReason::Disk)];
                 JournalEvent::Health(*bytes.choose(&healths)?)

@@ -26,9 +26,15 @@ pub(super) struct Link {
     /// Nothing arrives any more.
     pub(super) silent: bool,
     cloud_is_there: bool,
+    /// The cloud reads and answers pings, and has no session.
+    zombie: bool,
 }
 
 impl Link {
+    pub(super) fn is_zombie(&self) -> bool {
+        self.zombie
+    }
+
     pub(super) fn carry_out(&mut self, output: Output) {
         match output {
             Output::Write { message, .. } => {
@@ -71,6 +77,7 @@ impl Pair {
             paused: false,
             silent: false,
             cloud_is_there: true,
+            zombie: false,
         });
         let (node, project) = (NodeName::from("edge-1"), String::from("p"));
         self.tell_cloud(CloudInput::Connected { connection, node, project });
@@ -85,11 +92,13 @@ impl Pair {
             && let Some(frame) = link.up.pop_front()
         {
             arrived += 1;
-            let connection = link.connection;
+            let (connection, zombie) = (link.connection, link.zombie);
             match frame {
                 Frame::Message(message) => {
                     self.arrives_at_cloud(&message);
-                    self.tell_cloud(CloudInput::Received { connection, message });
+                    if !zombie {
+                        self.tell_cloud(CloudInput::Received { connection, message });
+                    }
                 }
                 Frame::Ping(number) => link.down.push_back(Frame::Pong(number)),
                 Frame::Pong(_) | Frame::Close => {}
@@ -160,6 +169,16 @@ impl Pair {
             self.tell_cloud(CloudInput::Closed { connection });
         }
         self.tell(Input::Link { epoch, event: LinkEvent::Closed });
+    }
+
+    /// The cloud forgets the session of the link.
+    pub(in super::super) fn session_is_lost(&mut self) {
+        let Some(link) = self.link.as_mut().filter(|link| link.cloud_is_there && !link.zombie) else {
+            return;
+        };
+        link.zombie = true;
+        let connection = link.connection;
+        self.tell_cloud(CloudInput::Closed { connection });
     }
 
     pub(in super::super) fn link_goes_silent(&mut self) {
