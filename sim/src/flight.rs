@@ -168,7 +168,7 @@ mod tests {
             let mut world = World::new(&scenario, LogKind::Nothing).recorded();
             world.run(&scenario).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
             for flight in world.land() {
-                compared += check(&flight, |key| world.cloud.arrivals.contains(flight.node, key));
+                compared += check(&flight, |key| world.arrivals.contains(flight.node, key));
                 flights += 1;
             }
         }

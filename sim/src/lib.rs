@@ -1,6 +1,6 @@
 //! A deterministic world for the edge hub's core: virtual time, links, modules, a CloudHub and faults, from a scenario.
 //!
-//! The world drives the real [`Hub`](edgehub_core::Hub) and the real
+//! The world drives any number of the real [`Hub`](edgehub_core::Hub) and a few of the real
 //! [`CloudHub`](edgehub_core::cloud::CloudHub) as a driver does, only that nothing in it is real: time jumps from event
 //! to event, a link is two queues, a module is a few lines. A run has two phases. First everything may break, and the
 //! [`checks`] hold after every single event (safety). Then the faults stop, and within a bound everything must be up,

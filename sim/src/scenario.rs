@@ -30,8 +30,13 @@ const LATENCY_KEY: &str = "latency";
 
 const STREAMS_KEY: &str = "streams-apart";
 
+const CLOUDS_KEY: &str = "clouds";
+
 /// Nodes of one scenario.
-pub const NODES_MAX: usize = 16;
+pub const NODES_MAX: usize = 256;
+
+/// CloudHubs of one scenario.
+pub const CLOUDS_MAX: usize = 4;
 
 /// The trouble of a scenario lasts at most this long. What follows has bounds of its own.
 pub const DURATION_MAX: Duration = Duration::from_secs(30 * 86_400);
@@ -45,6 +50,8 @@ pub struct Scenario {
     pub salt: u64,
     /// How many nodes there are.
     pub nodes: usize,
+    /// How many CloudHubs there are. A node's endpoints lead to one after another.
+    pub clouds: usize,
     /// How long the trouble lasts, before everything is healed.
     pub duration: Duration,
     /// It ends with a shutdown in the middle of the trouble, not after it.
@@ -68,6 +75,7 @@ impl Scenario {
             name: name.to_string(),
             salt: 0,
             nodes: 1,
+            clouds: 1,
             duration,
             ends_unhealed: false,
             latency: settings::LATENCY,

@@ -39,11 +39,13 @@ use crate::queue::Queue;
 use crate::run::Report;
 use crate::scenario::{Action, Scenario, Verb};
 use crate::watchdog;
+use arrivals::Arrivals;
 use cloud::Cloud;
 use edge::Edge;
 use edgehub_core::cloud::CloudConfig;
 use edgehub_core::{Config, Instant, Now};
 use network::Network;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Every content begins with this; no note may show it.
@@ -68,7 +70,12 @@ pub(crate) struct World {
     pub(crate) queue: Queue<Event>,
     pub(crate) network: Network,
     pub(crate) edges: Vec<Edge>,
-    pub(crate) cloud: Cloud,
+    pub(crate) clouds: Vec<Cloud>,
+    /// Connections that any CloudHub has accepted.
+    connections: u64,
+    pub(crate) arrivals: Arrivals,
+    /// What comes of the requests that were sent, by node and id.
+    pub(super) asks: BTreeMap<(usize, u64), AskPlan>,
     pub(crate) log: Log,
     /// What contents are cut from.
     text: String,
@@ -100,7 +107,10 @@ impl World {
             queue: Queue::new(),
             network: Network::default(),
             edges: (0..scenario.nodes).map(|node| Edge::new(node, &scenario.edge, salt)).collect(),
-            cloud: Cloud::new(&scenario.cloud, salt),
+            clouds: (0..scenario.clouds).map(|number| Cloud::new(number, &scenario.cloud, salt)).collect(),
+            connections: 0,
+            arrivals: Arrivals::default(),
+            asks: BTreeMap::new(),
             log: Log::new(kind),
             text,
             flapping: true,
@@ -169,9 +179,9 @@ impl World {
         self.queue.plan(self.now + delay, event);
     }
 
-    /// What the cloud's clocks show.
-    pub(super) fn cloud_now(&mut self) -> Now {
-        self.cloud.clock.read(self.salt, self.now)
+    /// What a cloud's clocks show.
+    pub(super) fn cloud_now(&mut self, cloud: usize) -> Now {
+        self.clouds[cloud].clock.read(self.salt, self.now)
     }
 
     /// A content of about this length.
@@ -251,12 +261,12 @@ impl World {
                 self.nat_looks(link);
                 Ok(())
             }
-            Event::CloudTick => self.cloud_tick(),
-            Event::CloudAnswers { node, message, acknowledged } => {
-                self.cloud_sends(node, *message, acknowledged).map(drop)
+            Event::CloudTick { cloud } => self.cloud_tick(cloud),
+            Event::CloudAnswers { cloud, node, message } => {
+                self.cloud_sends(cloud, node, *message, false).map(drop)
             }
-            Event::CloudStarts => self.cloud_starts(),
-            Event::Snapshot => self.snapshot(),
+            Event::CloudStarts { cloud } => self.cloud_starts(cloud),
+            Event::Snapshot { cloud } => self.snapshot(cloud),
         }
     }
 }

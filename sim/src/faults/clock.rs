@@ -136,18 +136,18 @@ fn wall_noise(world: &mut World, call: &Call) -> Effect {
 fn cloud_step(world: &mut World, call: &Call) -> Effect {
     let (now, by, back) = (world.now, call.time(1), call.values[0] == 1);
     let millis = by.as_millis() as i64;
-    let clock = &mut world.cloud.clock;
+    let clock = &mut world.clouds[call.node].clock;
     clock.step(now, by, back);
     clock.wall_skew_ms += if back { -millis } else { millis };
-    world.cloud_clock_changed();
+    world.cloud_clock_changed(call.node);
     Ok(true)
 }
 
 fn cloud_drift(world: &mut World, call: &Call) -> Effect {
     let (now, ppm, back) = (world.now, call.values[1], call.values[0] == 1);
-    let clock = &mut world.cloud.clock;
+    let clock = &mut world.clouds[call.node].clock;
     clock.drift(now, ppm, back);
     clock.wall_drift(now, ppm, back);
-    world.cloud_clock_changed();
+    world.cloud_clock_changed(call.node);
     Ok(true)
 }

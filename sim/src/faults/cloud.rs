@@ -6,7 +6,6 @@ use crate::effects::Effect;
 use crate::scenario::verb::{Call, time};
 use crate::scenario::{Subject, Verb};
 use crate::world::World;
-use std::time::Duration;
 
 pub(crate) const FAMILY: Family =
     Family { name: "cloud", verbs: &[CRASH, FAIL_OVER_VERB, SLOW, EVICT_ALL, EVICT, ZOMBIE] };
@@ -18,14 +17,14 @@ const CRASH: Verb = Verb {
     name: "crash",
     subject: Subject::Cloud,
     parameters: &[time("down", 1, 60_000)],
-    act: |world, call| fails(world, call.time(0), false),
+    act: |world, call| Ok(world.cloud_fails(call.node, call.time(0), false)),
 };
 
 const FAIL_OVER_VERB: Verb = Verb {
     name: FAIL_OVER,
     subject: Subject::Cloud,
     parameters: &[time("down", 1, 30_000), time("behind", 0, 300_000)],
-    act: |world, call| fails(world, call.time(0), true),
+    act: |world, call| Ok(world.cloud_fails(call.node, call.time(0), true)),
 };
 
 const SLOW: Verb = Verb {
@@ -35,8 +34,12 @@ const SLOW: Verb = Verb {
     act: slow,
 };
 
-const EVICT_ALL: Verb =
-    Verb { name: "evict-all", subject: Subject::Cloud, parameters: &[], act: |world, _| evict_all(world) };
+const EVICT_ALL: Verb = Verb {
+    name: "evict-all",
+    subject: Subject::Cloud,
+    parameters: &[],
+    act: |world, call| evict_all(world, call.node),
+};
 
 const EVICT: Verb = Verb {
     name: "evict",
@@ -56,23 +59,20 @@ const TOO_OLD: Verb = Verb {
     subject: Subject::Cloud,
     parameters: &[time("for", 1_000, 600_000)],
     act: |world, call| {
-        world.cloud.too_old_until = world.now + call.time(0);
+        world.clouds[call.node].too_old_until = world.now + call.time(0);
         Ok(true)
     },
 };
 
-fn fails(world: &mut World, down: Duration, over: bool) -> Effect {
-    Ok(world.cloud_fails(down, over))
-}
-
 fn slow(world: &mut World, call: &Call) -> Effect {
-    world.cloud.slow_until = world.now + call.time(0);
-    world.cloud.slow_by = call.time(1);
+    let cloud = &mut world.clouds[call.node];
+    cloud.slow_until = world.now + call.time(0);
+    cloud.slow_by = call.time(1);
     Ok(true)
 }
 
-fn evict_all(world: &mut World) -> Effect {
-    world.network.live().into_iter().try_fold(false, |any, link| Ok(world.evict(link)? || any))
+fn evict_all(world: &mut World, cloud: usize) -> Effect {
+    world.network.live_to(cloud).into_iter().try_fold(false, |any, link| Ok(world.evict(link)? || any))
 }
 
 /// The cloud forgets the session, and goes on answering pings.
@@ -81,9 +81,10 @@ fn zombie(world: &mut World, call: &Call) -> Effect {
     let link = world.network.link_mut(id);
     let Some(connection) = link.connection.take() else { return Ok(false) };
     link.zombie = true;
+    let cloud = link.leads_to;
     if link.cloud != crate::world::Side::Open {
         return Ok(false);
     }
-    world.cloud_handle(edgehub_core::cloud::CloudInput::Closed { connection })?;
+    world.cloud_handle(cloud, edgehub_core::cloud::CloudInput::Closed { connection })?;
     Ok(true)
 }

@@ -1,9 +1,9 @@
-//! What the ranges of the faults hardly ever meet by chance. It is drawn after everything else, so that a seed keeps what it meant.
+//! What the ranges of the faults hardly ever meet by chance, and worlds of several clouds. It is drawn after everything else, so that a seed keeps what it meant.
 
 use super::{strike, traffic};
 use crate::dice::Dice;
 use crate::faults::{closing, disk, silence};
-use crate::scenario::{Parameter, Scenario};
+use crate::scenario::{CLOUDS_MAX, Parameter, Scenario, Subject};
 use edgehub_core::config::LaneChoice;
 use std::time::Duration;
 
@@ -36,6 +36,14 @@ pub(super) fn add(dice: &mut Dice, scenario: &mut Scenario) {
     if dice.chance(500) && scenario.edge.lanes.choice == LaneChoice::Quic {
         scenario.streams_apart = Duration::from_micros(dice.magnitude(1_000, 500_000));
     }
+    let endpoints = scenario.edge.endpoints.weights.len();
+    if dice.chance(500) && endpoints > 1 {
+        scenario.clouds = dice.number(2, endpoints.min(CLOUDS_MAX) as u64) as usize;
+        let last = scenario.clouds - 1;
+        for action in scenario.actions.iter_mut().filter(|action| action.verb.subject == Subject::Cloud) {
+            action.node = dice.number(0, last as u64) as usize;
+        }
+    }
 }
 
 /// Silences as long as the hub waits before it gives a link up, more or less.
@@ -59,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_is_drawn_sooner_or_later() {
-        let (mut answers, mut halves, mut flaps, mut apart) = (0, 0, 0, 0);
+        let (mut answers, mut halves, mut flaps, mut apart, mut clouds) = (0, 0, 0, 0, 0);
         for scenario in (0..400).map(|seed| generate(seed, Duration::from_secs(120))) {
             let patience = scenario.edge.ping_interval * (scenario.edge.ping_misses + 1);
             for action in &scenario.actions {
@@ -75,10 +83,11 @@ mod tests {
                 }
             }
             apart += u64::from(!scenario.streams_apart.is_zero());
+            clouds += u64::from(scenario.clouds > 1);
         }
         assert!(
-            answers > 100 && halves > 50 && flaps > 20 && apart > 10,
-            "{answers} {halves} {flaps} {apart}"
+            answers > 100 && halves > 50 && flaps > 20 && apart > 10 && clouds > 40,
+            "{answers} {halves} {flaps} {apart} {clouds}"
         );
     }
 }

@@ -3,7 +3,9 @@
 use super::settings::{self, Setting, allows};
 use super::text::Value;
 use super::verb::{Action, Kind, Parameter, Subject};
-use super::{DURATION_MAX, LATENCY_KEY, NODES_MAX, STREAMS_KEY, Scenario, VERSION_LINE};
+use super::{
+    CLOUDS_KEY, CLOUDS_MAX, DURATION_MAX, LATENCY_KEY, NODES_MAX, STREAMS_KEY, Scenario, VERSION_LINE,
+};
 use crate::catalogue;
 use edgehub_core::Instant;
 use std::fmt;
@@ -71,6 +73,11 @@ fn head(line: &str, scenario: &mut Scenario) -> Result<(), String> {
             let nodes = value.parse().ok().filter(|nodes| (1..=NODES_MAX).contains(nodes));
             scenario.nodes = nodes.ok_or_else(|| format!("write 1 to {NODES_MAX} nodes, not {value:?}"))?;
         }
+        CLOUDS_KEY => {
+            let clouds = value.parse().ok().filter(|clouds| (1..=CLOUDS_MAX).contains(clouds));
+            scenario.clouds =
+                clouds.ok_or_else(|| format!("write 1 to {CLOUDS_MAX} clouds, not {value:?}"))?;
+        }
         "duration" => {
             let length = Duration::from_micros(seconds(value)?);
             if length > DURATION_MAX {
@@ -95,7 +102,7 @@ fn head(line: &str, scenario: &mut Scenario) -> Result<(), String> {
         "cloud" => set(&settings::CLOUD, &mut scenario.cloud, value)?,
         _ => {
             return Err(format!(
-                "{key:?} is unknown; a head has name, salt, nodes, duration, end, latency, streams-apart, edge and cloud"
+                "{key:?} is unknown; a head has name, salt, nodes, clouds, duration, end, latency, streams-apart, edge and cloud"
             ));
         }
     }
@@ -121,15 +128,20 @@ fn action(line: &str, scenario: &Scenario) -> Result<Action, String> {
         "cloud" => Subject::Cloud,
         other => return Err(format!("write \"node\" and its number, or \"cloud\", not {other:?}")),
     };
-    let mut node = 0;
-    if subject == Subject::Node {
-        let text = word("the number of a node")?;
-        node =
-            text.parse().ok().filter(|node| *node < scenario.nodes).ok_or_else(|| {
-                format!("{text:?} is no node: there are {}, counted from 0", scenario.nodes)
-            })?;
-    }
-    let name = word("a verb")?;
+    let of = |text: &str, what: &str, there_are: usize| {
+        let number = text.parse().ok().filter(|number| *number < there_are);
+        number.ok_or_else(|| format!("{text:?} is no {what}: there are {there_are}, counted from 0"))
+    };
+    let (node, name) = match subject {
+        Subject::Node => (of(word("the number of a node")?, "node", scenario.nodes)?, word("a verb")?),
+        // The first of several needs no number.
+        Subject::Cloud => match word("a verb")? {
+            number if number.starts_with(|first: char| first.is_ascii_digit()) => {
+                (of(number, "cloud", scenario.clouds)?, word("a verb")?)
+            }
+            name => (0, name),
+        },
+    };
     let verb = catalogue::verb(subject, name).ok_or_else(|| {
         let known: Vec<_> = catalogue::verbs().filter(|verb| verb.subject == subject).collect();
         let known: Vec<_> = known.iter().map(|verb| verb.name).collect();
@@ -204,8 +216,11 @@ mod tests {
 
     #[test]
     fn errors_name_the_line_and_the_remedy() {
-        check("nodes 0", "write 1 to 16 nodes");
-        check("nodes 17", "write 1 to 16 nodes");
+        check("nodes 0", "write 1 to 256 nodes");
+        check("nodes 257", "write 1 to 256 nodes");
+        check("clouds 0", "write 1 to 4 clouds");
+        check("clouds 5", "write 1 to 4 clouds");
+        check("1.0 cloud 1 crash", "\"1\" is no cloud: there are 1, counted from 0");
         check("colour red", "a head has name, salt");
         check("edge colour 1", "one of heartbeat, ping-interval");
         check("edge heartbeat 1s", "write seconds with up to six decimals");

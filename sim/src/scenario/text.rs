@@ -13,7 +13,7 @@
 
 use super::settings::{self, Setting};
 use super::verb::{Action, Kind, Parameter, Subject};
-use super::{LATENCY_KEY, STREAMS_KEY, Scenario, VERSION_LINE};
+use super::{CLOUDS_KEY, LATENCY_KEY, STREAMS_KEY, Scenario, VERSION_LINE};
 use std::fmt::{self, Display, Formatter};
 
 /// Microseconds as seconds.
@@ -44,7 +44,8 @@ impl Display for Action {
         write!(f, "{:>13} ", Seconds(self.at.0).to_string())?;
         match self.verb.subject {
             Subject::Node => write!(f, "node {} {}", self.node, self.verb.name)?,
-            Subject::Cloud => write!(f, "cloud {}", self.verb.name)?,
+            Subject::Cloud if self.node == 0 => write!(f, "cloud {}", self.verb.name)?,
+            Subject::Cloud => write!(f, "cloud {} {}", self.node, self.verb.name)?,
         }
         for (parameter, value) in self.verb.parameters.iter().zip(self.values) {
             if value != parameter.low {
@@ -75,6 +76,9 @@ impl Display for Scenario {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "{VERSION_LINE}\nname {}\nsalt {}", self.name, self.salt)?;
         writeln!(f, "nodes {}\nduration {}", self.nodes, Seconds(self.duration.as_micros() as u64))?;
+        if self.clouds != 1 {
+            writeln!(f, "{CLOUDS_KEY} {}", self.clouds)?;
+        }
         if self.ends_unhealed {
             writeln!(f, "end unhealed")?;
         }

@@ -76,6 +76,7 @@ pub struct Verb {
 /// An action as its verb's function sees it: the values in the order of the parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call {
+    /// The node, or the CloudHub.
     pub(crate) node: usize,
     /// Unique in its scenario's time, and of no other action: what hashes are made of.
     pub(crate) entity: u64,
@@ -94,7 +95,7 @@ impl Call {
 pub struct Action {
     /// When.
     pub at: Instant,
-    /// To which node; 0 when it is about the cloud.
+    /// To which node, or which CloudHub.
     pub node: usize,
     /// What.
     pub verb: &'static Verb,

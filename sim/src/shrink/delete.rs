@@ -32,7 +32,7 @@ fn nodes(search: &mut Search<'_>) -> bool {
         }
         scenario.nodes -= 1;
         scenario.actions.retain(|action| action.verb.subject == Subject::Cloud || action.node != node);
-        for action in &mut scenario.actions {
+        for action in scenario.actions.iter_mut().filter(|action| action.verb.subject == Subject::Node) {
             action.node -= usize::from(action.node > node);
         }
         smaller |= search.propose(scenario);

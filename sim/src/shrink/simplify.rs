@@ -1,8 +1,8 @@
 //! Smaller numbers, rounder times, default settings.
 
 use super::Search;
-use crate::scenario::Scenario;
 use crate::scenario::settings::{CLOUD, EDGE, Setting};
+use crate::scenario::{Scenario, Subject};
 use edgehub_core::Instant;
 use std::time::Duration;
 
@@ -24,9 +24,15 @@ fn head(search: &mut Search<'_>) -> bool {
     let latency = search.propose(Scenario { latency: plain.latency, ..best });
     let best = search.best.scenario.clone();
     let streams = search.propose(Scenario { streams_apart: Duration::ZERO, ..best });
+    let mut best = search.best.scenario.clone();
+    best.clouds = plain.clouds;
+    for action in best.actions.iter_mut().filter(|action| action.verb.subject == Subject::Cloud) {
+        action.node = 0;
+    }
+    let clouds = search.propose(best);
     let best = search.best.scenario.clone();
     let end = search.propose(Scenario { ends_unhealed: false, ..best });
-    salt || latency || streams || end
+    salt || latency || streams || clouds || end
 }
 
 fn defaults<C: Default>(

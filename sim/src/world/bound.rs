@@ -73,7 +73,8 @@ impl World {
             // Where an acknowledgement finds no room, the next one is asked for by a resend.
             let tight = edge.config.outbox_messages < 256 || edge.config.outbox_bytes < 256 * 1024;
             let again = if tight { self.cloud_config.resend_interval } else { Duration::ZERO };
-            let commands = self.cloud.checks.waiting(&edge.name) as u32;
+            let waiting = self.clouds.iter().map(|cloud| cloud.checks.waiting(&edge.name));
+            let commands = waiting.sum::<usize>() as u32;
             let delivered = (self.latency * 2 + self.streams_apart + TAKEN_WITHIN + again) * commands;
             // What a module took and never spoke of is known for a while, and not delivered again before.
             let forgotten = if commands > 0 { edge.config.duplicate_window.time } else { Duration::ZERO };
@@ -89,7 +90,7 @@ impl Event {
     fn ends_absence(&self) -> bool {
         match self {
             Event::EdgeStarts { .. }
-            | Event::CloudStarts
+            | Event::CloudStarts { .. }
             | Event::ModuleRejoins { .. }
             | Event::ModuleTook { .. }
             | Event::Drains { .. }
@@ -103,9 +104,9 @@ impl Event {
             | Event::Flushed { .. }
             | Event::Flaps { .. }
             | Event::NatLooks { .. }
-            | Event::CloudTick
+            | Event::CloudTick { .. }
             | Event::CloudAnswers { .. }
-            | Event::Snapshot => false,
+            | Event::Snapshot { .. } => false,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! CloudHub, and the driver around it.
 
-use super::arrivals::Arrivals;
 use super::clock::Clock;
-use super::cloud_modules::AskPlan;
 use super::network::{LinkId, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
@@ -12,17 +10,15 @@ use crate::effects::Effect;
 use crate::scenario::{NODES_MAX, Scenario};
 use edgehub_core::Instant;
 use edgehub_core::cloud::{CloudConfig, CloudHub, CloudInput, CloudNote, CloudOutput, ConnectionId};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Cloud {
     pub(crate) hub: CloudHub,
     pub(crate) clock: Clock,
+    /// As it is called in logs.
+    name: String,
     pub(crate) up: bool,
-    pub(crate) arrivals: Arrivals,
-    /// What comes of the requests that were sent, by node and id.
-    pub(super) asks: BTreeMap<(usize, u64), AskPlan>,
     /// Reads so much later, until then.
     pub(crate) slow_by: Duration,
     pub(crate) slow_until: Instant,
@@ -34,20 +30,18 @@ pub(crate) struct Cloud {
     fails_over: bool,
     pub(super) checks: CloudChecks,
     starts: u64,
-    connections: u64,
     timer: Option<Instant>,
 }
 
 impl Cloud {
-    pub(super) fn new(config: &CloudConfig, salt: Salt) -> Cloud {
-        let mut clock = Clock::new(NODES_MAX);
+    pub(super) fn new(number: usize, config: &CloudConfig, salt: Salt) -> Cloud {
+        let mut clock = Clock::new(NODES_MAX + number);
         let now = clock.read(salt, Instant(0));
         Cloud {
-            hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0; 3]), now),
+            hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0, number as u64, 0]), now),
             clock,
+            name: if number == 0 { "cloud".into() } else { format!("cloud {number}") },
             up: true,
-            arrivals: Arrivals::default(),
-            asks: BTreeMap::new(),
             slow_by: Duration::ZERO,
             slow_until: Instant(0),
             too_old_until: Instant(0),
@@ -55,24 +49,30 @@ impl Cloud {
             fails_over: false,
             checks: CloudChecks::default(),
             starts: 0,
-            connections: 0,
             timer: None,
         }
-    }
-
-    pub(super) fn next_connection(&mut self) -> ConnectionId {
-        self.connections += 1;
-        ConnectionId(self.connections)
     }
 }
 
 impl World {
-    pub(crate) fn cloud_handle(&mut self, input: CloudInput) -> Outcome {
-        let now = self.cloud_now();
+    pub(super) fn next_connection(&mut self) -> ConnectionId {
+        self.connections += 1;
+        ConnectionId(self.connections)
+    }
+
+    /// The CloudHub at the other end of a node's latest link.
+    pub(super) fn cloud_of(&self, node: usize) -> usize {
+        self.edges[node].link.map_or(0, |link| self.network.link(link).leads_to)
+    }
+
+    pub(crate) fn cloud_handle(&mut self, cloud: usize, input: CloudInput) -> Outcome {
+        let now = self.cloud_now(cloud);
         let described = self.log.keeps_everything().then(|| format!("{input:?}"));
-        let outputs = self.cloud.checks.handle(&mut self.cloud.hub, now, input)?;
+        let Cloud { hub, checks, name, .. } = &mut self.clouds[cloud];
+        let outputs = checks.handle(hub, now, input)?;
+        let name = name.clone();
         if let Some(input) = described {
-            self.log.detail(self.now, "cloud", || format!("{input} → {outputs:?}"));
+            self.log.detail(self.now, &name, || format!("{input} → {outputs:?}"));
         }
         let mut touched: Vec<LinkId> = Vec::new();
         for output in outputs {
@@ -84,22 +84,22 @@ impl World {
                     }
                 }
                 CloudOutput::Close { connection, reason } => {
-                    self.log.transition(self.now, "cloud", || format!("closes {connection:?}: {reason:?}"));
+                    self.log.transition(self.now, &name, || format!("closes {connection:?}: {reason:?}"));
                     if let Some(id) = self.network.of(connection) {
                         self.close_from_cloud(id);
                         touched.push(id);
                     }
                 }
-                CloudOutput::Upstream { node, message } => self.dispatch(&node, &message),
+                CloudOutput::Upstream { node, message } => self.dispatch(cloud, &node, &message),
                 CloudOutput::Acknowledged { .. } | CloudOutput::Note(CloudNote::KeptAlive { .. }) => {}
-                CloudOutput::Note(note) => self.log.transition(self.now, "cloud", || format!("{note:?}")),
+                CloudOutput::Note(note) => self.log.transition(self.now, &name, || format!("{note:?}")),
             }
         }
         touched.dedup();
         for link in touched {
             self.send(link, Way::Down);
         }
-        self.set_cloud_timer();
+        self.set_cloud_timer(cloud);
         Ok(())
     }
 
@@ -116,40 +116,41 @@ impl World {
         if link.cloud != Side::Open {
             return Ok(false);
         }
-        let connection = link.connection;
+        let (connection, cloud) = (link.connection, link.leads_to);
         self.close_from_cloud(id);
         self.send(id, Way::Down);
         if let Some(connection) = connection {
-            self.cloud_handle(CloudInput::Closed { connection })?;
+            self.cloud_handle(cloud, CloudInput::Closed { connection })?;
         }
         Ok(true)
     }
 
-    fn set_cloud_timer(&mut self) {
-        let Some(deadline) = self.cloud.hub.next_deadline() else { return };
-        let at = self.cloud.clock.shows(deadline.at).max(self.now);
-        if self.cloud.timer.is_none_or(|timer| timer > at) {
-            self.cloud.timer = Some(at);
-            self.queue.plan(at, Event::CloudTick);
+    fn set_cloud_timer(&mut self, cloud: usize) {
+        let Cloud { hub, clock, timer, .. } = &mut self.clouds[cloud];
+        let Some(deadline) = hub.next_deadline() else { return };
+        let at = clock.shows(deadline.at).max(self.now);
+        if timer.is_none_or(|timer| timer > at) {
+            *timer = Some(at);
+            self.queue.plan(at, Event::CloudTick { cloud });
         }
     }
 
-    /// The cloud's clock was changed: what was planned by it is planned again.
-    pub(crate) fn cloud_clock_changed(&mut self) {
-        self.cloud.timer = Some(self.now);
-        self.queue.plan(self.now, Event::CloudTick);
+    /// A cloud's clock was changed: what was planned by it is planned again.
+    pub(crate) fn cloud_clock_changed(&mut self, cloud: usize) {
+        self.clouds[cloud].timer = Some(self.now);
+        self.queue.plan(self.now, Event::CloudTick { cloud });
     }
 
-    pub(super) fn cloud_tick(&mut self) -> Outcome {
-        if self.cloud.timer.is_none_or(|timer| timer > self.now) || !self.cloud.up {
+    pub(super) fn cloud_tick(&mut self, cloud: usize) -> Outcome {
+        let Cloud { hub, clock, timer, up, .. } = &mut self.clouds[cloud];
+        if timer.is_none_or(|timer| timer > self.now) || !*up {
             return Ok(());
         }
-        self.cloud.timer = None;
-        let Cloud { hub, clock, .. } = &self.cloud;
+        *timer = None;
         if hub.next_deadline().is_some_and(|deadline| clock.shows(deadline.at) <= self.now) {
-            return self.cloud_handle(CloudInput::Tick);
+            return self.cloud_handle(cloud, CloudInput::Tick);
         }
-        self.set_cloud_timer();
+        self.set_cloud_timer(cloud);
         Ok(())
     }
 
@@ -158,7 +159,7 @@ impl World {
         if link.cloud != Side::Open {
             return Ok(());
         }
-        let (node, connection) = (link.node, link.connection);
+        let (node, connection, cloud) = (link.node, link.connection, link.leads_to);
         // What was damaged may have another id, and an older link's rest comes beside what a newer one brings.
         let ordered = matches!(frame, Frame::Message(_)) && self.edges[node].link == Some(id);
         let message = match frame {
@@ -172,24 +173,26 @@ impl World {
             Frame::Close => {
                 link.cloud = Side::Closed;
                 return match connection {
-                    Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
+                    Some(connection) => self.cloud_handle(cloud, CloudInput::Closed { connection }),
                     None => Ok(()),
                 };
             }
             frame => super::harm::read(frame),
         };
         match &message {
-            Ok(message) if ordered => self.cloud.arrivals.arrived(node, message)?,
-            Ok(message) => self.cloud.arrivals.excuse(node, message.msg_id()),
+            Ok(message) if ordered => self.arrivals.arrived(node, message)?,
+            Ok(message) => self.arrivals.excuse(node, message.msg_id()),
             Err(_) => {}
         }
         match (message, connection) {
-            (Ok(message), Some(_)) if self.now < self.cloud.too_old_until && is_probe(&message) => Ok(()),
+            (Ok(message), Some(_)) if self.now < self.clouds[cloud].too_old_until && is_probe(&message) => {
+                Ok(())
+            }
             (Ok(message), Some(connection)) => {
-                self.cloud_handle(CloudInput::Received { connection, message })
+                self.cloud_handle(cloud, CloudInput::Received { connection, message })
             }
             (Err(violation), Some(connection)) => {
-                self.cloud_handle(CloudInput::Malformed { connection, violation })
+                self.cloud_handle(cloud, CloudInput::Malformed { connection, violation })
             }
             // A zombie reads, and nothing comes of it; what it cannot read ends it.
             (Ok(_), None) => Ok(()),
@@ -212,52 +215,83 @@ impl World {
     }
 
     /// The process is gone, with everything that it held, unless it is already.
-    pub(crate) fn cloud_fails(&mut self, absence: Duration, fails_over: bool) -> bool {
-        if !self.cloud.up {
+    pub(crate) fn cloud_fails(&mut self, cloud: usize, absence: Duration, fails_over: bool) -> bool {
+        let it = &mut self.clouds[cloud];
+        if !it.up {
             return false;
         }
-        self.cloud.up = false;
-        self.cloud.timer = None;
-        self.cloud.fails_over = fails_over;
-        for id in self.network.live() {
+        (it.up, it.timer, it.fails_over) = (false, None, fails_over);
+        for id in self.network.live_to(cloud) {
             self.network.link_mut(id).cloud = Side::Closed;
             self.cut(id);
         }
-        self.plan_in(absence, Event::CloudStarts);
+        self.plan_in(absence, Event::CloudStarts { cloud });
         true
     }
 
-    /// Copies of CloudHub's state are made as long before each fail-over as its replica is behind.
+    /// Copies of a CloudHub's state are made as long before each fail-over as its replica is behind.
     pub(super) fn cloud_snapshots(&mut self, scenario: &Scenario) {
         for action in
             scenario.actions.iter().filter(|action| action.verb.name == crate::faults::cloud::FAIL_OVER)
         {
-            self.queue.plan(action.at - Duration::from_micros(action.values[1]), Event::Snapshot);
+            let event = Event::Snapshot { cloud: action.node };
+            self.queue.plan(action.at - Duration::from_micros(action.values[1]), event);
         }
     }
 
-    pub(super) fn snapshot(&mut self) -> Outcome {
-        if self.cloud.up {
-            self.cloud.replica = Some((self.cloud.hub.clone(), self.cloud.checks.clone()));
+    pub(super) fn snapshot(&mut self, cloud: usize) -> Outcome {
+        let Cloud { hub, checks, up, replica, .. } = &mut self.clouds[cloud];
+        if *up {
+            *replica = Some((hub.clone(), checks.clone()));
         }
         Ok(())
     }
 
-    pub(super) fn cloud_starts(&mut self) -> Outcome {
-        let cloud = &mut self.cloud;
-        let now = cloud.clock.read_anew(self.salt, self.now);
-        cloud.starts += 1;
-        cloud.up = true;
-        let seed = self.salt.draw(For::CloudSeed, [cloud.starts, 0, 0]);
-        let replica = cloud.replica.take().filter(|_| cloud.fails_over);
+    pub(super) fn cloud_starts(&mut self, cloud: usize) -> Outcome {
+        let it = &mut self.clouds[cloud];
+        let now = it.clock.read_anew(self.salt, self.now);
+        it.starts += 1;
+        it.up = true;
+        let seed = self.salt.draw(For::CloudSeed, [it.starts, cloud as u64, 0]);
+        let replica = it.replica.take().filter(|_| it.fails_over);
         let fresh = || (CloudHub::new(self.cloud_config.clone(), seed, now), CloudChecks::default());
-        (cloud.hub, cloud.checks) = replica.unwrap_or_else(fresh);
-        self.log.transition(self.now, "cloud", || "is there again");
+        (it.hub, it.checks) = replica.unwrap_or_else(fresh);
+        self.log.transition(self.now, &it.name, || "is there again");
         // A replica has none of the connections that its state speaks of.
-        for connection in self.cloud.checks.connections() {
-            self.cloud_handle(CloudInput::Closed { connection })?;
+        for connection in self.clouds[cloud].checks.connections() {
+            self.cloud_handle(cloud, CloudInput::Closed { connection })?;
         }
-        self.set_cloud_timer();
+        self.set_cloud_timer(cloud);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::LogKind;
+    use edgehub_core::hub::LinkState;
+
+    /// The one that a node has left is alive, and takes it for connected until it hears of the end.
+    #[test]
+    fn a_node_can_be_at_two_clouds_at_once() {
+        let mut scenario = Scenario::quiet("both", Duration::from_secs(60));
+        scenario.clouds = 2;
+        scenario.edge.endpoints.weights = vec![1, 1];
+        let mut world = World::new(&scenario, LogKind::Nothing);
+        world.begin_edge(0).unwrap();
+        world.until(Instant(5_000_000)).unwrap();
+        let sessions =
+            |world: &World| [0, 1].map(|cloud: usize| world.clouds[cloud].checks.connections().len());
+        assert_eq!((sessions(&world), world.cloud_of(0)), ([1, 0], 0));
+        let link = world.edges[0].link.unwrap();
+        world.network.link_mut(link).told = Some((Duration::ZERO, Duration::from_secs(30)));
+        world.edges[0].doors[0] = (Instant(60_000_000), false);
+        world.cut(link);
+        world.until(Instant(25_000_000)).unwrap();
+        assert_eq!(world.edges[0].hub.link_state(), LinkState::Up);
+        assert_eq!((sessions(&world), world.cloud_of(0)), ([1, 1], 1));
+        world.until(Instant(36_000_000)).unwrap();
+        assert_eq!(sessions(&world), [0, 1]);
     }
 }

@@ -65,13 +65,13 @@ fn answer_id(key: u64) -> String {
 
 impl World {
     /// A cloud module gets a node's message; it answers questions, as the action that asked them says.
-    pub(super) fn dispatch(&mut self, name: &NodeName, message: &Message) {
+    pub(super) fn dispatch(&mut self, cloud: usize, name: &NodeName, message: &Message) {
         let Some(node) = self.edges.iter().position(|edge| edge.name == *name) else { return };
         if message.operation() != operation::QUERY {
             return;
         }
         let key = key::of(message.msg_id());
-        let Some(plan) = self.cloud.asks.get(&(node, key)).copied() else { return };
+        let Some(plan) = self.asks.get(&(node, key)).copied() else { return };
         let word = plan.word();
         if ["never", AskPlan::AT_ONCE].contains(&word) {
             return;
@@ -79,7 +79,7 @@ impl World {
         let jitter = self.salt.up_to_ms(100, For::Answer, [node as u64, key, 0]);
         let id = answer_id(key);
         let wrong = format!("{}x", message.msg_id());
-        let draft = Draft::response_to(message, &id, self.cloud_now().wall);
+        let draft = Draft::response_to(message, &id, self.cloud_now(cloud).wall);
         let draft = match word {
             "error" => Draft { operation: operation::ERROR, ..draft },
             "wrong-parent" => Draft { parent_msg_id: &wrong, ..draft },
@@ -105,32 +105,38 @@ impl World {
         for again in 0..if word == "twice" { 2 } else { 1 } {
             let message = Box::new(answer.clone());
             let at = at + Duration::from_millis(again);
-            self.queue.plan(at, Event::CloudAnswers { node, message, acknowledged: false });
+            self.queue.plan(at, Event::CloudAnswers { cloud, node, message });
         }
     }
 
     /// The answer to a request that is answered as soon as it is written.
     pub(super) fn answer_at_once(&mut self, node: usize, message: &Message) -> Option<Message> {
         let key = key::of(message.msg_id());
-        let plan = self.cloud.asks.get(&(node, key))?;
+        let plan = self.asks.get(&(node, key))?;
         if plan.word() != AskPlan::AT_ONCE {
             return None;
         }
-        let wall = self.cloud_now().wall;
+        let wall = self.cloud_now(self.cloud_of(node)).wall;
         Draft::response_to(message, &answer_id(key), wall).encode().ok()
     }
 
-    pub(super) fn cloud_sends(&mut self, node: usize, message: Message, acknowledged: bool) -> Effect {
-        if !self.cloud.up {
+    pub(super) fn cloud_sends(
+        &mut self,
+        cloud: usize,
+        node: usize,
+        message: Message,
+        acknowledged: bool,
+    ) -> Effect {
+        if !self.clouds[cloud].up {
             return Ok(false);
         }
         let node = self.edges[node].name.clone();
         let delivery = if acknowledged { Delivery::Acknowledged } else { Delivery::Unacknowledged };
-        self.cloud_handle(CloudInput::Send { node, message, delivery })?;
+        self.cloud_handle(cloud, CloudInput::Send { node, message, delivery })?;
         Ok(true)
     }
 
-    /// A cloud module sends a command. Acknowledged delivery is for modules that answer: what nobody takes would be
+    /// A cloud module sends a command, by way of the CloudHub at which the node was last. Acknowledged delivery is for modules that answer: what nobody takes would be
     /// sent for ever.
     pub(crate) fn command(
         &mut self,
@@ -141,10 +147,11 @@ impl World {
         entity: u64,
     ) -> Effect {
         let (word, group, source, taken) = COMMANDS[to as usize % COMMANDS.len()];
+        let cloud = self.cloud_of(node);
         let id = format!("cloud/{word}/{entity}");
         let message = Draft {
             msg_id: &id,
-            timestamp: self.cloud_now().wall,
+            timestamp: self.cloud_now(cloud).wall,
             source,
             group,
             operation: "update",
@@ -153,6 +160,6 @@ impl World {
             ..Draft::default()
         };
         let message = message.encode().map_err(|violation| violation.to_string())?;
-        self.cloud_sends(node, message, acknowledged && taken)
+        self.cloud_sends(cloud, node, message, acknowledged && taken)
     }
 }

@@ -27,6 +27,7 @@ impl DialPlan {
 
 impl World {
     pub(super) fn dial(&mut self, node: usize, epoch: LinkEpoch, endpoint: usize, lane: Carrier) {
+        let leads_to = endpoint % self.clouds.len();
         let edge = &mut self.edges[node];
         let incarnation = edge.incarnation;
         let ids = |part| [node as u64, incarnation << 32 | epoch.0, part];
@@ -54,14 +55,14 @@ impl World {
             _ if shut.is_some() || udp.is_some_and(|udp| udp.refused) => Some(round_trip),
             Some("refused" | "reset") => Some(round_trip + after),
             // Nobody who is down answers a handshake; whoever does needs another round trip to be refused.
-            Some("tls") => Some(if self.cloud.up { round_trip * 2 } else { round_trip } + after),
+            Some("tls") => Some(if self.clouds[leads_to].up { round_trip * 2 } else { round_trip } + after),
             _ => None,
         };
         if let Some(after) = fails_after {
             let failed = Event::DialFailed { node, incarnation, epoch, closed: outcome == Some("reset") };
             return self.plan_in(after, failed);
         }
-        let link = self.network.begin(node, incarnation, epoch);
+        let link = self.network.begin(node, incarnation, epoch, leads_to);
         if !self.streams_apart.is_zero() {
             self.network.link_mut(link).up.lane = Some(Lane::default());
         }
@@ -91,8 +92,9 @@ impl World {
     }
 
     pub(super) fn accepted(&mut self, id: LinkId) -> Outcome {
-        let up = self.cloud.up;
         let link = self.network.link_mut(id);
+        let cloud = link.leads_to;
+        let up = self.clouds[cloud].up;
         if !up || link.edge == Side::Closed && link.cut {
             link.cloud = Side::Closed;
             return Ok(());
@@ -102,10 +104,10 @@ impl World {
             return Ok(());
         }
         let node = link.node;
-        let connection = self.cloud.next_connection();
+        let connection = self.next_connection();
         self.network.connect(id, connection);
         let node = self.edges[node].name.clone();
-        self.cloud_handle(CloudInput::Connected { connection, node, project: "project".into() })
+        self.cloud_handle(cloud, CloudInput::Connected { connection, node, project: "project".into() })
     }
 
     pub(super) fn dialled(&mut self, id: LinkId) -> Outcome {
@@ -154,7 +156,7 @@ mod tests {
         let outcome = DialPlan::OUTCOMES.iter().position(|word| *word == outcome).unwrap() as u64;
         world.edges[0].dials.push_back(DialPlan { outcome, after: Duration::from_millis(5) });
         world.edges[0].unreachable_until = Instant(if unreachable { 3_000_000 } else { 0 });
-        world.cloud.up = cloud_up;
+        world.clouds[0].up = cloud_up;
         world.begin_edge(0).unwrap();
         (0..3_000).find(|at| {
             world.until(Instant(at * 1_000)).unwrap();

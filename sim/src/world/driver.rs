@@ -96,7 +96,7 @@ impl World {
         let edge = &mut self.edges[node];
         if let Note::Dropped { direction: Direction::Up, msg_id, .. } = note {
             // A crash may bring it back before its forgetting was synced; then it has no place in the order.
-            self.cloud.arrivals.unordered(node, msg_id);
+            self.arrivals.unordered(node, msg_id);
         }
         edge.requests_ended += u64::from(matches!(note, Note::SyncEnded { .. }));
         if !matches!(note, Note::RoundTrip { .. }) {

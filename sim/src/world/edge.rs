@@ -240,7 +240,7 @@ impl World {
 
     /// Hands the hub an input, checks, and does what it says.
     pub(crate) fn edge_handle(&mut self, node: usize, input: Input) -> Outcome {
-        let World { edges, salt, now: world_now, log, cloud, .. } = self;
+        let World { edges, salt, now: world_now, log, arrivals, .. } = self;
         let edge = &mut edges[node];
         if edge.down {
             return Ok(());
@@ -259,7 +259,7 @@ impl World {
             log.detail(*world_now, edge.name.as_str(), || format!("{input} → {outputs:?}"));
         }
         // What a pong confirms must have reached the cloud.
-        if let Some(key) = edge.checks.confirmed().iter().find(|key| !cloud.arrivals.contains(node, **key)) {
+        if let Some(key) = edge.checks.confirmed().iter().find(|key| !arrivals.contains(node, **key)) {
             return Err(Broken::new(
                 "end to end",
                 "never-came",

@@ -33,14 +33,14 @@ pub(crate) enum Event {
     Flaps { node: usize, times: u64, silent_us: u64, heard_us: u64 },
     /// A link that has been quiet for too long is forgotten on the way.
     NatLooks { link: LinkId },
-    /// CloudHub's timer fires.
-    CloudTick,
+    /// A CloudHub's timer fires.
+    CloudTick { cloud: usize },
     /// A cloud module answers a request.
-    CloudAnswers { node: usize, message: Box<Message>, acknowledged: bool },
-    /// CloudHub is there again.
-    CloudStarts,
-    /// The state of CloudHub is copied to its replica.
-    Snapshot,
+    CloudAnswers { cloud: usize, node: usize, message: Box<Message> },
+    /// A CloudHub is there again.
+    CloudStarts { cloud: usize },
+    /// The state of a CloudHub is copied to its replica.
+    Snapshot { cloud: usize },
 }
 
 impl Event {

@@ -13,7 +13,7 @@ use std::time::Duration;
 impl World {
     /// Sends what there is room for, and plans what comes of it.
     pub(crate) fn send(&mut self, id: LinkId, way: Way) {
-        let World { network, edges, salt, now, cloud, streams_apart, .. } = self;
+        let World { network, edges, salt, now, clouds, arrivals, streams_apart, .. } = self;
         let link = network.link_mut(id);
         if link.cut {
             return link.stream(way).lose();
@@ -21,6 +21,7 @@ impl World {
         let (node, epoch, incarnation) = (link.node, link.epoch.0, link.incarnation);
         let edge = &edges[node];
         let conduct = if edge.conduct_until > *now { &edge.conduct } else { &edge.usual };
+        let cloud = &clouds[link.leads_to];
         let slow = if way == Way::Up && cloud.slow_until > *now { cloud.slow_by } else { Duration::ZERO };
         let stream = link.stream(way);
         let ids = [node as u64, incarnation << 32 | epoch, way as u64];
@@ -30,7 +31,6 @@ impl World {
         let behind = |frame: u64| {
             salt.between(Duration::ZERO, *streams_apart, For::Streams, [ids[0] << 1 | ids[2], ids[1], frame])
         };
-        let arrivals = &mut cloud.arrivals;
         let sent = stream.send(*now, conduct, (latency, behind), |frame, damage| {
             if way == Way::Up
                 && let Frame::Message(message) = frame
@@ -57,14 +57,14 @@ impl World {
 
     pub(super) fn flushed(&mut self, id: LinkId, way: Way, messages: usize, bytes: usize) -> Outcome {
         let link = self.network.link(id);
-        let (node, epoch) = (link.node, link.epoch);
+        let (node, epoch, cloud) = (link.node, link.epoch, link.leads_to);
         let event = LinkEvent::Flushed { messages, bytes };
         match (way, link.connection) {
             (Way::Up, _) if link.edge == Side::Closed => self.late(id, event),
             (Way::Up, _) if link.incarnation != self.edges[node].incarnation => Ok(()),
             (Way::Up, _) => self.edge_handle(node, Input::Link { epoch, event }),
             (Way::Down, Some(connection)) if link.cloud == Side::Open => {
-                self.cloud_handle(CloudInput::Flushed { connection, messages })
+                self.cloud_handle(cloud, CloudInput::Flushed { connection, messages })
             }
             (Way::Down, _) => Ok(()),
         }
@@ -153,7 +153,7 @@ impl World {
 
     pub(super) fn severed(&mut self, id: LinkId, end: End) -> Outcome {
         let link = self.network.link_mut(id);
-        let (node, epoch, connection) = (link.node, link.epoch, link.connection);
+        let (node, epoch, connection, cloud) = (link.node, link.epoch, link.connection, link.leads_to);
         match end {
             End::Edge if link.edge == Side::Closed => self.late(id, LinkEvent::Closed),
             End::Edge => {
@@ -167,7 +167,7 @@ impl World {
             End::Cloud => {
                 link.cloud = Side::Closed;
                 match connection {
-                    Some(connection) => self.cloud_handle(CloudInput::Closed { connection }),
+                    Some(connection) => self.cloud_handle(cloud, CloudInput::Closed { connection }),
                     None => Ok(()),
                 }
             }

@@ -79,12 +79,14 @@ impl World {
             edge.timer = None;
             self.set_timer(node);
         }
-        self.cloud.clock.heal(now);
-        self.cloud_clock_changed();
+        for number in 0..self.clouds.len() {
+            let cloud = &mut self.clouds[number];
+            cloud.clock.heal(now);
+            (cloud.slow_until, cloud.too_old_until) = (now, now);
+            self.cloud_clock_changed(number);
+        }
         self.wake_modules();
         self.flapping = false;
-        self.cloud.slow_until = now;
-        self.cloud.too_old_until = now;
         for link in &mut self.network.links {
             // A session that has yet to begin will be a real one.
             link.zombie &= link.cloud != Side::Opening;
@@ -124,9 +126,9 @@ impl World {
             }
         }
         self.close_stores()?;
-        if self.cloud.up {
-            self.cloud_handle(CloudInput::Shutdown)?;
-            if let Some(deadline) = self.cloud.hub.next_deadline() {
+        for cloud in (0..self.clouds.len()).filter(|cloud| self.clouds[*cloud].up).collect::<Vec<_>>() {
+            self.cloud_handle(cloud, CloudInput::Shutdown)?;
+            if let Some(deadline) = self.clouds[cloud].hub.next_deadline() {
                 return Err(Broken::new(
                     "shutdown",
                     "cloud",

@@ -130,7 +130,7 @@ impl World {
         let class = &*classes.classes[class_of(classes, &as_seen)].name;
         let msg_id = match speech.ask {
             Some((.., true)) if !place.asked.is_empty() => {
-                self.cloud.arrivals.unordered(node, &place.asked);
+                self.arrivals.unordered(node, &place.asked);
                 place.asked.clone()
             }
             _ => place.next_id(0, class, speech.entity),
@@ -147,7 +147,7 @@ impl World {
             let wait = timeout.unwrap_or(edge.config.sync_timeout).max(Duration::from_micros(1));
             let deadline = edge.clock.held() + wait;
             self.longest_wait = self.longest_wait.max(wait);
-            self.cloud.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
+            self.asks.insert((node, key::of(&msg_id)), AskPlan { deadline, ..plan });
         }
         let receipt = speech.entity.is_multiple_of(2).then(|| {
             let edge = &mut self.edges[node];

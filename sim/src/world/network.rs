@@ -50,6 +50,8 @@ pub(crate) struct Link {
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) edge: Side,
     pub(crate) cloud: Side,
+    /// The number of the CloudHub at that end.
+    pub(crate) leads_to: usize,
     /// The cloud answers pings and reads, and has no session.
     pub(crate) zombie: bool,
     pub(crate) up: Stream,
@@ -102,7 +104,13 @@ impl Network {
         &mut self.links[id.0]
     }
 
-    pub(super) fn begin(&mut self, node: usize, incarnation: u64, epoch: LinkEpoch) -> LinkId {
+    pub(super) fn begin(
+        &mut self,
+        node: usize,
+        incarnation: u64,
+        epoch: LinkEpoch,
+        leads_to: usize,
+    ) -> LinkId {
         let id = LinkId(self.links.len());
         self.links.push(Link {
             node,
@@ -111,6 +119,7 @@ impl Network {
             connection: None,
             edge: Side::Opening,
             cloud: Side::Opening,
+            leads_to,
             zombie: false,
             up: Stream::default(),
             down: Stream::default(),
@@ -133,6 +142,11 @@ impl Network {
     /// Links that at least one side takes for open.
     pub(crate) fn live(&self) -> Vec<LinkId> {
         self.links.iter().enumerate().filter(|(_, link)| link.lives()).map(|(id, _)| LinkId(id)).collect()
+    }
+
+    /// … of those to this CloudHub.
+    pub(crate) fn live_to(&self, cloud: usize) -> Vec<LinkId> {
+        self.live().into_iter().filter(|id| self.link(*id).leads_to == cloud).collect()
     }
 
     /// The link of a connection that CloudHub takes for open.
