@@ -49,6 +49,8 @@ pub(crate) enum QuicError {
     NobodyThere,
     /// Nothing that can be understood came back: UDP may be blocked.
     NoAnswer,
+    /// A proxy is to be passed, which QUIC cannot.
+    Proxy(String),
     /// The connection was ended.
     Lost(String),
     /// The cloud does not want this node.
@@ -72,6 +74,9 @@ impl fmt::Display for QuicError {
             ),
             QuicError::NobodyThere => f.write_str("nobody listens on that UDP port: does the CloudHub there serve QUIC?"),
             QuicError::NoAnswer => f.write_str("no answer: is UDP blocked, or nobody there?"),
+            QuicError::Proxy(proxy) => {
+                write!(f, "QUIC passes no proxy, and {proxy} is on the way: use the WebSocket lane")
+            }
             QuicError::Lost(why) => write!(f, "the connection was ended: {why}"),
             QuicError::Refused => f.write_str("the cloud refuses this node: is the certificate of another one?"),
             QuicError::Violation(violation) => write!(f, "the peer breaks the protocol: {violation}"),
