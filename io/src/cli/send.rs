@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub(crate) struct Send {
     /// The node's configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIGURATION)]
     config: PathBuf,
     /// The sending module's name
     #[arg(long, default_value = "send")]

@@ -71,11 +71,14 @@ impl Options {
     }
 
     /// The same for a node whose certificate is looked after by an [`IdentityDriver`](crate::identity::IdentityDriver): one
-    /// that is missing or out of its validity is that one's business.
+    /// that is out of its validity is that one's business, and so is one that is missing where a service can give one.
     pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
         let tls = match tls::client_config_at_any_time(&node.files) {
             Ok(tls) => tls,
-            Err(_) => tls::client_config_without_identity()?,
+            Err(error) if error.problem == tls::Problem::Missing && node.http_server.is_some() => {
+                tls::client_config_without_identity()?
+            }
+            Err(damaged) => return Err(damaged.into()),
         };
         Options::with_tls(node, tls)
     }
