@@ -133,6 +133,12 @@ pub enum Canary {
     ZombieCalledStable,
     /// Links that are closed again and again right after they have opened have no name.
     KickedUnnamed,
+    /// A node that is kicked again and again is well whenever it is served in between.
+    HealthGoodBetweenKicks,
+    /// Nobody is told that two heartbeats are longer than the cloud waits.
+    SlowHeartbeatUntold,
+    /// Nobody is told that the cloud does not hear keepalives in time.
+    UnheardKeepaliveUntold,
     /// After a failure the same endpoint is dialled again.
     FailsOverNever,
     /// After a link that held another endpoint is dialled.
@@ -173,7 +179,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 79] = [
+    pub const ALL: [Canary; 82] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -235,6 +241,9 @@ impl Canary {
         Canary::NoSessionStays,
         Canary::ZombieCalledStable,
         Canary::KickedUnnamed,
+        Canary::HealthGoodBetweenKicks,
+        Canary::SlowHeartbeatUntold,
+        Canary::UnheardKeepaliveUntold,
         Canary::FailsOverNever,
         Canary::NotSticky,
         Canary::ReturnsNever,
@@ -387,11 +396,29 @@ pub enum IdentityCanary {
     RotatesAtTheEnd,
     /// A new authority is told at each attempt to renew.
     AuthorityToldAgain,
+    /// Files that another process has put in place are not noticed while all is well.
+    FilesUnwatched,
+    /// A pair of an authority that is not beside it is used.
+    StrangersPairUsed,
+    /// A token that is given by hand does not say which cloud is meant.
+    TokenDoesNotDecide,
+    /// A certificate is taken whenever it is valid.
+    ValidityUnchecked,
+    /// A request that nobody answers is waited for as good as for ever.
+    StallUnnoticed,
+    /// A certificate that has run out needs a person, whatever token there is.
+    NoJoinAfterExpiry,
+    /// Every certificate is renewed at the same point of its life.
+    RotatesAtOnePoint,
+    /// Only the new authority is trusted as soon as there is one.
+    OldRootDropped,
+    /// A connection that the clocks do not allow is not explained with their difference.
+    OutOfDateUnexplained,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 12] = [
+    pub const ALL: [IdentityCanary; 21] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -404,6 +431,15 @@ impl IdentityCanary {
         IdentityCanary::SkewUntold,
         IdentityCanary::RotatesAtTheEnd,
         IdentityCanary::AuthorityToldAgain,
+        IdentityCanary::FilesUnwatched,
+        IdentityCanary::StrangersPairUsed,
+        IdentityCanary::TokenDoesNotDecide,
+        IdentityCanary::ValidityUnchecked,
+        IdentityCanary::StallUnnoticed,
+        IdentityCanary::NoJoinAfterExpiry,
+        IdentityCanary::RotatesAtOnePoint,
+        IdentityCanary::OldRootDropped,
+        IdentityCanary::OutOfDateUnexplained,
     ];
 }
 

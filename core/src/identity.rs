@@ -30,7 +30,7 @@ mod token;
 pub use clock::{SKEW_TOLERATED_MS, Verdict};
 pub use input::{Answer, Certificate, Failure, IdentityInput, Validity, WorkNumber};
 pub use output::{IdentityNote, IdentityOutput, Request, Trust};
-pub use problem::{Problem, join_command};
+pub use problem::{Problem, Skew, join_command};
 pub use retry::{RETRY_FIRST, RETRY_LONGEST};
 pub use state::{IdentityChange, IdentityState};
 pub use token::{JoinToken, Sha256, TOKEN_BYTES_MAX, TokenError};
@@ -76,16 +76,36 @@ pub struct IdentityConfig {
     pub node: Box<str>,
     /// Where the cloud is, as a person would write it for `join`.
     pub cloud: Box<str>,
+    /// The node's configuration, for `join`, unless it is where `join` looks anyway.
+    pub file: Option<Box<str>>,
+    /// Whether there is a certificate service that can be asked. Without one the files are somebody else's care, and are
+    /// looked at.
+    pub has_service: bool,
     /// Whether to renew at all (`rotateCertificates`).
     pub rotate: bool,
+    /// Whether the token says which cloud is meant, even if there is a pair of another one: for who gives a token by hand.
+    pub token_decides: bool,
     /// How long a piece of work may take, a request above all.
     pub request_limit: Duration,
 }
 
 impl IdentityConfig {
-    /// For this node of this cloud, renewed or not, with [`REQUEST_LIMIT`].
+    /// For this node of this cloud, which has a certificate service; renewed or not, with [`REQUEST_LIMIT`].
     pub fn new(node: impl Into<Box<str>>, cloud: impl Into<Box<str>>, rotate: bool) -> IdentityConfig {
-        IdentityConfig { node: node.into(), cloud: cloud.into(), rotate, request_limit: REQUEST_LIMIT }
+        IdentityConfig {
+            node: node.into(),
+            cloud: cloud.into(),
+            file: None,
+            has_service: true,
+            rotate,
+            token_decides: false,
+            request_limit: REQUEST_LIMIT,
+        }
+    }
+
+    /// Whether certificates are renewed here.
+    fn renews(&self) -> bool {
+        self.rotate && self.has_service
     }
 }
 
@@ -137,12 +157,10 @@ impl fmt::Display for IdentityHealth {
         if let Some(command) = &self.command {
             write!(f, "; run: {command}")?;
         }
-        if let Some(ahead_ms) = self.clock_ahead_ms {
-            let seconds = ahead_ms.unsigned_abs() / 1000;
-            let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
-            write!(f, "\nthis machine's clock is {seconds} s {side} the cloud's; set it right")?;
+        match (&self.problem, self.clock_ahead_ms) {
+            (Some(Problem::ClockSkew { .. }), _) | (_, None) => Ok(()),
+            (_, Some(ahead_ms)) => write!(f, "\n{}", Skew(ahead_ms)),
         }
-        Ok(())
     }
 }
 
@@ -220,11 +238,12 @@ impl Identity {
             IdentityInput::Answered { work, answer } => match self.attempt.step {
                 Step::Asking if self.attempt.work == work => self.authority(&answer),
                 Step::Requesting if self.attempt.work == work => self.certificate(answer),
+                Step::AskingTime if self.attempt.work == work => self.time_told(answer.date),
                 _ => {}
             },
             IdentityInput::Unanswered { work, failure } => {
-                if matches!(self.attempt.step, Step::Asking | Step::Requesting) && self.attempt.work == work {
-                    self.failed(Problem::Unanswered(failure));
+                if self.attempt.step.is_request() && self.attempt.work == work {
+                    self.unanswered(failure);
                 }
             }
             IdentityInput::KeyMade { work, request } => {
@@ -270,7 +289,10 @@ impl Identity {
         IdentityHealth {
             state: self.state,
             problem: self.problem.clone(),
-            clock_ahead_ms: self.clock.skew(self.now),
+            clock_ahead_ms: self.clock.skew(self.now).or(match self.problem {
+                Some(Problem::ClockSkew { ahead_ms }) => Some(ahead_ms),
+                _ => None,
+            }),
             validity: self.pair.as_ref().map(|pair| pair.validity),
             command: (self.state == IdentityState::NeedsToken).then(|| join_command(&self.config).into()),
         }
@@ -287,12 +309,13 @@ impl Identity {
     fn deadline_came(&mut self) {
         match self.attempt.step {
             Step::Idle => self.check(),
-            Step::Waiting if self.state == IdentityState::Rotating => self.rotate(),
             Step::Waiting => self.load(),
-            Step::Asking | Step::Requesting => {
-                self.outputs.push_back(IdentityOutput::Cancel { work: self.attempt.work });
+            Step::Asking | Step::Requesting | Step::AskingTime => {
+                self.cancel();
                 self.failed(Problem::TooLate { limit: self.config.request_limit });
             }
+            // What is in use is there, whatever the disk does.
+            Step::Loading if self.state.is_usable() => self.go_on(),
             Step::Loading | Step::MakingKey | Step::Writing => {
                 self.failed(Problem::Local("the disk takes too long; check its health and load".into()));
             }
@@ -305,6 +328,9 @@ impl Identity {
         self.usable_since = Some(self.now.mono);
         let span = ROTATION_TO_PER_MILLE - ROTATION_FROM_PER_MILLE + 1;
         self.rotate_at_per_mille = ROTATION_FROM_PER_MILLE + self.rng.below(span);
+        if self.planted.is(IdentityCanary::RotatesAtOnePoint) {
+            self.rotate_at_per_mille = 800;
+        }
         if self.planted.is(IdentityCanary::RotatesAtTheEnd) {
             self.rotate_at_per_mille = 1000;
         }
@@ -317,38 +343,43 @@ impl Identity {
     /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on hearsay is renewed at
     /// once: that fails if it was a lie.
     fn until_check(&mut self) -> Duration {
-        if self.config.rotate && self.clock.is_hearsay(self.now) {
+        if self.config.renews() && self.clock.is_hearsay(self.now) {
             return Duration::ZERO;
         }
         let time = self.clock.time(self.now).0;
         let Some(Certificate { validity, .. }) = &self.pair else { return CLOCK_CHECK };
-        let per_mille = if self.config.rotate { self.rotate_at_per_mille } else { 1000 };
+        let per_mille = if self.config.renews() { self.rotate_at_per_mille } else { 1000 };
         let due = validity.point(per_mille).saturating_sub(time);
         Duration::from_millis(u64::try_from(due).unwrap_or(0)).min(CLOCK_CHECK)
     }
 
-    /// Looks at the clock: is it time to renew, is it too late?
+    /// All is well as far as is known: looks at the files, and then at the clock.
     fn check(&mut self) {
         if self.usable_since.is_some_and(|since| self.now.mono.since(since) >= RETRY_LONGEST) {
             self.retry.reset();
         }
+        if self.planted.is(IdentityCanary::FilesUnwatched) {
+            return self.go_on();
+        }
+        self.load();
+    }
+
+    /// Looks at the clock: is it time to renew, is it too late?
+    fn go_on(&mut self) {
         let time = self.clock.time(self.now);
-        let verdict = self.pair.as_ref().map(|pair| pair.validity.at(time));
-        if verdict != Some(Verdict::Valid) {
-            return self.expired();
+        if self.pair.as_ref().is_none_or(|pair| pair.validity.at(time) != Verdict::Valid) {
+            self.change(IdentityChange::Expired);
+            return self.load();
         }
         let wait = self.until_check();
-        if wait.is_zero() && self.config.rotate && self.change(IdentityChange::Due) {
-            return self.rotate();
+        if self.config.renews() && wait.is_zero() {
+            self.change(IdentityChange::Due);
+        }
+        if self.state == IdentityState::Rotating {
+            return self.renew();
         }
         // At least a second: the last second of a validity is as good as the others.
         self.attempt = Attempt::of(Step::Idle, self.now.mono + wait.max(Duration::from_secs(1)));
-    }
-
-    fn expired(&mut self) {
-        if self.change(IdentityChange::Expired) {
-            self.load();
-        }
     }
 
     /// Only a person can help, or the clock.
@@ -371,7 +402,7 @@ impl Identity {
 
     /// Gives up a request that is on its way.
     fn cancel(&mut self) {
-        if matches!(self.attempt.step, Step::Asking | Step::Requesting) {
+        if self.attempt.step.is_request() {
             self.outputs.push_back(IdentityOutput::Cancel { work: self.attempt.work });
         }
     }

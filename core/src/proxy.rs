@@ -84,17 +84,26 @@ impl fmt::Display for ProxyError {
 impl core::error::Error for ProxyError {}
 
 /// The conversation with a proxy.
-#[derive(Debug)]
 pub struct Tunnel {
     protocol: Protocol,
     to_send: Vec<u8>,
     heard: Vec<u8>,
 }
 
-#[derive(Debug)]
 enum Protocol {
     Http,
     Socks5(socks5::Stage),
+}
+
+impl fmt::Debug for Tunnel {
+    /// Shows what is spoken; what is said holds the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Protocol::Http => "HTTP",
+            Protocol::Socks5(_) => "SOCKS5",
+        };
+        f.debug_struct("Tunnel").field("protocol", &protocol).finish_non_exhaustive()
+    }
 }
 
 impl Tunnel {
@@ -134,6 +143,7 @@ impl Tunnel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
     use std::string::ToString;
 
     /// The outcome of an answer that comes in pieces of every size.
@@ -211,6 +221,17 @@ mod tests {
         let credentials =
             credentials.map(|(user, password)| Credentials { user: user.into(), password: password.into() });
         check(|| Tunnel::socks5("cloud", 10000, credentials.as_ref()).unwrap(), answers, &expected);
+    }
+
+    #[test]
+    fn a_tunnel_does_not_show_the_password() {
+        let credentials = Credentials { user: "u".into(), password: "pw".into() };
+        let socks = Tunnel::socks5("cloud", 1, Some(&credentials)).unwrap();
+        let http = Tunnel::http("cloud", 1, Some("Basic pw")).unwrap();
+        let (socks, http) = (format!("{socks:?}"), format!("{http:?}"));
+        let secret = format!("{:?}", b"pw").trim_matches(['[', ']']).to_string();
+        assert!(socks.contains("SOCKS5") && !socks.contains(&secret) && !socks.contains("pw"), "{socks}");
+        assert!(http.contains("HTTP") && !http.contains(&secret) && !http.contains("pw"), "{http}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod dead_letters;
 mod demo;
 mod explain;
 mod histogram;
+mod identity;
 mod join;
 mod lane;
 pub(crate) mod logging;
@@ -22,6 +23,9 @@ use clap::{Parser, Subcommand};
 use lane::LaneChoice;
 use std::io::Write;
 use std::process::ExitCode;
+
+/// Where KubeEdge has a node's configuration.
+const DEFAULT_CONFIGURATION: &str = "/etc/kubeedge/config/edgecore.yaml";
 
 /// What went wrong, in words for a person; the process ends with code 2.
 type Failure = Box<dyn std::error::Error>;

@@ -18,8 +18,11 @@ mod store;
 
 pub use driver::{IdentityDriver, IdentityWatch, TokenSource, Told};
 pub use service::Service;
+pub(crate) use store::layer;
 pub use store::layer::{Disk, Layer};
 pub use store::{NewFiles, Store};
 
+#[cfg(test)]
+mod go_made;
 #[cfg(test)]
 mod tests;

@@ -68,10 +68,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// A certificate that is valid for one year, starting an hour ago.
+    /// A certificate that is valid from an hour ago on: a node's for a year, as nodes renew theirs; a server's for as long as a new
+    /// authority, for nobody renews it while the server runs, and a CloudHub makes another one whenever it starts.
     pub fn new(purpose: Purpose) -> Self {
         let now = SystemTime::now();
-        Self { purpose, not_before: now - CLOCK_SKEW, not_after: now + LEAF_LIFE }
+        let life = match purpose {
+            Purpose::Server { .. } => CA_LIFE,
+            Purpose::Node { .. } => LEAF_LIFE,
+        };
+        Self { purpose, not_before: now - CLOCK_SKEW, not_after: now + life }
     }
 }
 
@@ -287,6 +292,9 @@ mod tests {
         check(&authority.server(&names).unwrap().certificate_pem, |certificate| {
             let usage = certificate.extended_key_usage().unwrap().unwrap().value;
             assert!(usage.server_auth && !usage.client_auth);
+            let validity = certificate.validity();
+            let life = validity.not_after.timestamp() - validity.not_before.timestamp();
+            assert!(life > 29 * 365 * 86_400, "a CloudHub may run for years: {life} s");
             let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
             assert!(matches!(names[0], GeneralName::DNSName("cloud.example")));
             assert!(matches!(names[1], GeneralName::IPAddress([127, 0, 0, 1])));

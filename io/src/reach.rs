@@ -12,7 +12,7 @@ use smol::net::TcpStream;
 
 mod choose;
 mod proxy;
-mod race;
+pub(crate) mod race;
 
 pub use choose::{Environment, ProxyChoice};
 pub use proxy::{Proxy, ProxyKind};
@@ -92,9 +92,19 @@ impl ReachError {
 ///
 /// It may take as long as a proxy or the network likes: the caller limits the time.
 pub async fn connect(host: &str, port: u16, proxy: Option<&Proxy>) -> Result<TcpStream, ReachError> {
-    let Some(proxy) = proxy else { return direct(host, port).await };
+    connect_telling(host, port, proxy, || {}).await
+}
+
+/// The same; tells when the name has its addresses, the proxy's name if there is one.
+pub(crate) async fn connect_telling(
+    host: &str,
+    port: u16,
+    proxy: Option<&Proxy>,
+    named: impl Fn(),
+) -> Result<TcpStream, ReachError> {
+    let Some(proxy) = proxy else { return direct(host, port, named).await };
     let failed = |problem: String| ReachError::Proxy { proxy: proxy.to_string(), problem };
-    let mut stream = direct(&proxy.host, proxy.port)
+    let mut stream = direct(&proxy.host, proxy.port, named)
         .await
         .map_err(|error| failed(format!("it cannot be reached: {error}")))?;
     let mut tunnel = tunnel(proxy, host, port).map_err(|error| failed(error.to_string()))?;
@@ -122,9 +132,10 @@ fn basic(Credentials { user, password }: &Credentials) -> String {
     format!("Basic {}", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes()))
 }
 
-async fn direct(host: &str, port: u16) -> Result<TcpStream, ReachError> {
+async fn direct(host: &str, port: u16, named: impl Fn()) -> Result<TcpStream, ReachError> {
     let not_found = |error| ReachError::NameNotFound { host: host.to_owned(), error };
     let addresses = smol::net::resolve((host, port)).await.map_err(not_found)?;
+    named();
     let outcome = race::race(addresses, one).await;
     outcome
         .unwrap_or_else(|| Err(not_found(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))))

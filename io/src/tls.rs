@@ -77,7 +77,13 @@ pub fn client_config_at_any_time(files: &ClientFiles) -> Result<Arc<ClientConfig
 
 /// Makes the configuration of a certificate service: a client may show a certificate of the authority, and need not.
 pub fn server_config_for_anybody(pems: Pems<'_>) -> Result<Arc<ServerConfig>, TlsError> {
-    server_with(&Source::in_memory(pems), true)
+    server_with(&Source::in_memory(pems), true, Some(SystemTime::now()))
+}
+
+/// The same whatever time it is: for tests of clocks that are wrong.
+#[cfg(test)]
+pub(crate) fn server_config_at_any_time(pems: Pems<'_>) -> Result<Arc<ServerConfig>, TlsError> {
+    server_with(&Source::in_memory(pems), true, None)
 }
 
 /// Makes a configuration that nobody can use: each handshake fails. For a node that has no certificate yet.
@@ -108,6 +114,12 @@ impl PairOnDisk {
     /// When the certificate is valid.
     pub fn validity(&self) -> Option<edgehub_core::identity::Validity> {
         crate::identity::facts::of(&self.certificate, None, &[]).map(|facts| facts.validity)
+    }
+
+    /// When the authorities' certificates are.
+    pub fn root_validities(&self) -> Vec<edgehub_core::identity::Validity> {
+        let validity = |root: &bytes::Bytes| Some(crate::identity::facts::of(root, None, &[])?.validity);
+        self.roots.iter().filter_map(validity).collect()
     }
 }
 
@@ -150,14 +162,18 @@ fn client_at(sources: &[Source; 3], now: Option<SystemTime>) -> Result<Arc<Clien
 }
 
 fn server(sources: &[Source; 3]) -> Result<Arc<ServerConfig>, TlsError> {
-    server_with(sources, false)
+    server_with(sources, false, Some(SystemTime::now()))
 }
 
-fn server_with(sources: &[Source; 3], anybody: bool) -> Result<Arc<ServerConfig>, TlsError> {
+fn server_with(
+    sources: &[Source; 3],
+    anybody: bool,
+    now: Option<SystemTime>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let [ca, certificate, key] = sources;
     let provider = provider();
     let roots = load::roots(ca)?;
-    let own = load::certified_key(certificate, key, &provider, Some(SystemTime::now()))?;
+    let own = load::certified_key(certificate, key, &provider, now)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let verifier = if anybody { verifier.allow_unauthenticated() } else { verifier };
     let verifier = verifier.build().map_err(|error| ca.rejected(error))?;

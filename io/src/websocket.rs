@@ -21,7 +21,7 @@ mod url;
 
 pub use accept::{Accepted, accept};
 pub use connect::{Target, connect};
-pub use error::{AcceptError, ConnectError, TlsFailure};
+pub use error::{AcceptError, ConnectError, Stage, TlsFailure};
 pub(crate) use progress::Progress;
 pub(crate) use url::is_plain_name;
 pub use url::{complete_url, host_and_port, names_in_url};

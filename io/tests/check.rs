@@ -5,13 +5,15 @@ use async_tungstenite::tungstenite::Message as Frame;
 use edgehub::core::message::operation;
 use edgehub::core::{Draft, Message, UnixMillis};
 use edgehub::pki::Authority;
-use edgehub::server::{CloudServer, ServerOptions};
+use edgehub::pki::token::TokenKey;
+use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{Pems, server_config_from_pem};
 use edgehub::websocket::{ServerStream, accept};
 use futures_util::StreamExt;
 use rustls::ServerConfig;
 use smol::net::TcpListener;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -35,6 +37,8 @@ impl Site {
         ] {
             std::fs::write(site.dir.path().join(name), text).unwrap();
         }
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(site.dir.path().join("edge.key"), private).unwrap();
         site
     }
 
@@ -180,9 +184,11 @@ fn a_node_that_is_served_has_nothing_to_correct() {
         lines.iter().filter_map(|line| line.strip_prefix("✓ ")?.split_whitespace().next()).collect();
     let expected = [
         "configuration",
+        "secrets",
         "files",
         "names",
         "expiry",
+        "authority",
         "name",
         "connection",
         "TLS",
@@ -231,10 +237,82 @@ fn what_is_wrong_on_the_way_is_named() {
         &["no.such.name.invalid", "DNS"],
     );
     fails(site.check("edge-1", &nobody(), "", &[]), "connection", &["nobody listens", "start CloudHub"]);
-    let proxy = format!("http://u:secret@{}", nobody());
+    let proxy = format!("http://u:hidden@{}", nobody());
     let through = site.check("edge-1", &nobody(), "", &[("HTTPS_PROXY", &proxy)]);
-    assert!(!through.1.concat().contains("secret"), "{through:?}");
+    assert!(!through.1.concat().contains("hidden"), "{through:?}");
     fails(through, "connection", &["proxy", "HTTPS_PROXY"]);
     fails(site.check("edge-1", &nobody(), "", &[("ALL_PROXY", "ftp://x")]), "proxy", &["ALL_PROXY"]);
     fails(site.check_against(Site::new().server(), "", async |_| {}), "TLS", &["CA"]);
+}
+
+/// The lines of a step.
+fn of<'a>(lines: &'a [String], step: &str) -> Vec<&'a str> {
+    let of_step = |line: &&'a str| line.split_whitespace().nth(1) == Some(step);
+    lines.iter().map(String::as_str).filter(of_step).collect()
+}
+
+/// What has run out is told with the command that helps, and the rest of the way is looked at all the same.
+#[test]
+fn an_expired_certificate_does_not_end_the_check() {
+    let site = Site::new();
+    site.authority.node_expired("edge-1").unwrap().write(site.dir.path(), "edge").unwrap();
+    let (code, lines) = site.check_against(site.server(), "", async |_| {});
+    let expiry = of(&lines, "expiry").concat();
+    let command = format!("run: edgehub join --config {} --cloud 127.0.0.1", site.path("edgecore.yaml"));
+    assert!(
+        expiry.starts_with("✗") && expiry.contains("expired on") && expiry.contains(&command),
+        "{lines:#?}"
+    );
+    assert!(of(&lines, "connection").concat().starts_with("✓"), "{lines:#?}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_named() {
+    let site = Site::new();
+    let file = |name: &str| site.dir.path().join(name);
+    std::fs::set_permissions(file("edge.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let token = "    token: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b.c.d\n";
+    let config =
+        site.config("edge-1", &nobody(), "").replacen("    tlsCaFile", &format!("{token}    tlsCaFile"), 1);
+    let (_, lines) = site.check_config(&config, &[]);
+    let told = of(&lines, "secrets");
+    assert_eq!(told.len(), 2, "{lines:#?}");
+    assert!(
+        told[0].contains("a token") && told[0].contains("chmod 600") && told[0].contains("edgecore.yaml")
+    );
+    assert!(told[1].contains("the private key") && told[1].contains("edge.key"), "{lines:#?}");
+    std::fs::set_permissions(file("edge.key"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let (_, lines) = site.check("edge-1", &nobody(), "", &[]);
+    assert!(of(&lines, "secrets").concat().starts_with("✓"), "{lines:#?}");
+}
+
+/// The service is a step of its own, and its clock counts also where the link cannot be made.
+#[test]
+fn the_certificate_service_is_asked_what_time_it_is() {
+    let site = Site::new();
+    let with = |address: &str| {
+        let service = format!("    httpServer: https://{address}\n    tlsCaFile");
+        site.check_config(&site.config("edge-1", &nobody(), "").replacen("    tlsCaFile", &service, 1), &[])
+    };
+    let (_, lines) = with(&nobody());
+    let told = of(&lines, "certificates").concat();
+    assert!(told.starts_with("✗") && told.contains("cannot be reached"), "{lines:#?}");
+    let authority = Arc::new(Authority::generate().unwrap());
+    let options = CertificateOptions::new(authority, TokenKey::generate().unwrap());
+    let service = smol::block_on(CertificateServer::bind((Ipv4Addr::LOCALHOST, 0).into(), options)).unwrap();
+    let address = service.address().to_string();
+    smol::spawn(async move { service.run().await }).detach();
+    let (_, lines) = with(&address);
+    assert!(of(&lines, "certificates").concat().starts_with("✓"), "{lines:#?}");
+    assert!(of(&lines, "clock").concat().starts_with("✓"), "{lines:#?}");
+}
+
+/// Somebody accepts the connection and never says a word.
+#[test]
+fn the_stage_that_took_too_long_is_named() {
+    let site = Site::new();
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let server = format!("{}\n      handshakeTimeout: 1", listener.local_addr().unwrap());
+    fails(site.check("edge-1", &server, "", &[]), "TLS", &["came as far as: TLS", "load of CloudHub"]);
 }

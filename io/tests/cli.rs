@@ -214,47 +214,6 @@ fn a_message_goes_from_send_to_cloud() {
     assert!(String::from_utf8_lossy(&asked.stdout).contains("not found"), "{asked:?}");
 }
 
-/// A cloud, a token, two joins; then a token of another cloud.
-#[test]
-fn a_node_joins_with_a_token_and_not_with_that_of_another_cloud() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
-    let (mut cloud, _) = cloud(dir.path(), "");
-    let service = cloud._log.by_ref().lines().find_map(|line| {
-        let line = line.unwrap();
-        Some(line.split_once("certificates at https://")?.1.split('"').next()?.to_string())
-    });
-    let service = service.unwrap();
-    let token = |dir: &str| {
-        let output = edgehub(&["cloud", "token", "--dir", dir]);
-        String::from_utf8(output.stdout).unwrap().trim().to_string()
-    };
-    let join = |token: &str, to: &str| {
-        let output =
-            edgehub(&["join", "--cloud", &service, "--token", token, "--node", "edge-7", "--dir", to]);
-        let told = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(told).unwrap())
-    };
-    let (code, told) = join(&token(&path("other")), &path("nothing"));
-    assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("the token is for another cloud"), "{told}");
-    assert!(!Path::new(&path("nothing")).exists());
-    let (code, told) = join("HASH.x", &path("nothing"));
-    assert!(code == Some(2) && told.contains("four parts"), "{told}");
-    let good = token(&path("."));
-    let (code, told) = join(&good, &path("node"));
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("edge-7 has a certificate now") && told.contains("next: edgehub run"), "{told}");
-    let certificate = std::fs::read(path("node/certs/server.crt")).unwrap();
-    let (code, told) = join(&good, &path("node"));
-    assert!(code == Some(0) && told.contains("has a certificate already"), "{told}");
-    assert_eq!(std::fs::read(path("node/certs/server.crt")).unwrap(), certificate);
-    let (config, _) = edgehub::config::NodeConfig::load(path("node/config/edgecore.yaml").as_ref()).unwrap();
-    assert_eq!(config.node_name, "edge-7");
-    assert_eq!(config.http_server, Some(format!("https://{service}")));
-    edgehub::tls::client_config(&config.files).unwrap();
-}
-
 #[test]
 fn a_journal_that_is_not_this_nodes_is_refused_and_left_alone() {
     use std::io::{BufRead, BufReader};

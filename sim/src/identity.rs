@@ -6,11 +6,17 @@
 //! |---|---|
 //! | `cloud` | a certificate service, and whoever answers in its place |
 //! | `node` | a node's driver: files, keys, clocks, the token that somebody leaves there |
+//! | `by_hand` | what people do: `join`, in a process of its own |
 //! | `checks` | what must hold |
+//! | `picture` | the machine's table, drawn |
 
+mod by_hand;
 mod checks;
 mod cloud;
 mod node;
+mod picture;
+
+pub use picture::picture;
 
 use crate::dice::Dice;
 use checks::Checks;
@@ -54,6 +60,8 @@ pub struct IdentityReport {
     pub faults: usize,
     /// Times a certificate ran out.
     pub expiries: usize,
+    /// Renewals that were not late, by the quarter of the time for it, from 70 to 90 % of the life.
+    pub renewed_in: [usize; 4],
 }
 
 /// Runs one seed: five lives of a certificate with everything that can happen, then some time without faults. Panics with
@@ -90,6 +98,13 @@ pub fn years(seed: u64, years: u32) -> IdentityReport {
 }
 
 impl IdentityReport {
+    /// Whether renewals came in every quarter of the time for it: nodes that joined together do not renew together.
+    pub fn is_spread(&self) -> bool {
+        let all: usize = self.renewed_in.iter().sum();
+        // Each would have a quarter.
+        self.renewed_in.iter().all(|renewals| renewals * 10 > all)
+    }
+
     /// Adds another run.
     pub fn add(&mut self, other: &IdentityReport) {
         self.seconds += other.seconds;
@@ -103,6 +118,7 @@ impl IdentityReport {
         self.new_authorities += other.new_authorities;
         self.faults += other.faults;
         self.expiries += other.expiries;
+        self.renewed_in.iter_mut().zip(other.renewed_in).for_each(|(sum, more)| *sum += more);
     }
 }
 
@@ -242,7 +258,11 @@ impl World {
 
     fn handle(&mut self, input: IdentityInput) {
         if let IdentityInput::Written { .. } = &input {
-            match self.node.commit() {
+            let written = self.node.commit();
+            if written.is_some() {
+                self.checks.written(self.wall(), &self.node, &self.cloud);
+            }
+            match written {
                 Some(true) => self.report.joins += 1,
                 Some(false) => self.report.renewals += 1,
                 None => {}
@@ -296,7 +316,11 @@ impl World {
                     IdentityInput::Written { work }
                 }
             }
-            IdentityOutput::Use | IdentityOutput::Note(_) => return,
+            IdentityOutput::Use => {
+                self.node.in_use = self.node.disk.clone();
+                return self.checks.used(&self.node, &self.cloud);
+            }
+            IdentityOutput::Note(_) => return,
         };
         self.coming.push(Coming { at: soon, input });
     }
@@ -312,13 +336,14 @@ impl World {
             60..70 => self.node.token = Some(self.cloud.token(wall)),
             70..75 => self.node.token = None,
             75..80 => self.node.fresh_tokens = !self.node.fresh_tokens,
-            80..85 => self.cloud.new_authority(wall),
-            85..90 => self.node.disk_fails = !self.node.disk_fails,
-            90..95 => {
-                // Somebody joins by hand, in a process of their own.
-                self.node.joined_by_hand(&mut self.cloud, wall);
-                self.checks.disk(&self.node, &self.cloud);
+            80..83 => self.cloud.new_authority(wall),
+            83..85 => {
+                self.cloud.rebuild(wall);
+                self.join_by_hand();
             }
+            85..88 => self.node.disk_fails = !self.node.disk_fails,
+            88..90 => self.node.mixed_up(&mut self.cloud, wall),
+            90..95 => self.join_by_hand(),
             _ => {
                 let token = self.cloud.token(wall);
                 self.handle(IdentityInput::Token(token));
@@ -344,6 +369,7 @@ impl World {
     /// A time in which everything works: longer than from one look at the clock to the next.
     fn heal(&mut self) {
         self.cloud.trouble = 0;
+        self.cloud.renew_server();
         self.node.clock_error_ms = 0;
         self.node.disk_fails = false;
         self.checks.event();
@@ -358,7 +384,9 @@ impl World {
         let has_pair = self.node.has_valid_pair(&self.cloud, wall, 0);
         let expected = if can_join || has_pair { "usable" } else { "a token is needed" };
         let holds = match state {
-            IdentityState::Usable | IdentityState::Rotating => has_pair,
+            IdentityState::Usable | IdentityState::Rotating => {
+                self.node.is_valid(self.node.in_use.as_ref(), &self.cloud, wall, 0)
+            }
             IdentityState::NeedsToken => !can_join && !has_pair,
             _ => false,
         };
@@ -382,6 +410,7 @@ mod tests {
         assert!(total.joins > 100 && total.renewals > 200 && total.crashes.0 > 500, "{total:?}");
         assert!(total.helpless > 100 && total.skews > 30 && total.new_authorities > 20, "{total:?}");
         assert!(total.faults > 2000 && total.expiries > 100, "{total:?}");
+        assert!(total.is_spread(), "{total:?}");
     }
 
     /// Every hour of a hundred and twenty years is played.

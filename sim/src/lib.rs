@@ -68,6 +68,7 @@ mod run;
 pub mod scenario;
 mod shrink;
 pub mod storm;
+mod svg;
 mod swarm;
 mod traffic;
 mod watchdog;
@@ -75,7 +76,7 @@ mod world;
 
 pub use effects::Effects;
 pub use generate::generate;
-pub use identity::{IdentityReport, identity, years};
+pub use identity::{IdentityReport, identity, picture as identity_picture, years};
 pub use journal::{JournalReport, dead_letters, journal};
 pub use log::{Log, LogKind};
 pub use run::{Failure, Recorded, Report, record, run};

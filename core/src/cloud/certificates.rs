@@ -20,6 +20,9 @@ pub struct CertificateQuestion<'a> {
     pub node_name: Option<&'a str>,
     /// The certificate that the client showed in the handshake, if it did: the node that it speaks for, if for one.
     pub shown: Option<Option<&'a str>>,
+    /// Whether the header `ExtKeyUsages`, if there is one, can be read. What it asks for is not looked at: a node's certificate is
+    /// for a client.
+    pub usages_are_read: bool,
     /// The body.
     pub request: SigningRequest<'a>,
 }
@@ -91,6 +94,9 @@ fn certificate<'a>(question: &CertificateQuestion<'a>) -> CertificateDecision<'a
         (None, TokenWorth::Forged) => return refuse(401, "the token is not one of this cloud"),
         (None, TokenWorth::Expired) => return refuse(401, "the token has expired"),
     };
+    if !question.usages_are_read {
+        return refuse(500, "the header ExtKeyUsages must be a list of numbers");
+    }
     let node = match question.request {
         SigningRequest::Empty => {
             return refuse(500, "the body must be a certificate request (PKCS#10 in DER)");
@@ -127,6 +133,7 @@ mod tests {
         token: TokenWorth::Good,
         node_name: Some("edge-1"),
         shown: None,
+        usages_are_read: true,
         request: SigningRequest::Of("edge-1"),
     };
     const RENEW: CertificateQuestion<'_> =
@@ -183,6 +190,7 @@ mod tests {
     #[test]
     fn an_unreadable_or_foreign_request_is_refused() {
         for question in [JOIN, RENEW] {
+            check(CertificateQuestion { usages_are_read: false, ..question }, 500);
             for (request, status) in [
                 (SigningRequest::Empty, 500),
                 (SigningRequest::TooLong, 500),

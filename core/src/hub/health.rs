@@ -107,9 +107,18 @@ impl Hub {
         }
     }
 
-    /// A message of a session came: whatever was suspected is over.
+    /// A message of a session came: there is one. What ends link after link is over only when a link has held, for the cloud
+    /// serves each of them in between.
     pub(super) fn is_served(&mut self) {
-        if !self.planted.is(Canary::HealthStale) {
+        let lived = self.opened_at.map(|opened| self.now.mono.since(opened)).unwrap_or_default();
+        let holds = lived >= self.config.stable_after.max(self.config.cloud_keepalive.saturating_mul(2));
+        let is_over = match self.findings.suspicion {
+            Some(Suspicion::DuplicateName { .. } | Suspicion::KeepaliveUnheard) => {
+                holds || self.planted.is(Canary::HealthGoodBetweenKicks)
+            }
+            _ => true,
+        };
+        if is_over && !self.planted.is(Canary::HealthStale) {
             self.findings.suspicion = None;
         }
     }

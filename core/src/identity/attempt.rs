@@ -2,18 +2,21 @@
 //!
 //! ```text
 //!   join:   load ─▶ ask for the authority, trusting nobody ─▶ make key ─▶ request, with the token ─▶ write
-//!   renew:          ask for the authority, through the roots ─▶ make key ─▶ request, with the pair ─▶ write
+//!   renew:  load ─▶ ask for the authority, through the roots ─▶ make key ─▶ request, with the pair ─▶ write
 //! ```
 //!
 //! An authority is accepted in two ways only: its hash is the token's, or it came over a connection that an authority
-//! which is trusted already vouches for. Nothing is written before everything was checked.
+//! which is trusted already vouches for. Nothing is written before everything was checked. When a connection fails because
+//! a certificate is out of date, somebody is asked what time it is, to tell a clock that is wrong from a server that is.
 
 use super::{
-    Answer, BODY_BYTES_MAX, Certificate, Identity, IdentityChange, IdentityNote, IdentityOutput,
-    IdentityState, JoinToken, Problem, ROOTS_MAX, Request, Trust, Verdict, WorkNumber, problem,
+    Answer, BODY_BYTES_MAX, Certificate, Failure, Identity, IdentityChange, IdentityNote, IdentityOutput,
+    IdentityState, JoinToken, Problem, ROOTS_MAX, Request, SKEW_TOLERATED_MS, Trust, Verdict, WorkNumber,
+    problem,
 };
 use crate::canary::IdentityCanary;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -35,6 +38,15 @@ pub(super) enum Step {
     Requesting,
     /// The files are written.
     Writing,
+    /// Somebody is asked what time it is, for the attempt has failed.
+    AskingTime,
+}
+
+impl Step {
+    /// Whether an answer of the cloud is awaited.
+    pub(super) fn is_request(self) -> bool {
+        matches!(self, Step::Asking | Step::Requesting | Step::AskingTime)
+    }
 }
 
 /// The present attempt.
@@ -51,6 +63,10 @@ pub(super) struct Attempt {
     key: WorkNumber,
     /// The certificate that is being written.
     got: Option<Certificate>,
+    /// How far the own clock was ahead of what somebody said who need not be the cloud, in milliseconds.
+    ahead_ms: Option<i64>,
+    /// Why a connection failed that both clocks have to allow.
+    out_of_date: Option<Box<str>>,
 }
 
 impl Attempt {
@@ -59,7 +75,16 @@ impl Attempt {
     }
 
     pub(super) fn of(step: Step, ends: Instant) -> Attempt {
-        Attempt { step, work: WorkNumber(0), ends, roots: Vec::new(), key: WorkNumber(0), got: None }
+        Attempt {
+            step,
+            work: WorkNumber(0),
+            ends,
+            roots: Vec::new(),
+            key: WorkNumber(0),
+            got: None,
+            ahead_ms: None,
+            out_of_date: None,
+        }
     }
 
     /// Whether this is what the attempt waits for.
@@ -75,7 +100,8 @@ impl Identity {
         let work = WorkNumber(self.last_work);
         self.attempt.step = step;
         self.attempt.work = work;
-        self.attempt.ends = self.now.mono + self.config.request_limit;
+        let is_stuck = step.is_request() && self.planted.is(IdentityCanary::StallUnnoticed);
+        self.attempt.ends = self.now.mono + self.config.request_limit * if is_stuck { 1000 } else { 1 };
         work
     }
 
@@ -90,14 +116,23 @@ impl Identity {
         self.outputs.push_back(IdentityOutput::Load { work });
     }
 
-    pub(super) fn loaded(&mut self, pair: Option<Certificate>, roots: Vec<Bytes>, token: Option<JoinToken>) {
+    pub(super) fn loaded(
+        &mut self,
+        pair: Result<Option<Certificate>, Box<str>>,
+        mut roots: Vec<Bytes>,
+        token: Option<JoinToken>,
+    ) {
         if token.is_some() {
             self.token = token;
         }
-        let strange = pair.as_ref().and_then(|pair| self.strangeness(pair));
-        self.pair = pair.filter(|pair| pair.is_of_key && self.is_ours(pair));
+        roots.truncate(ROOTS_MAX);
+        let found = self.own_pair(pair);
+        if self.state.is_usable() {
+            return self.looked_at(found.ok(), roots);
+        }
+        let unfit = found.as_ref().err().cloned();
+        self.pair = found.ok();
         self.roots = roots;
-        self.roots.truncate(ROOTS_MAX);
         let valid_at = |time| self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid);
         if valid_at(self.now.wall) {
             self.clock.forget_hearsay();
@@ -106,31 +141,66 @@ impl Identity {
             self.change(IdentityChange::Found);
             return self.usable();
         }
-        if self.good_token().is_some() || self.pair.is_some() {
-            if self.good_token().is_some() && self.mismatched != self.token {
+        let gives_up = self.pair.is_some() && self.planted.is(IdentityCanary::NoJoinAfterExpiry);
+        let may_join = self.good_token().is_some() && !gives_up;
+        if self.config.has_service && (may_join || self.pair.is_some()) {
+            if may_join && self.mismatched != self.token {
                 self.change(IdentityChange::TokenFound);
             }
-            let work = self.step(Step::Asking);
-            let (request, trust) = (Request::Authority, Trust::Anybody);
-            return self.outputs.push_back(IdentityOutput::Send { work, request, trust });
+            return self.ask(Step::Asking, Request::Authority, Trust::Anybody);
         }
-        self.needs_token(strange.or_else(|| self.token_problem()).unwrap_or(Problem::NoToken));
+        let unfit = unfit.or_else(|| self.validity_problem()).filter(|unfit| *unfit != Problem::NoToken);
+        self.needs_token(unfit.or_else(|| self.token_problem()).unwrap_or(Problem::NoToken));
+    }
+
+    /// The pair in the files, if it is this node's and of the cloud that is meant, whatever time it is.
+    fn own_pair(&self, pair: Result<Option<Certificate>, Box<str>>) -> Result<Certificate, Problem> {
+        let pair = pair.map_err(Problem::Files)?.ok_or(Problem::NoToken)?;
+        let is_fine = |canary| self.planted.is(canary);
+        let meant = self.token.as_ref().filter(|_| self.config.token_decides).map(JoinToken::ca);
+        match pair.signed_by {
+            _ if !self.is_ours(&pair) => Err(Problem::WrongNode { found: pair.node }),
+            _ if !pair.is_of_key => Err(Problem::KeyApart),
+            None if self.config.has_service && !is_fine(IdentityCanary::StrangersPairUsed) => {
+                Err(Problem::WrongAuthority)
+            }
+            found if meant.is_some() && found != meant && !is_fine(IdentityCanary::TokenDoesNotDecide) => {
+                Err(Problem::WrongAuthority)
+            }
+            _ => Ok(pair),
+        }
+    }
+
+    /// There is a pair in use, and perhaps another one in the files: somebody has put it there.
+    fn looked_at(&mut self, found: Option<Certificate>, roots: Vec<Bytes>) {
+        let time = self.clock.time(self.now);
+        let is_new = |found: &Certificate| {
+            let is_other = self.pair.as_ref().is_none_or(|pair| pair.digest != found.digest);
+            (is_other || self.roots != roots) && found.validity.at(time) == Verdict::Valid
+        };
+        match found.filter(is_new) {
+            Some(pair) => {
+                (self.pair, self.roots) = (Some(pair), roots);
+                self.change(IdentityChange::Found);
+                self.usable();
+            }
+            None => self.go_on(),
+        }
+    }
+
+    fn ask(&mut self, step: Step, request: Request, trust: Trust) {
+        let work = self.step(step);
+        self.outputs.push_back(IdentityOutput::Send { work, request, trust });
     }
 
     /// Begins to renew, through what is trusted already.
-    pub(super) fn rotate(&mut self) {
-        let time = self.clock.time(self.now);
-        if self.pair.as_ref().is_none_or(|pair| pair.validity.at(time) != Verdict::Valid) {
-            return self.expired();
-        }
-        self.attempt = Attempt::idle(self.now.mono);
-        let work = self.step(Step::Asking);
+    pub(super) fn renew(&mut self) {
         let trust = if self.planted.is(IdentityCanary::RenewsThroughAnybody) {
             Trust::Anybody
         } else {
             Trust::Roots(self.roots.clone())
         };
-        self.outputs.push_back(IdentityOutput::Send { work, request: Request::Authority, trust });
+        self.ask(Step::Asking, Request::Authority, trust);
     }
 
     /// The answer to the question for the authority's certificate.
@@ -169,21 +239,24 @@ impl Identity {
             Ok(()) => self.mismatched = None,
         }
         self.change(IdentityChange::TokenFound);
+        self.attempt.ahead_ms = answer.date.map(|date| self.ahead_of(date));
         self.attempt.roots = vec![answer.body.clone()];
         self.make_key(IdentityChange::CaMatches);
     }
 
     fn authority_through_trust(&mut self, answer: &Answer) {
-        match certificate_in(answer, false) {
+        let digest = match certificate_in(answer, false) {
             Err(problem) => return self.failed(problem),
             Ok(certificate) if !certificate.is_authority => return self.failed(Problem::NotAnAuthority),
-            Ok(_) => {}
-        }
+            Ok(certificate) => certificate.digest,
+        };
         self.attempt.roots = vec![answer.body.clone()];
         match self.roots.first() {
             Some(present) if *present != answer.body => {
-                self.attempt.roots.push(present.clone());
-                let again = self.told_authority.replace(answer.digest) == Some(answer.digest);
+                if !self.planted.is(IdentityCanary::OldRootDropped) {
+                    self.attempt.roots.push(present.clone());
+                }
+                let again = self.told_authority.replace(digest) == Some(digest);
                 if !again || self.planted.is(IdentityCanary::AuthorityToldAgain) {
                     self.note(IdentityNote::NewAuthority);
                 }
@@ -210,9 +283,8 @@ impl Identity {
             (true, None) => return self.failed(Problem::NoToken),
         };
         self.change(IdentityChange::KeyMade);
-        let work = self.step(Step::Requesting);
         let trust = Trust::Roots(self.attempt.roots.clone());
-        self.outputs.push_back(IdentityOutput::Send { work, request, trust });
+        self.ask(Step::Requesting, request, trust);
     }
 
     /// The answer to the request for a certificate.
@@ -244,11 +316,12 @@ impl Identity {
         if !certificate.is_of_key && !self.planted.is(IdentityCanary::KeyUnchecked) {
             return Err(Problem::WrongKey);
         }
-        if !certificate.is_of_root && !self.planted.is(IdentityCanary::RootUnchecked) {
+        if certificate.signed_by.is_none() && !self.planted.is(IdentityCanary::RootUnchecked) {
             return Err(Problem::WrongAuthority);
         }
         let time = self.clock.time(self.now);
-        if certificate.validity.at(time) != Verdict::Valid {
+        let is_valid = certificate.validity.at(time) == Verdict::Valid;
+        if !is_valid && !self.planted.is(IdentityCanary::ValidityUnchecked) {
             return Err(Problem::NotValidNow(certificate.validity));
         }
         Ok(certificate.clone())
@@ -259,6 +332,44 @@ impl Identity {
         self.roots = core::mem::take(&mut self.attempt.roots);
         self.change(IdentityChange::Stored);
         self.usable();
+    }
+
+    /// Nobody answered. A certificate that is out of date means that one of the clocks is wrong, or a server neglected: the
+    /// difference of the clocks tells which.
+    pub(super) fn unanswered(&mut self, failure: Failure) {
+        let why = match failure {
+            Failure::OutOfDate(why) if self.attempt.step != Step::AskingTime => why,
+            other => {
+                let first = self.attempt.out_of_date.take().map(Failure::OutOfDate);
+                return self.failed(Problem::Unanswered(first.unwrap_or(other)));
+            }
+        };
+        self.attempt.out_of_date = Some(why);
+        match self.attempt.ahead_ms {
+            _ if self.planted.is(IdentityCanary::OutOfDateUnexplained) => self.explained(None),
+            None if !self.joins() => self.ask(Step::AskingTime, Request::Time, Trust::Anybody),
+            ahead_ms => self.explained(ahead_ms),
+        }
+    }
+
+    /// Somebody said what time it is. That explains a failure, and decides nothing: nobody vouches for it.
+    pub(super) fn time_told(&mut self, date: Option<UnixMillis>) {
+        let ahead_ms = date.map(|date| self.ahead_of(date));
+        self.explained(ahead_ms);
+    }
+
+    fn explained(&mut self, ahead_ms: Option<i64>) {
+        let why = self.attempt.out_of_date.take().unwrap_or_default();
+        self.failed(match ahead_ms {
+            Some(ahead_ms) if ahead_ms.saturating_abs() > SKEW_TOLERATED_MS => {
+                Problem::ClockSkew { ahead_ms }
+            }
+            _ => Problem::Unanswered(Failure::OutOfDate(why)),
+        });
+    }
+
+    fn ahead_of(&self, date: UnixMillis) -> i64 {
+        self.now.wall.0.saturating_sub(date.0)
     }
 
     /// The attempt failed; the next one follows.
@@ -348,8 +459,8 @@ fn body_of_authority(
     }
     // HTML in its place says more than its hash.
     let certificate = looks?;
-    if answer.digest != expected && !unchecked() {
-        return Err(Problem::WrongHash { expected, found: answer.digest });
+    if certificate.digest != expected && !unchecked() {
+        return Err(Problem::WrongHash { expected, found: certificate.digest });
     }
     if certificate.is_authority { Ok(()) } else { Err(Problem::NotAnAuthority) }
 }

@@ -19,8 +19,8 @@ pub enum IdentityInput {
     Loaded {
         /// The work.
         work: WorkNumber,
-        /// Certificate and key, if both are there, can be read, and belong together.
-        pair: Option<Certificate>,
+        /// The certificate, if all files are there; why they cannot be read, in words, if they are damaged.
+        pair: Result<Option<Certificate>, Box<str>>,
         /// The authorities' certificates in DER, the newest first.
         roots: Vec<Bytes>,
         /// The token, from wherever one is configured.
@@ -74,8 +74,6 @@ pub struct Answer {
     pub location: Option<Box<str>>,
     /// The body.
     pub body: Bytes,
-    /// The body's hash.
-    pub digest: Sha256,
     /// What the body says if it is a certificate in DER and nothing else.
     pub certificate: Option<Certificate>,
 }
@@ -83,6 +81,8 @@ pub struct Answer {
 /// What is to be known of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
+    /// The hash of its DER.
+    pub digest: Sha256,
     /// When it is valid.
     pub validity: Validity,
     /// The node that it names (`O=system:nodes, CN=system:node:NODE`), if it names one.
@@ -91,8 +91,8 @@ pub struct Certificate {
     pub is_authority: bool,
     /// Whether it carries the public half of the key it was asked for with, or that lies beside it.
     pub is_of_key: bool,
-    /// Whether one of the roots signed it that were named with the work.
-    pub is_of_root: bool,
+    /// The hash of the root that signed it, if it is one of those that were named with the work.
+    pub signed_by: Option<Sha256>,
 }
 
 /// When a certificate is valid, both ends included, in seconds of the Unix era.
@@ -111,6 +111,8 @@ pub enum Failure {
     Unreachable(Box<str>),
     /// The server's certificate is not one of the cloud's, or ours is not taken.
     Untrusted(Box<str>),
+    /// The server's certificate is out of its validity by the own clock, or ours by the server's.
+    OutOfDate(Box<str>),
     /// The answer is longer than [`BODY_BYTES_MAX`](super::BODY_BYTES_MAX).
     TooLarge,
     /// What came is not HTTP, or ended in the middle.

@@ -4,6 +4,7 @@ use super::{IdentityState, Problem, WorkNumber};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::fmt;
 use core::time::Duration;
 
 /// One thing to do. Each piece of work is answered once, with its number.
@@ -50,11 +51,13 @@ pub enum IdentityOutput {
     Note(IdentityNote),
 }
 
-/// What can be asked of a certificate service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What can be asked of a certificate service. Its token is a secret, and `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Request {
     /// The authority's certificate: `GET /ca.crt`.
     Authority,
+    /// What time it is: the same, for the `Date` of the answer alone.
+    Time,
     /// A first certificate: `GET /edge.crt` with the request as its body, and a token.
     Join {
         /// PKCS#10 in DER.
@@ -67,6 +70,19 @@ pub enum Request {
         /// PKCS#10 in DER.
         request: Bytes,
     },
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Authority => f.write_str("Authority"),
+            Request::Time => f.write_str("Time"),
+            Request::Join { request, .. } => {
+                f.debug_struct("Join").field("request", request).finish_non_exhaustive()
+            }
+            Request::Renew { request } => f.debug_struct("Renew").field("request", request).finish(),
+        }
+    }
 }
 
 /// Whom a request trusts.

@@ -63,6 +63,15 @@ pub enum Problem {
     WrongAuthority,
     /// The certificate is not valid now, neither by the own clock nor by the cloud's.
     NotValidNow(Validity),
+    /// The certificate in the files and the key beside it are not of one pair.
+    KeyApart,
+    /// The files are damaged, or cannot be read; in words.
+    Files(Box<str>),
+    /// A connection that this machine's clock and the cloud's do not both allow.
+    ClockSkew {
+        /// How far the own clock is ahead, in milliseconds; negative for behind.
+        ahead_ms: i64,
+    },
     /// The certificate expired while it could not be renewed.
     Expired {
         /// The last second of its validity.
@@ -79,23 +88,34 @@ pub enum Problem {
     Local(Box<str>),
 }
 
-impl Problem {
-    /// Whether another attempt with the same token cannot end differently.
-    pub fn needs_a_person(&self) -> bool {
-        matches!(
-            self,
-            Problem::TokenRefused { .. }
-                | Problem::WrongHash { .. }
-                | Problem::NoToken
-                | Problem::Expired { .. }
-                | Problem::NotYetValid { .. }
-        )
-    }
-}
-
 /// The command that gives a node an identity.
 pub fn join_command(config: &IdentityConfig) -> String {
-    format!("edgehub join --cloud {} --node {} --token TOKEN", config.cloud, config.node)
+    let file = config.file.as_ref().map(|file| format!(" --config {}", quoted(file))).unwrap_or_default();
+    format!("edgehub join{file} --cloud {} --node {} --token TOKEN", config.cloud, config.node)
+}
+
+/// One word for a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:@%,".contains(char);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// How far this machine's clock is ahead of the cloud's, in milliseconds, in words; negative for behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skew(pub i64);
+
+impl fmt::Display for Skew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.unsigned_abs() / 1000;
+        let side = if self.0 < 0 { "behind" } else { "ahead of" };
+        write!(
+            f,
+            "this machine's clock is {seconds} s {side} the cloud's; set it right, for example with NTP"
+        )
+    }
 }
 
 /// The printable beginning of what a server said.
@@ -118,6 +138,11 @@ impl fmt::Display for Problem {
                 f,
                 "the server at this address is not trusted, or does not trust this node ({why}); check that it is the \
                  cloud this node belongs to"
+            ),
+            Problem::Unanswered(Failure::OutOfDate(why)) => write!(
+                f,
+                "the certificate of the cloud or of this node is not valid at this time ({why}); check this machine's clock, \
+                 and how long the cloud's certificate lasts"
             ),
             Problem::Unanswered(Failure::TooLarge) => write!(
                 f,
@@ -172,6 +197,13 @@ impl fmt::Display for Problem {
                 Utc(*not_before),
                 Utc(*not_after)
             ),
+            Problem::KeyApart => {
+                f.write_str("the certificate in the files and the key beside it are not of one pair")
+            }
+            Problem::Files(why) => write!(f, "{why}"),
+            Problem::ClockSkew { ahead_ms } => {
+                write!(f, "a certificate is out of date by one of the two clocks: {}", Skew(*ahead_ms))
+            }
             Problem::Expired { not_after } => {
                 write!(f, "the certificate expired on {}, and a token is needed", Utc(*not_after))
             }

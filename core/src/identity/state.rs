@@ -8,14 +8,15 @@
 //!    │  │  └──────── found on disk ──────┐    stored ────┘   │ token refused
 //!    │  │                                ▼    ▼              ▼
 //!    │  └──────── expired ───────────── Usable ◀─ found ─ NeedsToken
-//!    │  │                              due │ ▲ stored        ▲ │
+//!    │  │                              due │ ▲ stored, found ▲ │
 //!    │  └──────── expired ──────────────── ▼ │               │ │ token found
 //!    │                                 Rotating              │ └──▶ NoIdentity
 //!    └──────────────────── no token ─────────────────────────┘
 //! ```
 //!
-//! There is no end and no dead end: what waits looks again after a known time, and whoever repairs a node by hand (a new
-//! token, files of another `join`, a clock that is put right) is noticed without a restart.
+//! There is no end and no dead end: whatever state it is in, it looks again after a known time, an hour at the most, and so
+//! whoever repairs a node by hand (a new token, files of another `join`, a clock that is put right) is noticed without a
+//! restart.
 
 /// Where an identity is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,7 @@ pub enum IdentityState {
 /// What can change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityChange {
-    /// A usable pair is on disk.
+    /// A usable pair is on disk that was not in use so far.
     Found,
     /// The authority's certificate has the hash that the token names.
     CaMatches,
@@ -73,7 +74,7 @@ impl IdentityState {
         use IdentityChange as C;
         use IdentityState as S;
         Some(match (self, change) {
-            (S::NoIdentity | S::NeedsToken, C::Found) => S::Usable,
+            (S::NoIdentity | S::Usable | S::Rotating | S::NeedsToken, C::Found) => S::Usable,
             (S::NoIdentity, C::CaMatches) => S::CaPinned,
             (S::CaPinned, C::KeyMade) => S::Requested,
             (S::Requested | S::Rotating, C::Stored) => S::Usable,
@@ -134,8 +135,10 @@ mod tests {
              Requested + Stored = Usable\n\
              Requested + Failed = NoIdentity\n\
              Requested + NoToken = NeedsToken\n\
+             Usable + Found = Usable\n\
              Usable + Due = Rotating\n\
              Usable + Expired = NoIdentity\n\
+             Rotating + Found = Usable\n\
              Rotating + Stored = Usable\n\
              Rotating + Expired = NoIdentity\n\
              NeedsToken + Found = Usable\n\

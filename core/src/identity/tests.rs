@@ -22,23 +22,24 @@ fn token(secret: &str) -> JoinToken {
 
 fn certificate(not_before: i64, not_after: i64) -> Certificate {
     Certificate {
+        digest: digest(&not_after.to_be_bytes()),
         validity: Validity { not_before, not_after },
         node: Some("edge-1".into()),
         is_authority: false,
         is_of_key: true,
-        is_of_root: true,
+        signed_by: Some(digest(CA)),
     }
 }
 
 fn authority(body: &'static [u8]) -> Answer {
     let is_authority = true;
-    let certificate = Certificate { node: None, is_authority, ..certificate(0, START + 30 * YEAR) };
-    Answer { digest: digest(body), certificate: Some(certificate), ..refusal(200, body) }
+    let facts = certificate(0, START + 30 * YEAR);
+    let certificate = Certificate { digest: digest(body), node: None, is_authority, ..facts };
+    Answer { certificate: Some(certificate), ..refusal(200, body) }
 }
 
 fn refusal(status: u16, body: &'static [u8]) -> Answer {
-    let body = Bytes::from_static(body);
-    Answer { status, date: None, location: None, digest: digest(&body), body, certificate: None }
+    Answer { status, date: None, location: None, body: Bytes::from_static(body), certificate: None }
 }
 
 fn signed(certificate: Certificate) -> Answer {
@@ -56,7 +57,12 @@ struct Script {
 
 impl Script {
     fn new() -> Script {
-        let config = IdentityConfig::new("edge-1", "cloud.example", true);
+        Script::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut IdentityConfig)) -> Script {
+        let mut config = IdentityConfig::new("edge-1", "cloud.example", true);
+        change(&mut config);
         let identity = Identity::new(config, 1, Now::new(0, START * 1000));
         let mut script = Script { identity, seconds: 0, wall: START, work: WorkNumber(0), seen: vec![] };
         script.drain();
@@ -70,6 +76,7 @@ impl Script {
                 IdentityOutput::Send { work, request, trust } => {
                     let request = match request {
                         Request::Authority => "authority",
+                        Request::Time => "time",
                         Request::Join { .. } => "join",
                         Request::Renew { .. } => "renew",
                     };
@@ -117,7 +124,7 @@ impl Script {
 
     fn loaded(&mut self, pair: Option<Certificate>, token: Option<JoinToken>) -> String {
         let roots = pair.iter().map(|_| Bytes::from_static(CA)).collect();
-        self.say(IdentityInput::Loaded { work: self.work, pair, roots, token })
+        self.say(IdentityInput::Loaded { work: self.work, pair: Ok(pair), roots, token })
     }
 
     fn answered(&mut self, answer: Answer) -> String {
@@ -141,10 +148,17 @@ impl Script {
         self.say(IdentityInput::Tick)
     }
 
-    /// … to the first one that brings something.
+    fn unanswered(&mut self, failure: Failure) -> String {
+        self.say(IdentityInput::Unanswered { work: self.work, failure })
+    }
+
+    /// … to the first one that brings something; the files are never others.
     fn wait_for_something(&mut self) -> String {
         loop {
-            let seen = self.wait();
+            let mut seen = self.wait();
+            if seen == "load" {
+                seen = self.loaded(None, None);
+            }
             if !seen.is_empty() {
                 return seen;
             }
@@ -276,7 +290,7 @@ fn what_is_not_this_nodes_certificate_is_refused() {
     check(Certificate { node: Some("edge-2".into()), ..good.clone() }, "the node edge-2");
     check(Certificate { node: None, ..good.clone() }, "not for a node");
     check(Certificate { is_of_key: false, ..good.clone() }, "another key");
-    check(Certificate { is_of_root: false, ..good }, "not signed");
+    check(Certificate { signed_by: None, ..good }, "not signed");
     check(certificate(START - 2 * YEAR, START - YEAR), "not now");
 }
 
@@ -325,13 +339,144 @@ fn a_renewal_that_fails_until_the_end_becomes_a_join() {
     let mut attempts = 0;
     let mut seen = script.wait_for_something();
     while !seen.contains("NoIdentity") {
-        let failure = Failure::Unreachable("no route".into());
-        script.say(IdentityInput::Unanswered { work: script.work, failure });
+        script.unanswered(Failure::Unreachable("no route".into()));
         attempts += 1;
-        seen = script.wait();
+        seen = script.wait_for_something();
     }
     assert_eq!(seen, "NoIdentity, load");
     // A tenth of a year, every 32 s.
     assert!(attempts > YEAR / 10 / 36, "{attempts}");
     assert_eq!(script.identity.state(), IdentityState::NoIdentity);
+}
+
+#[test]
+fn a_pair_that_somebody_puts_there_is_used_within_an_hour_and_damage_is_not() {
+    for rotates in [false, true] {
+        let mut script = Script::joined();
+        if rotates {
+            script.wait_for_something();
+            script.unanswered(Failure::Unreachable("no route".into()));
+        }
+        let begin = script.seconds;
+        while script.wait() != "load" {}
+        assert!(script.seconds - begin <= 3600);
+        let damaged = Err("damaged".into());
+        script.say(IdentityInput::Loaded { work: script.work, pair: damaged, roots: vec![], token: None });
+        if rotates {
+            script.unanswered(Failure::Unreachable("no route".into()));
+        }
+        assert!(script.identity.state().is_usable());
+        while script.wait() != "load" {}
+        let by_hand = certificate(script.wall, script.wall + 2 * YEAR);
+        assert_eq!(script.loaded(Some(by_hand), None), "Usable, use");
+    }
+}
+
+#[test]
+fn a_token_that_is_given_by_hand_decides_which_cloud_is_meant() {
+    let pair = || Some(certificate(START, START + YEAR));
+    let of_another = || JoinToken::parse(&format!("{}.a.b.c", digest(b"another"))).ok();
+    for (decides, token, expected) in [
+        (false, of_another(), "Usable, use"),
+        (true, Some(token("a")), "Usable, use"),
+        (true, of_another(), "authority of anybody"),
+    ] {
+        let mut script = Script::with(|config| config.token_decides = decides);
+        assert_eq!(script.loaded(pair(), token), expected);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let check = |pair: Result<Certificate, &str>, words: &str| {
+        let mut script = Script::new();
+        let pair = pair.map(Some).map_err(Into::into);
+        let seen = script.say(IdentityInput::Loaded { work: script.work, pair, roots: vec![], token: None });
+        assert!(seen.starts_with("NeedsToken") && seen.contains(words), "{seen} should say {words}");
+    };
+    let good = certificate(START, START + YEAR);
+    check(Ok(Certificate { signed_by: None, ..good.clone() }), "not signed by the cloud's authority");
+    check(Ok(Certificate { is_of_key: false, ..good.clone() }), "not of one pair");
+    check(Ok(Certificate { node: Some("edge-2".into()), ..good }), "the node edge-2");
+    check(Err("own.key: damaged"), "own.key: damaged");
+}
+
+#[test]
+fn without_a_certificate_service_the_files_are_looked_at_and_nobody_is_asked() {
+    let mut script = Script::with(|config| config.has_service = false);
+    let foreign = Certificate { signed_by: None, ..certificate(START, START + YEAR) };
+    assert_eq!(script.loaded(Some(foreign), None), "Usable, use", "who signs is not known");
+    let seen = script.wait_for_something();
+    assert_eq!(seen, "NoIdentity, load", "it is not renewed");
+    assert_eq!(script.wall, START + YEAR + 1);
+    let seen = script.loaded(Some(certificate(START, START + YEAR)), Some(token("a")));
+    assert!(seen.starts_with("NeedsToken, the certificate expired"), "{seen}");
+    assert_eq!(script.wait(), "load");
+}
+
+#[test]
+fn a_first_connection_that_the_clocks_do_not_allow_tells_their_difference() {
+    let out_of_date = || Failure::OutOfDate("not valid yet".into());
+    for (date, words) in [
+        (Some(START + YEAR), format!("{YEAR} s behind the cloud's")),
+        (Some(START - YEAR), format!("{YEAR} s ahead of the cloud's")),
+        (Some(START + 60), "not valid at this time (not valid yet)".into()),
+        (None, "not valid at this time (not valid yet)".into()),
+    ] {
+        let mut script = Script::new();
+        script.loaded(None, Some(token("a")));
+        let date = date.map(|seconds| UnixMillis(seconds * 1000));
+        script.answered(Answer { date, ..authority(CA) });
+        script.key_made();
+        let seen = script.unanswered(out_of_date());
+        assert!(seen.starts_with("NoIdentity, ") && seen.contains(&words), "{seen} should say {words}");
+        assert_eq!(script.wait(), "load", "another attempt follows");
+    }
+}
+
+#[test]
+fn a_renewal_that_the_clocks_do_not_allow_asks_anybody_what_time_it_is() {
+    let check = |script: &mut Script, seen: String, words: &str| {
+        assert!(seen.contains(words), "{seen} should say {words}");
+        assert_eq!(script.identity.state(), IdentityState::Rotating);
+        assert_eq!(script.identity.next_deadline().what_for, IdentityTimer::Retry);
+    };
+    let asked = || {
+        let mut script = Script::joined();
+        script.wait_for_something();
+        assert_eq!(script.unanswered(Failure::OutOfDate("expired".into())), "time of anybody");
+        script
+    };
+    let mut script = asked();
+    let date = Some(UnixMillis((script.wall - YEAR) * 1000));
+    let seen = script.answered(Answer { date, ..refusal(500, b"whatever") });
+    check(&mut script, seen, &format!("clock is {YEAR} s ahead of the cloud's"));
+    assert_eq!(script.identity.health().clock_ahead_ms, Some(YEAR * 1000));
+    let mut script = asked();
+    let seen = script.answered(refusal(200, b""));
+    check(&mut script, seen, "(expired)");
+    let mut script = asked();
+    let seen = script.unanswered(Failure::OutOfDate("again".into()));
+    check(&mut script, seen, "(expired)");
+    let mut script = asked();
+    let seen = script.wait();
+    check(&mut script, seen, "took longer than");
+}
+
+#[test]
+fn the_command_names_the_configuration_and_is_one_that_a_shell_understands() {
+    let mut config = IdentityConfig::new("edge-1", "cloud", true);
+    for (file, shown) in [("/opt/x.yaml", "/opt/x.yaml"), ("/opt/it's here", r"'/opt/it'\''s here'")] {
+        config.file = Some(file.into());
+        let expected = format!("edgehub join --config {shown} --cloud cloud --node edge-1 --token TOKEN");
+        assert_eq!(join_command(&config), expected);
+    }
+}
+
+#[test]
+fn no_output_shows_the_token() {
+    let request = Request::Join { request: Bytes::from_static(b"pkcs10"), jwt: "s3cret".into() };
+    let trust = Trust::Anybody;
+    let shown = format!("{:?}", IdentityOutput::Send { work: WorkNumber(1), request, trust });
+    assert!(shown.contains("pkcs10") && !shown.contains("s3cret"), "{shown}");
 }

@@ -15,7 +15,6 @@ const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
 /// What is waited for, with what will be said next.
-#[derive(Debug)]
 pub(super) enum Stage {
     /// The way to authenticate.
     Method { login: Option<Vec<u8>>, request: Vec<u8> },

@@ -1,25 +1,23 @@
 //! `edgehub check`: whether this node can reach its cloud, step by step, with the remedy for each step that fails.
 
+mod files;
 mod session;
 
-use super::{Failure, say};
+use super::{DEFAULT_CONFIGURATION, Failure, identity, say};
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
+use edgehub::core::identity::{Problem, REQUEST_LIMIT, join_command};
 use edgehub::edge::TrialError;
+use edgehub::identity::Service;
 use edgehub::reach::ReachError;
-use edgehub::tls;
-use edgehub::websocket::{self, ConnectError, Stream, Target};
+use edgehub::websocket::{self, ConnectError, Stage, Stream, Target, TlsFailure};
 use rustls::ClientConfig;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use smol::future::or;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// A certificate that ends sooner than this is worth a look.
-const EXPIRES_SOON: Duration = Duration::from_secs(7 * 86_400);
 
 /// Clocks that differ by more make timestamps misleading and certificates fail.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(30);
@@ -34,7 +32,7 @@ const NOT_SERVED: &str =
 )]
 pub(crate) struct Check {
     /// The node's configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIGURATION)]
     config: PathBuf,
 }
 
@@ -77,7 +75,15 @@ impl Check {
                 return Ok(report.end());
             }
         };
-        let Some(tls) = files(&config, &mut report) else { return Ok(report.end()) };
+        let service = identity::service(&config);
+        let join = identity::config(&self.config, &config, service.as_ref().ok().and_then(Option::as_ref))?;
+        let join = join_command(&join);
+        let Some(tls) = files::look(&self.config, &config, &join, &mut report) else {
+            return Ok(report.end());
+        };
+        if let Ok(Some(service)) = &service {
+            certificates(service, &mut report).await;
+        }
         let targets = match edgehub::edge::proxied_targets(&config) {
             Ok(targets) => targets,
             Err(error) => {
@@ -95,69 +101,19 @@ impl Check {
     }
 }
 
-/// Certificates: whether they can be used, whose they are, and how long they last.
-fn files(config: &NodeConfig, report: &mut Report) -> Option<Arc<ClientConfig>> {
-    let tls = match tls::client_config(&config.files) {
-        Ok(tls) => {
-            report.good("files", config.files.certificate.display());
-            tls
-        }
-        Err(error) => {
-            // It names the file and the remedy.
-            report.bad("files", error, "");
-            return None;
-        }
-    };
-    let certificate = CertificateDer::from_pem_file(&config.files.certificate).ok()?;
-    match tls::node_name(&certificate) {
-        Some(name) if name == config.node_name => report.good("names", name),
-        Some(name) => report.bad(
-            "names",
-            format_args!("the certificate is for node {name}, the configuration for {}", config.node_name),
-            "set modules.edged.hostnameOverride to the certificate's name, or get a certificate for this node",
-        ),
-        None => report.bad("names", "the certificate names no node", "get one with CN=system:node:NAME"),
-    }
-    expiry(&certificate, report);
-    Some(tls)
-}
-
-fn expiry(certificate: &[u8], report: &mut Report) {
-    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
-        return report.bad("expiry", "the certificate cannot be read", "get another one");
-    };
-    let ends =
-        UNIX_EPOCH + Duration::from_secs(parsed.validity().not_after.timestamp().try_into().unwrap_or(0));
-    let left = ends.duration_since(SystemTime::now()).unwrap_or_default();
-    let told = format!("{} ({} days left)", parsed.validity().not_after, left.as_secs() / 86_400);
-    if left < EXPIRES_SOON {
-        report.bad("expiry", told, "renew the certificate, or let edgehub do it (rotateCertificates)");
-    } else {
-        report.good("expiry", told);
-    }
-}
-
 /// The way to one cloud hub: what comes before a step that fails has gone well.
 async fn endpoint(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, report: &mut Report) {
-    const STEPS: [&str; 4] = ["name", "connection", "TLS", "upgrade"];
     let by = target.proxy.as_ref().map(|proxy| format!(" by way of {proxy}")).unwrap_or_default();
     let outcome = websocket::connect(target, tls).await;
-    let failed_at = match &outcome {
-        Ok(_) => STEPS.len(),
-        Err(ConnectError::BadUrl { .. } | ConnectError::Reach(ReachError::NameNotFound { .. })) => 0,
-        Err(ConnectError::Reach(_)) => 1,
-        Err(ConnectError::Tls(_)) => 2,
-        Err(ConnectError::Timeout(_)) => 1,
-        Err(_) => 3,
-    };
-    for step in STEPS.iter().take(failed_at) {
-        report.good(step, format_args!("{}{by}", target.url));
+    let failed_at = outcome.as_ref().err().map(ConnectError::stage);
+    for stage in Stage::ALL.into_iter().take_while(|stage| Some(*stage) != failed_at) {
+        report.good(&stage.to_string(), format_args!("{}{by}", target.url));
     }
     match outcome {
         Ok(stream) => session(config, target, stream, report).await,
         Err(error) => {
-            let step = STEPS.get(failed_at).copied().unwrap_or_default();
-            report.bad(step, format_args!("{}{by}: {error}", target.url), remedy(&error));
+            let stage = error.stage().to_string();
+            report.bad(&stage, format_args!("{}{by}: {error}", target.url), remedy(&error));
         }
     }
 }
@@ -197,9 +153,39 @@ fn remedy(error: &ConnectError) -> &'static str {
             "look at the route and the firewall; a proxy is set with edgehub.proxy"
         }
         ConnectError::Reach(_) => "correct edgehub.proxy, or the variables HTTPS_PROXY and NO_PROXY",
+        ConnectError::Tls(TlsFailure::OutOfDate(_)) => {
+            "set this machine's clock, for example with NTP, or renew CloudHub's certificate"
+        }
         ConnectError::Tls(_) => "compare the CA of both sides and the names in CloudHub's certificate",
-        ConnectError::Timeout(_) => "look at the firewall, or set a longer websocket.handshakeTimeout",
+        ConnectError::Timeout { at: Stage::Name, .. } => "look at the DNS of this machine",
+        ConnectError::Timeout { at: Stage::Connection, .. } => {
+            "look at the route and the firewall; a proxy is set with edgehub.proxy"
+        }
+        ConnectError::Timeout { .. } => {
+            "look at the load of CloudHub and whether it is one, or set a longer websocket.handshakeTimeout"
+        }
         _ => "look whether a CloudHub is at this address, and what its log says of this node",
+    }
+}
+
+/// Whether the certificate service answers, and what its clock shows: also where no link can be made for the clock's sake.
+async fn certificates(service: &Service, report: &mut Report) {
+    let begun = SystemTime::now();
+    let late = async {
+        smol::Timer::after(REQUEST_LIMIT).await;
+        Err(Problem::TooLate { limit: REQUEST_LIMIT })
+    };
+    let asked = async { service.time().await.map_err(Problem::Unanswered) };
+    match or(asked, late).await {
+        Ok(date) => {
+            report.good("certificates", format_args!("{service} answers"));
+            let since_1970 = date.and_then(|date| u64::try_from(date.0).ok()).map(Duration::from_millis);
+            if let Some(since_1970) = since_1970 {
+                clock(begun, UNIX_EPOCH + since_1970, report);
+            }
+        }
+        // It says what to do.
+        Err(problem) => report.bad("certificates", problem, ""),
     }
 }
 

@@ -1,87 +1,157 @@
 //! `edgehub join`: gives a node its identity, once.
 
+mod starter;
+
 use super::{Failure, say};
 use clap::Args;
 use edgehub::config::NodeConfig;
-use edgehub::core::identity::{IdentityConfig, JoinToken, date::Utc};
+use edgehub::core::identity::{IdentityConfig, JoinToken, Skew, TOKEN_BYTES_MAX, date::Utc};
 use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
 use edgehub::pki::files;
-use edgehub::reach::ProxyChoice;
+use edgehub::reach::{Proxy, ProxyChoice};
 use edgehub::tls::ClientFiles;
 use smol::future::or;
+use starter::Starter;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The port of the link, beside which the certificate service has its own.
-const LINK_PORT: u16 = 10000;
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
     /// The cloud's certificate service; port 10002 unless given
     #[arg(long, value_name = "HOST[:PORT]")]
     cloud: String,
-    /// The token that the cloud printed: `edgehub cloud token`, or `keadm gettoken`
-    #[arg(long, env = "EDGEHUB_TOKEN", hide_env_values = true)]
-    token: String,
-    /// The node's name; this machine's unless given
+    #[command(flatten)]
+    token: TokenChoice,
+    /// The node's name; that of an existing configuration, else this machine's, unless given
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
     /// Where the link is; port 10000 of the same host unless given
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<String>,
-    /// Where the certificates and the configuration go: DIR/ca, DIR/certs, DIR/config/edgecore.yaml
+    /// The node's configuration, which is made if there is none; DIR/config/edgecore.yaml unless given
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The proxy on the way, or `none`; that of an existing configuration, else the environment's, unless given
+    #[arg(long, value_name = "URL", env = "EDGEHUB_PROXY", hide_env_values = true)]
+    proxy: Option<String>,
+    /// Where the certificates go, unless an existing configuration says otherwise: DIR/ca, DIR/certs
     #[arg(long, value_name = "DIR", default_value = "/etc/kubeedge")]
     dir: PathBuf,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct TokenChoice {
+    /// The token that the cloud printed (`edgehub cloud token`, or `keadm gettoken`); `-` reads it from standard input
+    #[arg(long, env = "EDGEHUB_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A file with the token: on a command line everybody on this machine can read it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for TokenChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenChoice").field("token_file", &self.token_file).finish_non_exhaustive()
+    }
+}
+
+impl TokenChoice {
+    fn read(&self) -> Result<JoinToken, Failure> {
+        let text = match (&self.token, &self.token_file) {
+            (Some(token), _) if token == "-" => bounded(std::io::stdin().lock())?,
+            (Some(token), _) => token.clone(),
+            (None, Some(file)) => std::fs::File::open(file)
+                .and_then(bounded)
+                .map_err(|error| format!("{}: {error}", file.display()))?,
+            (None, None) => return Err("--token or --token-file is needed".into()),
+        };
+        Ok(JoinToken::parse(&text)?)
+    }
+}
+
+/// Reads no more than shows that something is no token.
+fn bounded(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    from.take(TOKEN_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 impl Join {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let service = Service::parse(&self.cloud)
-            .ok_or_else(|| format!("--cloud {}: expected HOST or HOST:PORT", self.cloud))?
-            .by_way_of(&ProxyChoice::Environment)?;
-        let token = JoinToken::parse(&self.token)?;
-        let node = self.node()?;
-        let configuration = self.dir.join("config/edgecore.yaml");
-        let files = self.files(&configuration, &node)?;
-        let config = IdentityConfig::new(node.as_str(), service.to_string(), false);
+            .ok_or_else(|| format!("--cloud {}: expected HOST or HOST:PORT", self.cloud))?;
+        let configuration = self.config.clone().unwrap_or_else(|| self.dir.join("config/edgecore.yaml"));
+        let existing = match configuration.exists() {
+            true => Some(NodeConfig::load(&configuration)?.0),
+            false => None,
+        };
+        let proxy = self.proxy(existing.as_ref())?;
+        let service = service.by_way_of(&proxy)?;
+        let token = self.token.read()?;
+        let node = self.node(&configuration, existing.as_ref())?;
+        let files = self.files(existing.as_ref())?;
+        let identity = IdentityConfig {
+            token_decides: true,
+            ..IdentityConfig::new(node.as_str(), service.to_string(), false)
+        };
         let store = Store::new(files.clone());
         let had = store.load().map(|pair| pair.certificate);
-        let (driver, told) =
-            IdentityDriver::new(config, store.clone(), service.clone(), TokenSource::Given(token));
-        let outcome = async {
-            loop {
-                match told.recv().await {
-                    Ok(Told::Use) => return Ok(()),
-                    Ok(Told::Problem(problem)) => return Err(Failure::from(problem)),
-                    Ok(Told::State(_)) => {}
-                    Err(_) => return Err("the identity has ended".into()),
-                }
-            }
-        };
-        let run = async {
-            driver.run().await;
-            Ok(())
-        };
-        // The first problem is the last: whoever types this wants to know, not to wait.
-        or(outcome, run).await?;
+        let skew = outcome(identity, &store, &service, token).await?;
         let pair = store.load().ok_or("the certificate was written and cannot be read")?;
         let is_new = had.as_ref() != Some(&pair.certificate);
         let until = Utc(pair.validity().map_or(0, |validity| validity.not_after));
         let what = if is_new { "has a certificate now" } else { "has a certificate already" };
         say(format_args!("{node} {what}: {}, valid until {until}", files.certificate.display()))?;
-        if !configuration.exists() {
-            let text = self.starter(&service, &node, &files);
-            files::write_atomically(&configuration, text.as_bytes(), files::PUBLIC)?;
-            say(format_args!("wrote {}", configuration.display()))?;
+        if let Some(skew) = skew {
+            say(format_args!("warning: {skew}"))?;
+        }
+        match &existing {
+            Some(existing) => self.compare(&configuration, existing, &service, &proxy)?,
+            None => {
+                let starter = Starter {
+                    node: &node,
+                    service: &service,
+                    server: self.server.as_deref(),
+                    files: &files,
+                    proxy: self.proxy.as_deref(),
+                };
+                // A token may be written into it, and a proxy's password may be in it already.
+                files::write_atomically(&configuration, starter.text().as_bytes(), files::PRIVATE)?;
+                say(format_args!("wrote {}", configuration.display()))?;
+            }
         }
         say(format_args!("next: edgehub run --config {}", configuration.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn node(&self) -> Result<String, Failure> {
-        let name = match &self.node {
-            Some(name) => name.clone(),
-            None => std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().to_lowercase(),
+    /// What is said here, then what the configuration says, then the environment: as `run` will take it.
+    fn proxy(&self, existing: Option<&NodeConfig>) -> Result<ProxyChoice, Failure> {
+        match (self.proxy.as_deref(), existing) {
+            (Some("none"), _) => Ok(ProxyChoice::Direct),
+            (Some(url), _) => {
+                let proxy = Proxy::parse(url).map_err(|problem| format!("--proxy: {problem}"))?;
+                Ok(ProxyChoice::Proxy(proxy, String::new()))
+            }
+            (None, Some(existing)) => Ok(existing.hub.reach.proxy.clone()),
+            (None, None) => Ok(ProxyChoice::Environment),
+        }
+    }
+
+    fn node(&self, configuration: &Path, existing: Option<&NodeConfig>) -> Result<String, Failure> {
+        let name = match (&self.node, existing) {
+            (Some(name), Some(existing)) if *name != existing.node_name => {
+                let told = format!(
+                    "{} is that of the node {}, not of {name}; give that name, or another --config or --dir",
+                    configuration.display(),
+                    existing.node_name
+                );
+                return Err(told.into());
+            }
+            (Some(name), _) => name.clone(),
+            (None, Some(existing)) => existing.node_name.clone(),
+            (None, None) => std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().to_lowercase(),
         };
         let is_fine = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || "-.".contains(char);
         if name.is_empty() || name.len() > 253 || !name.chars().all(is_fine) {
@@ -94,18 +164,9 @@ impl Join {
     }
 
     /// Where the files go: where an existing configuration has them.
-    fn files(&self, configuration: &Path, node: &str) -> Result<ClientFiles, Failure> {
-        if configuration.exists() {
-            let (config, _) = NodeConfig::load(configuration)?;
-            if config.node_name != node {
-                let told = format!(
-                    "{} is that of the node {}, not of {node}; give that name, or another --dir",
-                    configuration.display(),
-                    config.node_name
-                );
-                return Err(told.into());
-            }
-            return Ok(config.files);
+    fn files(&self, existing: Option<&NodeConfig>) -> Result<ClientFiles, Failure> {
+        if let Some(existing) = existing {
+            return Ok(existing.files.clone());
         }
         // The configuration must mean the same from wherever it is read.
         let dir = std::path::absolute(&self.dir)?;
@@ -116,37 +177,74 @@ impl Join {
         })
     }
 
-    fn starter(&self, service: &Service, node: &str, files: &ClientFiles) -> String {
-        let link = Service { port: LINK_PORT, ..service.clone() };
-        let server = self.server.clone().unwrap_or_else(|| link.to_string());
-        // A JSON string is a YAML string, whatever is in it.
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let path = |path: &Path| quoted(&path.to_string_lossy());
-        format!(
-            "# Made by `edgehub join`. The format is that of KubeEdge's edgecore.yaml.\n\
-             apiVersion: edgecore.config.kubeedge.io/v1alpha2\n\
-             kind: EdgeCore\n\
-             modules:\n\
-             \x20 edged:\n\
-             \x20   hostnameOverride: {}\n\
-             \x20 edgeHub:\n\
-             \x20   enable: true\n\
-             \x20   httpServer: {}\n\
-             \x20   rotateCertificates: true\n\
-             \x20   # A token here lets the node join again by itself when its certificate has run out while it was offline.\n\
-             \x20   # token: HASH.JWT\n\
-             \x20   tlsCaFile: {}\n\
-             \x20   tlsCertFile: {}\n\
-             \x20   tlsPrivateKeyFile: {}\n\
-             \x20   websocket:\n\
-             \x20     enable: true\n\
-             \x20     server: {}\n",
-            quoted(node),
-            quoted(&format!("https://{service}")),
-            path(&files.ca),
-            path(&files.certificate),
-            path(&files.key),
-            quoted(&server),
-        )
+    /// An existing configuration stays as it is; what it says of another cloud is told.
+    fn compare(
+        &self,
+        file: &Path,
+        existing: &NodeConfig,
+        service: &Service,
+        proxy: &ProxyChoice,
+    ) -> Result<(), Failure> {
+        let file = file.display();
+        let told = |setting: &str, found: &str, given: &str| {
+            say(format_args!(
+                "warning: {file} says {setting} {found}, and this node has joined by {given}; correct it"
+            ))
+        };
+        let found = existing.http_server.as_deref();
+        let same = |found: &str| {
+            Service::parse(found)
+                .is_some_and(|found| (&found.host, found.port) == (&service.host, service.port))
+        };
+        match found {
+            Some(found) if same(found) => {}
+            Some(found) => told("httpServer", found, &format!("https://{service}"))?,
+            None => say(format_args!(
+                "warning: {file} names no certificate service, so nobody renews this certificate; add httpServer: \
+                 https://{service}"
+            ))?,
+        }
+        let targets = existing.targets();
+        if let Some(server) = &self.server
+            && !targets
+                .iter()
+                .any(|target| target.url.split_once("://").is_some_and(|(_, found)| found == server))
+        {
+            let found: Vec<&str> = targets.iter().map(|target| &*target.url).collect();
+            told("server", &found.join(" "), server)?;
+        }
+        if existing.hub.reach.proxy != *proxy {
+            say(format_args!("warning: {file} says another edgehub.proxy than --proxy; correct it"))?;
+        }
+        Ok(())
     }
+}
+
+/// Runs the identity until there is a pair, or the first problem, which is the last: whoever types this wants to know, not to
+/// wait. Returns how far the clock is off, if it is.
+async fn outcome(
+    config: IdentityConfig,
+    store: &Store,
+    service: &Service,
+    token: JoinToken,
+) -> Result<Option<Skew>, Failure> {
+    let (driver, told) =
+        IdentityDriver::new(config, store.clone(), service.clone(), TokenSource::Given(token));
+    let outcome = async {
+        let mut skew = None;
+        loop {
+            match told.recv().await {
+                Ok(Told::Use) => return Ok(skew),
+                Ok(Told::Problem(problem)) => return Err(Failure::from(problem)),
+                Ok(Told::Skew(ahead_ms)) => skew = Some(Skew(ahead_ms)),
+                Ok(Told::State(_)) => {}
+                Err(_) => return Err("the identity has ended".into()),
+            }
+        }
+    };
+    let run = async {
+        driver.run().await;
+        Err("the identity has ended".into())
+    };
+    or(outcome, run).await
 }

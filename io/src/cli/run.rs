@@ -1,13 +1,12 @@
 //! `edgehub run`: a node's edge hub.
 
-use super::{Failure, process};
+use super::{DEFAULT_CONFIGURATION, Failure, identity, process};
 use async_channel::Receiver;
 use clap::Args;
 use edgehub::config::NodeConfig;
-use edgehub::core::identity::IdentityConfig;
-use edgehub::core::trace::Contents;
+use edgehub::core::trace;
 use edgehub::edge::{Capture, RecorderOptions};
-use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
+use edgehub::identity::{IdentityDriver, Store, TokenSource, Told};
 use edgehub::tls::{self, ClientFiles};
 use edgehub::{EdgeHub, Options};
 use smol::future::{or, zip};
@@ -28,7 +27,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Run {
     /// The node's configuration: KubeEdge's edgecore.yaml (v1alpha2), or the classic keys of 2019
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIGURATION)]
     pub(super) config: PathBuf,
     /// Record everything that the hub is told into this file; contents of messages by length and hash only. A file that is
     /// there becomes FILE.1, and that FILE.2, up to FILE.7
@@ -45,17 +44,16 @@ pub(crate) struct Run {
 impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let node = node(&self.config)?;
-        let identity = identity(&self.config, &node)?;
-        let mut options = match &identity {
-            Some(_) => Options::from_config_with_identity(&node)?,
-            None => Options::from_config(&node)?,
-        };
+        let (identity, told) = looks_after(&self.config, &node)?;
+        // Before they are loaded: what is put there meanwhile is another pair.
+        let used = contents(&node.files);
+        let mut options = Options::from_config_with_identity(&node)?;
         if let Some(path) = self.record {
             let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
             let rotate_at = self.record_rotate.map(|mib| mib << 20);
             recorder.file = Some(Capture { path, keep: CAPTURES_KEPT, rotate_at });
             if self.record_contents {
-                recorder.contents = Contents::Kept;
+                recorder.contents = trace::Contents::Kept;
             }
             options.recorder = Some(recorder);
         }
@@ -65,9 +63,7 @@ impl Run {
             let _ = hub.dump_recording().await;
         });
         let identity = async {
-            if let Some((driver, told)) = identity {
-                zip(driver.run(), follow(&hub, &node.files, told)).await;
-            }
+            zip(identity.run(), follow(&hub, &node.files, used, told)).await;
             std::future::pending().await
         };
         let end = async {
@@ -88,21 +84,29 @@ impl Run {
     }
 }
 
-/// Looks after the node's certificate, if the configuration names a certificate service.
-fn identity(file: &Path, node: &NodeConfig) -> Result<Option<(IdentityDriver, Receiver<Told>)>, Failure> {
-    let Some(service) = node.http_server.as_deref().and_then(Service::parse) else { return Ok(None) };
-    let service = service.by_way_of(&node.hub.reach.proxy)?;
-    let config = IdentityConfig::new(node.node_name.as_str(), service.to_string(), node.rotate_certificates);
+/// Looks after the node's certificate: gets it from the certificate service, if the configuration names one, and sees what
+/// others do to its files in any case.
+fn looks_after(file: &Path, node: &NodeConfig) -> Result<(IdentityDriver, Receiver<Told>), Failure> {
+    for (path, what) in identity::exposed(file, node) {
+        warn!("{}: everybody on this machine can read {what} in it; run: chmod 600 {0}", path.display());
+    }
+    let service = identity::service(node)?;
+    let config = identity::config(file, node, service.as_ref())?;
     let tokens = TokenSource::Configuration(file.to_owned());
-    Ok(Some(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens)))
+    Ok(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens))
+}
+
+/// What is in a node's files, to tell whether it is something else later.
+type Contents = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+fn contents(files: &ClientFiles) -> Contents {
+    (std::fs::read(&files.certificate).ok(), std::fs::read(&files.ca).ok())
 }
 
 /// Hands every new pair to the hub.
-async fn follow(hub: &EdgeHub, files: &ClientFiles, told: Receiver<Told>) {
-    let contents = || (std::fs::read(&files.certificate).ok(), std::fs::read(&files.ca).ok());
-    let mut used = contents();
+async fn follow(hub: &EdgeHub, files: &ClientFiles, mut used: Contents, told: Receiver<Told>) {
     while let Ok(told) = told.recv().await {
-        let found = contents();
+        let found = contents(files);
         if told != Told::Use || found == used {
             continue;
         }

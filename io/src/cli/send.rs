@@ -21,7 +21,7 @@ use a node of its own for anything but a look.";
 #[command(after_help = OPENS_A_LINK)]
 pub(crate) struct Send {
     /// The node's configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIGURATION)]
     config: PathBuf,
     /// The sending module's name
     #[arg(long, default_value = "send")]

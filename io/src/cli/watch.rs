@@ -12,7 +12,7 @@ use std::process::ExitCode;
 #[command(after_help = OPENS_A_LINK)]
 pub(crate) struct Watch {
     /// The node's configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/kubeedge/config/edgecore.yaml")]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIGURATION)]
     config: PathBuf,
     /// The module's name; `eventbus`, `servicebus` and `taskmanager` receive what is meant for those modules
     #[arg(long, default_value = "watch")]

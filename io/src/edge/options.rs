@@ -72,12 +72,15 @@ impl Options {
     }
 
     /// The same for a node whose certificate is looked after by an [`IdentityDriver`](crate::identity::IdentityDriver): one
-    /// that is missing or out of its validity is that one's business. A damaged one is not: somebody put it there.
+    /// that is out of its validity is that one's business, and so is one that is missing where a service can give one. A damaged one is
+    /// not: somebody put it there.
     pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
         let tls = match tls::client_config_at_any_time(&node.files) {
             Ok(tls) => tls,
-            Err(error) if error.problem == Problem::Missing => tls::client_config_without_identity()?,
-            Err(error) => return Err(error.into()),
+            Err(error) if error.problem == Problem::Missing && node.http_server.is_some() => {
+                tls::client_config_without_identity()?
+            }
+            Err(damaged) => return Err(damaged.into()),
         };
         Options::with_tls(node, tls)
     }

@@ -5,10 +5,11 @@ use super::service::{Asker, Service, ask};
 use super::{NewFiles, Store, facts};
 use crate::clock::{Alarm, Clock};
 use crate::config::NodeConfig;
+use crate::tls::PairOnDisk;
 use async_channel::{Receiver, Sender};
 use edgehub_core::identity::{
-    Identity, IdentityConfig, IdentityHealth, IdentityInput, IdentityNote, IdentityOutput, IdentityState,
-    JoinToken, Problem, Request, Trust, WorkNumber, join_command,
+    Certificate, Failure, Identity, IdentityConfig, IdentityHealth, IdentityInput, IdentityNote,
+    IdentityOutput, IdentityState, JoinToken, Problem, Request, Skew, Trust, WorkNumber,
 };
 use rustls::sign::CertifiedKey;
 use smol::future::{self, FutureExt, or};
@@ -57,6 +58,8 @@ pub enum Told {
     State(IdentityState),
     /// An attempt failed, and another one follows.
     Problem(Problem),
+    /// The own clock is ahead of the cloud's by so many milliseconds; negative for behind.
+    Skew(i64),
 }
 
 /// The work that is under way.
@@ -68,7 +71,7 @@ pub struct IdentityDriver {
     clock: Clock,
     config: IdentityConfig,
     store: Store,
-    service: Service,
+    service: Option<Service>,
     tokens: TokenSource,
     given: Receiver<JoinToken>,
     /// Keeps the channel open when nobody else does.
@@ -78,6 +81,8 @@ pub struct IdentityDriver {
     work: Option<Work>,
     key: Option<(WorkNumber, Arc<NewKey>)>,
     own: Option<Arc<CertifiedKey>>,
+    /// The problem that was logged last, unless it is over.
+    logged: Option<Problem>,
 }
 
 /// Tells how an identity is while its driver runs; clones share it.
@@ -100,14 +105,17 @@ impl std::fmt::Debug for IdentityDriver {
 impl IdentityDriver {
     /// A driver, and where to hear of what it does; nothing happens before [`IdentityDriver::run`] is polled.
     ///
-    /// `config.rotate` says whether certificates are renewed; a first one is asked for in any case.
+    /// `config.rotate` says whether certificates are renewed; a first one is asked for in any case. Without a service nobody
+    /// is asked, and the files are looked at: who puts a new pair there is noticed, and so is one that has run out.
     pub fn new(
         config: IdentityConfig,
         store: Store,
-        service: Service,
+        service: impl Into<Option<Service>>,
         tokens: TokenSource,
     ) -> (IdentityDriver, Receiver<Told>) {
         let clock = Clock::start();
+        let service = service.into();
+        let config = IdentityConfig { has_service: service.is_some(), ..config };
         let mut machine = Identity::new(config.clone(), fastrand::u64(..), clock.now());
         let (giver, given) = async_channel::bounded(1);
         let (told, hear) = async_channel::unbounded();
@@ -125,6 +133,7 @@ impl IdentityDriver {
             work: None,
             key: None,
             own: None,
+            logged: None,
         };
         (driver, hear)
     }
@@ -183,6 +192,7 @@ impl IdentityDriver {
                 IdentityOutput::Use => {
                     // A renewal shows what is in use, also if it was written meanwhile.
                     self.own = self.store.load().map(|pair| pair.own);
+                    self.logged = None;
                     self.tell(Told::Use);
                 }
                 IdentityOutput::Note(note) => self.note(note),
@@ -193,20 +203,24 @@ impl IdentityDriver {
     fn load(&self, work: WorkNumber) -> Work {
         let (store, tokens) = (self.store.clone(), self.tokens.clone());
         let load = move || {
-            let found = store.load();
-            let roots = found.as_ref().map(|pair| pair.roots.clone()).unwrap_or_default();
-            let pair = found.and_then(|pair| {
-                let mut facts = facts::of(&pair.certificate, None, &roots)?;
-                facts.is_of_key = pair.is_matching;
-                Some(facts)
-            });
+            let found = store.read();
+            let roots = found.as_ref().ok().and_then(|pair| Some(pair.as_ref()?.roots.clone()));
+            let roots = roots.unwrap_or_default();
+            let facts = |pair: PairOnDisk| {
+                let facts = facts::of(&pair.certificate, None, &roots)?;
+                Some(Certificate { is_of_key: pair.is_matching, ..facts })
+            };
+            let pair = found.map(|pair| pair.and_then(facts)).map_err(|error| error.to_string().into());
             IdentityInput::Loaded { work, pair, roots, token: tokens.read() }
         };
         smol::unblock(load).boxed()
     }
 
     fn send(&self, work: WorkNumber, request: Request, trust: Trust) -> Work {
-        let service = self.service.clone();
+        let Some(service) = self.service.clone() else {
+            let failure = Failure::Unreachable("there is no certificate service".into());
+            return future::ready(IdentityInput::Unanswered { work, failure }).boxed();
+        };
         let asker = Asker {
             node: self.config.node.to_string(),
             own: self.own.clone(),
@@ -263,7 +277,7 @@ impl IdentityDriver {
         smol::unblock(write).boxed()
     }
 
-    fn note(&self, note: IdentityNote) {
+    fn note(&mut self, note: IdentityNote) {
         match note {
             IdentityNote::State(state) => {
                 match state {
@@ -274,17 +288,21 @@ impl IdentityDriver {
                 self.tell(Told::State(state));
             }
             IdentityNote::Problem { problem, retry_in } => {
-                if problem.needs_a_person() {
-                    error!("{problem}; run: {}", join_command(&self.config));
-                } else {
-                    warn!("{problem}; trying again in {:.0} s", retry_in.as_secs_f64());
+                let seconds = retry_in.as_secs();
+                match self.machine.health().command {
+                    // Nothing is new, and the log of years is long.
+                    _ if self.logged.as_ref() == Some(&problem) => {
+                        debug!("{problem}; looking again in {seconds} s")
+                    }
+                    Some(command) => error!("{problem}; run: {command}"),
+                    None => warn!("{problem}; trying again in {seconds} s"),
                 }
+                self.logged = Some(problem.clone());
                 self.tell(Told::Problem(problem));
             }
             IdentityNote::ClockSkew { ahead_ms } => {
-                let seconds = ahead_ms.unsigned_abs() / 1000;
-                let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
-                error!("this machine's clock is {seconds} s {side} the cloud's; set it right");
+                error!("{}", Skew(ahead_ms));
+                self.tell(Told::Skew(ahead_ms));
             }
             IdentityNote::NewAuthority => {
                 info!(

@@ -21,22 +21,21 @@ pub(crate) fn of(der: &[u8], key: Option<&[u8]>, roots: &[Bytes]) -> Option<Cert
     let validity = certificate.validity();
     let not_before = validity.not_before.timestamp();
     Some(Certificate {
+        digest: digest(der),
         validity: Validity { not_before, not_after: validity.not_after.timestamp() },
         node: tls::node_name(der).map(Into::into),
         is_authority: certificate.is_ca(),
         is_of_key: key.is_some_and(|key| certificate.public_key().raw == key),
-        is_of_root: is_of_root(der, not_before, roots),
+        signed_by: roots.iter().find(|root| is_of_root(der, not_before, root)).map(|root| digest(root)),
     })
 }
 
-/// Whether a node's certificate is signed by one of these, at the moment at which it begins: whether it is valid now is the
+/// Whether a node's certificate is signed by this one, at the moment at which it begins: whether it is valid now is the
 /// machine's to say.
-fn is_of_root(der: &[u8], not_before: i64, roots: &[Bytes]) -> bool {
+fn is_of_root(der: &[u8], not_before: i64, root: &[u8]) -> bool {
     let mut store = RootCertStore::empty();
-    for root in roots {
-        if store.add(CertificateDer::from(root.to_vec())).is_err() {
-            return false;
-        }
+    if store.add(CertificateDer::from(root)).is_err() {
+        return false;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let Ok(verifier) = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider).build() else {
@@ -72,9 +71,10 @@ mod tests {
         let node = der(&identity.certificate_pem);
         let facts = of(&node, None, &roots).unwrap();
         assert_eq!(facts.node.as_deref(), Some("edge-1"));
-        assert!(facts.is_of_root && !facts.is_authority && !facts.is_of_key);
-        assert!(!of(&node, None, &roots[..1]).unwrap().is_of_root);
-        assert!(!of(&node, None, &[]).unwrap().is_of_root);
+        assert_eq!((facts.digest, facts.signed_by), (digest(&node), Some(digest(&roots[1]))));
+        assert!(!facts.is_authority && !facts.is_of_key);
+        assert_eq!(of(&node, None, &roots[..1]).unwrap().signed_by, None);
+        assert_eq!(of(&node, None, &[]).unwrap().signed_by, None);
         let key = rcgen::KeyPair::from_pem(&identity.key_pem).unwrap();
         let key = rcgen::PublicKeyData::subject_public_key_info(&key);
         assert!(of(&node, Some(&key), &roots).unwrap().is_of_key);
@@ -90,6 +90,6 @@ mod tests {
         let expired = der(&authority.node_expired("edge-1").unwrap().certificate_pem);
         // It began before its authority did, by the days that make it expired.
         let facts = of(&expired, None, &[der(authority.certificate_pem())]).unwrap();
-        assert!(facts.is_of_root, "{facts:?}");
+        assert!(facts.signed_by.is_some(), "{facts:?}");
     }
 }

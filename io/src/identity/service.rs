@@ -4,6 +4,7 @@ use super::facts;
 use super::http::{self, HttpError};
 use crate::reach::{self, Environment, Proxy, ProxyChoice};
 use bytes::Bytes;
+use edgehub_core::UnixMillis;
 use edgehub_core::identity::date::http_date;
 use edgehub_core::identity::{Answer, BODY_BYTES_MAX, Failure, Request, Trust};
 use futures_rustls::TlsConnector;
@@ -63,6 +64,13 @@ impl Service {
         Ok(Service { proxy, ..self })
     }
 
+    /// What time it is there, if it says so. Whoever answers is believed: this is for a person to look at.
+    pub async fn time(&self) -> Result<Option<UnixMillis>, Failure> {
+        let asker = Asker { node: String::new(), own: None, key: None };
+        let answer = ask(self.connect().await?, self, &asker, &Request::Time, &Trust::Anybody).await?;
+        Ok(answer.date)
+    }
+
     /// Opens a TCP connection to it.
     pub(super) async fn connect(&self) -> Result<TcpStream, Failure> {
         let reached = reach::connect(&self.host, self.port, self.proxy.as_ref()).await;
@@ -100,7 +108,7 @@ pub(super) async fn ask(
 ) -> Result<Answer, Failure> {
     let mut stream = secure(tcp, service, asker, request, trust).await?;
     let (path, body, more) = match request {
-        Request::Authority => ("/ca.crt", &Bytes::new(), String::new()),
+        Request::Authority | Request::Time => ("/ca.crt", &Bytes::new(), String::new()),
         Request::Join { request, jwt } => {
             ("/edge.crt", request, format!("Authorization: Bearer {jwt}\r\nNodeName: {}\r\n", asker.node))
         }
@@ -126,7 +134,6 @@ pub(super) async fn ask(
         status: received.status,
         date: received.header("Date").and_then(http_date),
         location: received.header("Location").map(Into::into),
-        digest: facts::digest(&received.body),
         certificate: facts::of(&received.body, asker.key.as_deref(), roots),
         body: received.body.into(),
     })
@@ -149,12 +156,26 @@ async fn secure(
     TlsConnector::from(config).connect(name, tcp).await.map_err(|error| broken(&error))
 }
 
-/// What ended a connection: somebody who is not trusted, or just the connection.
+/// What ended a connection: somebody who is not trusted, a clock, or just the connection.
 fn broken(error: &std::io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidMessage(_)) => Failure::Broken("it does not speak TLS".into()),
+        Some(error) if is_about_time(error) => Failure::OutOfDate(one_line(error).into()),
         Some(error) => Failure::Untrusted(one_line(error).into()),
         None => Failure::Broken(one_line(error).into()),
+    }
+}
+
+/// Whether a certificate would be taken at another time: the server's here, or ours there.
+fn is_about_time(error: &rustls::Error) -> bool {
+    use rustls::CertificateError as Flaw;
+    match error {
+        rustls::Error::InvalidCertificate(flaw) => matches!(
+            flaw,
+            Flaw::Expired | Flaw::ExpiredContext { .. } | Flaw::NotValidYet | Flaw::NotValidYetContext { .. }
+        ),
+        rustls::Error::AlertReceived(alert) => *alert == rustls::AlertDescription::CertificateExpired,
+        _ => false,
     }
 }
 

@@ -11,15 +11,19 @@
 //! names are of the old pair, or of the new one. Files that were there before become the first pair of their own kind, with the
 //! same contents, before any name is touched.
 
-pub(super) mod layer;
+pub(crate) mod layer;
 
 use crate::pki::files::{PRIVATE, PUBLIC};
-use crate::tls::{self, ClientFiles, PairOnDisk};
+use crate::tls::{self, ClientFiles, PairOnDisk, TlsError};
 use layer::{Disk, Layer};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// The file in it that is locked while a pair is put in place.
+const LOCK: &str = "lock";
 
 /// The directory beside the certificate that holds the pairs.
 const HOME: &str = ".edgehub-identity";
@@ -64,16 +68,27 @@ impl<L: Layer> Store<L> {
 
     /// What is there: a certificate with its key and authorities, if all of that can be read.
     pub fn load(&self) -> Option<PairOnDisk> {
-        tls::pair_on_disk(&self.files).ok()
+        self.read().ok().flatten()
     }
 
-    /// Puts a new pair in place, durably; after an error or a crash the old one is there, or the new one.
+    /// The same; `None` if one of the files is missing, an error if one is damaged.
+    pub fn read(&self) -> Result<Option<PairOnDisk>, TlsError> {
+        match tls::pair_on_disk(&self.files) {
+            Ok(pair) => Ok(Some(pair)),
+            Err(error) if error.problem == tls::Problem::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a new pair in place, durably; after an error or a crash the old one is there, or the new one. It waits for whoever
+    /// does the same, in this process or another: a `join` by hand, or an attempt that was given up.
     pub fn put(&self, new: &NewFiles) -> io::Result<()> {
         let home = self.home();
         self.layer.make_directory(parent(&self.files.certificate), DIRECTORY_MODE)?;
         self.layer.make_directory(parent(&self.files.key), DIRECTORY_MODE)?;
         self.layer.make_directory(parent(&self.files.ca), DIRECTORY_MODE)?;
         self.layer.make_directory(&home, DIRECTORY_MODE)?;
+        let _turn = turn(&home)?;
         if let Some(old) = self.plain_files() {
             self.switch(&home, &old)?;
             self.name_all(&home)?;
@@ -112,10 +127,15 @@ impl<L: Layer> Store<L> {
         let version = format!("{:016x}", fastrand::u64(..));
         let directory = home.join(&version);
         self.layer.make_directory(&directory, DIRECTORY_MODE)?;
-        self.layer.write_new(&directory.join("key"), &new.key, PRIVATE)?;
-        self.layer.write_new(&directory.join("certificate"), &new.certificate, PUBLIC)?;
-        self.layer.write_new(&directory.join("authorities"), &new.authorities, PUBLIC)?;
-        self.layer.sync_directory(&directory)?;
+        for (name, contents, mode) in [
+            ("key", &new.key, PRIVATE),
+            ("certificate", &new.certificate, PUBLIC),
+            ("authorities", &new.authorities, PUBLIC),
+        ] {
+            self.layer.write_new(&directory.join(name), contents, mode)?;
+            self.layer.sync(&directory.join(name))?;
+        }
+        self.layer.sync(&directory)?;
         self.point(Path::new(&version), &home.join(CURRENT))
     }
 
@@ -136,7 +156,7 @@ impl<L: Layer> Store<L> {
         let temporary = directory.join(format!(".{name}.{:016x}", fastrand::u64(..)));
         self.layer.link(target, &temporary)?;
         self.layer.rename(&temporary, path)?;
-        self.layer.sync_directory(directory)
+        self.layer.sync(directory)
     }
 
     /// Removes every pair but the current one.
@@ -144,12 +164,20 @@ impl<L: Layer> Store<L> {
         let current = fs::read_link(home.join(CURRENT))?;
         for entry in fs::read_dir(home)? {
             let name = entry?.file_name();
-            if name != CURRENT && name != current.as_os_str() {
+            if name != CURRENT && name != LOCK && name != current.as_os_str() {
                 self.layer.remove(&home.join(name))?;
             }
         }
         Ok(())
     }
+}
+
+/// Waits until nobody else puts a pair in place, and keeps others waiting for as long as it is held.
+fn turn(home: &Path) -> io::Result<File> {
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).to_owned();
+    let lock = options.open(home.join(LOCK))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 fn parent(path: &Path) -> &Path {

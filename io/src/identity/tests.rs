@@ -1,12 +1,13 @@
 //! Against a certificate service over real sockets, and against servers that are none.
 
 use super::service::{Asker, ask};
-use super::{IdentityDriver, Service, Store, TokenSource, Told, facts, key};
-use crate::pki::Authority;
+use super::{IdentityDriver, Service, Store, TokenSource, Told, facts, http, key};
 use crate::pki::token::TokenKey;
+use crate::pki::{Authority, Profile, Purpose};
 use crate::server::{CertificateOptions, CertificateServer};
 use crate::tls::{self, ClientFiles, Pems};
 use bytes::Bytes;
+use edgehub_core::identity::date::HttpDate;
 use edgehub_core::identity::{
     Answer, Failure, IdentityConfig, JoinToken, Problem, Request, Trust, join_command,
 };
@@ -29,7 +30,7 @@ fn config() -> IdentityConfig {
     IdentityConfig::new("edge-1", "127.0.0.1", true)
 }
 
-fn at(address: SocketAddr) -> Service {
+fn at_address(address: SocketAddr) -> Service {
     Service { host: address.ip().to_string(), port: address.port(), proxy: None }
 }
 
@@ -42,7 +43,7 @@ async fn join(service: Service, dir: &Path, token: &str) -> Result<(), Problem> 
             match told.recv().await.unwrap() {
                 Told::Use => return Ok(()),
                 Told::Problem(problem) => return Err(problem),
-                Told::State(_) => {}
+                Told::State(_) | Told::Skew(_) => {}
             }
         }
     };
@@ -54,7 +55,7 @@ async fn join(service: Service, dir: &Path, token: &str) -> Result<(), Problem> 
 }
 
 /// Runs something beside a certificate service.
-fn with_service<T>(body: impl AsyncFnOnce(&Authority, &TokenKey, Service) -> T) -> T {
+pub(super) fn with_service<T>(body: impl AsyncFnOnce(&Authority, &TokenKey, Service) -> T) -> T {
     smol::block_on(async {
         let authority = Arc::new(Authority::generate().unwrap());
         let tokens = TokenKey::generate().unwrap();
@@ -65,7 +66,7 @@ fn with_service<T>(body: impl AsyncFnOnce(&Authority, &TokenKey, Service) -> T) 
             server.run().await;
             unreachable!("it serves as long as it is there")
         };
-        or(body(&authority, &same, at(server.address())), serve).await
+        or(body(&authority, &same, at_address(server.address())), serve).await
     })
 }
 
@@ -79,7 +80,7 @@ fn a_node_joins_and_a_second_time_there_is_nothing_to_do() {
         tls::client_config(&files).unwrap();
         let pair = tls::pair_on_disk(&files).unwrap();
         let facts = facts::of(&pair.certificate, None, &pair.roots).unwrap();
-        assert!(facts.is_of_root && facts.node.as_deref() == Some("edge-1"), "{facts:?}");
+        assert!(facts.signed_by.is_some() && facts.node.as_deref() == Some("edge-1"), "{facts:?}");
         assert_eq!(pair.roots, [Bytes::copy_from_slice(authority.certificate_der())]);
         join(service, dir.path(), &token).await.unwrap();
         assert_eq!(tls::pair_on_disk(&files).unwrap().certificate, pair.certificate);
@@ -134,12 +135,26 @@ fn a_certificate_renews_its_own_node_and_no_other() {
 }
 
 /// What a service of ours answers to a body.
-async fn posted(service: &Service, authority: &Authority, jwt: &str, request: Bytes) -> Result<u16, Failure> {
+pub(super) async fn posted(
+    service: &Service,
+    authority: &Authority,
+    jwt: &str,
+    request: Bytes,
+) -> Result<Answer, Failure> {
     let trust = Trust::Roots(vec![Bytes::copy_from_slice(authority.certificate_der())]);
     let asker = Asker { node: "edge-1".into(), own: None, key: None };
     let request = Request::Join { request, jwt: jwt.into() };
-    let answer = ask(service.connect().await.unwrap(), service, &asker, &request, &trust).await?;
-    Ok(answer.status)
+    ask(service.connect().await.unwrap(), service, &asker, &request, &trust).await
+}
+
+/// A request for a subject, with a key of its own.
+fn request_of(organization: &str, name: &str) -> Bytes {
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::OrganizationName, organization);
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let request = params.serialize_request(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    Bytes::copy_from_slice(request.der())
 }
 
 #[test]
@@ -153,11 +168,38 @@ fn requests_that_are_none_are_refused() {
             (Bytes::from_static(b"-----BEGIN CERTIFICATE REQUEST-----"), 500),
             (Bytes::from(vec![b'x'; 2 << 20]), 500),
             (key::make("edge-2").unwrap().request, 403),
+            (request_of("system:masters", "system:node:edge-1"), 403),
+            (request_of("system:nodes", "kubernetes-admin"), 403),
         ] {
             let length = request.len();
-            assert_eq!(posted(&service, authority, token.jwt(), request).await, Ok(status), "{length} bytes");
+            let answer = posted(&service, authority, token.jwt(), request).await.unwrap();
+            assert_eq!(answer.status, status, "{length} bytes");
         }
-        assert_eq!(posted(&service, authority, "no.such.token", good).await, Ok(401));
+        assert_eq!(posted(&service, authority, "no.such.token", good).await.unwrap().status, 401);
+    });
+}
+
+/// Each version of TLS that a node may speak.
+#[test]
+fn the_service_speaks_both_versions_of_tls() {
+    with_service(async |authority, _, service| {
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(authority.certificate_der().to_vec().into()).unwrap();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let config = rustls::ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let tcp = service.connect().await.unwrap();
+            let name = "127.0.0.1".try_into().unwrap();
+            let mut stream =
+                futures_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+            let head = "GET /ca.crt HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+            let answer = http::exchange(&mut stream, head, b"").await.unwrap();
+            assert_eq!((answer.status, &*answer.body), (200, authority.certificate_der()));
+        }
     });
 }
 
@@ -185,7 +227,7 @@ fn with_rogue<T>(answer: Vec<u8>, body: impl AsyncFnOnce(&Authority, Service) ->
                 let _ = stream.close().await;
             }
         };
-        or(body(&authority, at(address)), serve).await
+        or(body(&authority, at_address(address)), serve).await
     })
 }
 
@@ -218,7 +260,7 @@ fn a_server_without_tls_and_a_port_without_a_server_are_named() {
         let authority = Authority::generate().unwrap();
         let token = TokenKey::generate().unwrap().token(&authority, Duration::from_secs(60));
         let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
-        let service = at(listener.local_addr().unwrap());
+        let service = at_address(listener.local_addr().unwrap());
         let plain = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
@@ -230,5 +272,144 @@ fn a_server_without_tls_and_a_port_without_a_server_are_named() {
         drop(listener);
         let problem = join(service.clone(), dir.path(), &token).await.unwrap_err().to_string();
         assert!(problem.contains("cannot be reached") && problem.contains(&service.to_string()), "{problem}");
+    });
+}
+
+/// A server whose certificate is not valid yet for this machine, or not any more, and whose clock says so.
+fn check_clock(certificate_from: i64, clock: i64, found: impl Fn(&Problem) -> bool) {
+    smol::block_on(async {
+        const DAY: i64 = 86_400;
+        let at = |days: i64| {
+            let now = SystemTime::now();
+            let span = Duration::from_secs((days.abs() * DAY) as u64);
+            if days < 0 { now - span } else { now + span }
+        };
+        let authority = Authority::generate().unwrap();
+        let profile = Profile {
+            purpose: Purpose::Server { names: vec!["127.0.0.1".into()] },
+            not_before: at(certificate_from),
+            not_after: at(certificate_from + 20),
+        };
+        let identity = authority.issue(&profile).unwrap();
+        let pems = Pems {
+            ca: authority.certificate_pem(),
+            certificate: &identity.certificate_pem,
+            key: &identity.key_pem,
+        };
+        let tls = TlsAcceptor::from(tls::server_config_at_any_time(pems).unwrap());
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+        let service = at_address(listener.local_addr().unwrap());
+        let serve = async {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = tls.accept(stream).await else { continue };
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let der = authority.certificate_der();
+                let seconds = at(clock).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nDate: {}\r\nContent-Length: {}\r\n\r\n",
+                    HttpDate(seconds as i64),
+                    der.len()
+                );
+                let _ = stream.write_all(&[head.as_bytes(), der].concat()).await;
+                let _ = stream.close().await;
+            }
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let token = TokenKey::generate().unwrap().token(&authority, Duration::from_secs(60));
+        let problem = or(join(service, dir.path(), &token), serve).await.unwrap_err();
+        assert!(found(&problem), "{problem:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn a_first_connection_that_the_clocks_do_not_allow_is_told_with_their_difference() {
+    let days = |problem: &Problem| match problem {
+        // What the request took does not matter here.
+        Problem::ClockSkew { ahead_ms } => Some((ahead_ms + 43_200_000).div_euclid(86_400_000)),
+        _ => None,
+    };
+    check_clock(100, 101, |problem| days(problem) == Some(-101));
+    check_clock(-100, -99, |problem| days(problem) == Some(99));
+    let is_the_servers = |problem: &Problem| matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
+    check_clock(-100, 0, is_the_servers);
+}
+
+/// A cloud that has begun to sign with another authority, and whose server still has its certificate of the old one.
+async fn overlapping(old: &Authority, new: &Authority, listener: TcpListener) -> std::convert::Infallible {
+    let identity = old.server(&["127.0.0.1".into()]).unwrap();
+    let ca = format!("{}{}", old.certificate_pem(), new.certificate_pem());
+    let pems = Pems { ca: &ca, certificate: &identity.certificate_pem, key: &identity.key_pem };
+    let tls = TlsAcceptor::from(tls::server_config_for_anybody(pems).unwrap());
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(mut stream) = tls.accept(stream).await else { continue };
+        let shown = stream.get_ref().1.peer_certificates().map(|chain| tls::node_name(&chain[0]));
+        let request = http::request(&mut stream).await.unwrap();
+        let body = match &*request.path {
+            "/ca.crt" => new.certificate_der().to_vec(),
+            _ => {
+                assert_eq!(shown, Some(Some("edge-1".into())), "the present pair is shown");
+                let asked = rcgen::CertificateSigningRequestParams::from_der(&request.body.into()).unwrap();
+                new.sign("edge-1", &asked.public_key, Duration::from_secs(3600)).unwrap()
+            }
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+        let _ = stream.close().await;
+    }
+}
+
+/// The new authority comes through the old one, and both lie in the file afterwards, from which a link trusts both.
+#[test]
+fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted() {
+    smol::block_on(async {
+        let (old, new) = (Authority::generate().unwrap(), Authority::generate().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let day = Duration::from_secs(86_400);
+        let profile = Profile {
+            purpose: Purpose::Node { name: "edge-1".into() },
+            // In the last tenth of its life: it is to be renewed at once.
+            not_before: SystemTime::now() - 99 * day,
+            not_after: SystemTime::now() + day,
+        };
+        old.issue(&profile).unwrap().write(dir.path(), "own").unwrap();
+        std::fs::write(dir.path().join("ca.crt"), old.certificate_pem()).unwrap();
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+        let service = at_address(listener.local_addr().unwrap());
+        let files = names(dir.path());
+        let store = Store::new(files.clone());
+        let (driver, told) = IdentityDriver::new(config(), store, service, TokenSource::Nowhere);
+        let heard = async {
+            for _ in ["the old pair", "the new one"] {
+                while told.recv().await.unwrap() != Told::Use {}
+            }
+        };
+        let run = async {
+            or(driver.run(), async { match overlapping(&old, &new, listener).await {} }).await;
+            unreachable!("somebody listens")
+        };
+        or(heard, run).await;
+        let pair = tls::pair_on_disk(&files).unwrap();
+        let der = |authority: &Authority| Bytes::copy_from_slice(authority.certificate_der());
+        assert_eq!(pair.roots, [der(&new), der(&old)]);
+        let facts = facts::of(&pair.certificate, None, &pair.roots).unwrap();
+        assert_eq!(facts.signed_by, Some(facts::digest(new.certificate_der())));
+        // Whoever is signed by one of the two is trusted on a link.
+        for authority in [&old, &new] {
+            let server = authority.server(&["127.0.0.1".into()]).unwrap();
+            let ca = new.certificate_pem();
+            let pems = Pems { ca, certificate: &server.certificate_pem, key: &server.key_pem };
+            let acceptor = TlsAcceptor::from(tls::server_config_from_pem(pems).unwrap());
+            let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+            let stream = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let connector = futures_rustls::TlsConnector::from(tls::client_config(&files).unwrap());
+            let accepted = async { acceptor.accept(listener.accept().await.unwrap().0).await.unwrap() };
+            let connected =
+                async { connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap() };
+            smol::future::zip(accepted, connected).await;
+        }
     });
 }

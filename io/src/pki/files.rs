@@ -1,11 +1,12 @@
 //! Reading and writing files such that a reader sees the old contents or the new ones, and never a half of them.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::PkiError;
+use crate::identity::layer;
 
 /// File mode of a private key: nobody but its owner reads it.
 pub const PRIVATE: u32 = 0o600;
@@ -17,30 +18,12 @@ pub const PUBLIC: u32 = 0o644;
 /// Missing parent directories are created. After a failure, `path` is as it was before.
 pub fn write_atomically(path: &Path, contents: &[u8], mode: u32) -> Result<(), PkiError> {
     let failed = |error| PkiError::Write { path: path.to_owned(), error };
-    let Some(name) = path.file_name() else {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not the path of a file")));
-    };
-    let dir = match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(dir).map_err(failed)?;
-    // A fresh name each time: two writers, or the leftover of a crash, cannot meet in it.
-    let temporary = dir.join(format!(".{}.{:016x}", name.to_string_lossy(), fastrand::u64(..)));
-    let written = write_new(&temporary, contents, mode).and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        // The write has failed already; a leftover temporary file is the smaller evil and the error says why.
-        let _ = fs::remove_file(&temporary);
-        return Err(failed(error));
-    }
-    // The rename itself survives a power cut only once the directory is on disk.
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    layer::replace(&layer::Disk, path, contents, mode).map_err(failed)
 }
 
-fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(contents)?;
-    file.sync_all()
+/// Whether somebody besides the owner and the owner's group may read a file. One that is not there nobody reads.
+pub fn is_readable_by_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 
 /// Reads a text file; `None` when there is none.

@@ -13,7 +13,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// Tries every address, each a little later than the one before or when that one has failed. Returns the first success, or the
 /// last failure; `None` without an address.
-pub(super) async fn race<T, E, F: Future<Output = Result<T, E>>>(
+pub(crate) async fn race<T, E, F: Future<Output = Result<T, E>>>(
     addresses: Vec<SocketAddr>,
     attempt: impl Fn(SocketAddr) -> F,
 ) -> Option<Result<T, E>> {

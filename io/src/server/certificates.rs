@@ -163,6 +163,7 @@ impl CertificateServer {
             token: bearer.map_or(TokenWorth::Absent, |jwt| self.options.tokens.worth(jwt.trim())),
             node_name: received.header("NodeName"),
             shown,
+            usages_are_read: received.header("ExtKeyUsages").is_none_or(are_usages),
             request: signing,
         };
         let refused = |status, why: &str| (status, "text/plain", why.as_bytes().to_vec());
@@ -192,6 +193,11 @@ impl CertificateServer {
     ) -> Result<Vec<u8>, PkiError> {
         self.options.authority.sign(node, &request.public_key, self.options.node_life)
     }
+}
+
+/// Whether a header lists usages as Go writes them, by number.
+fn are_usages(header: &str) -> bool {
+    serde_json::from_str::<Vec<u32>>(header).is_ok()
 }
 
 /// Why a body is no request for a certificate.
@@ -247,5 +253,19 @@ fn words(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         _ => "Internal Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usages_are_a_list_of_numbers() {
+        for (header, are) in
+            [("[2]", true), ("[]", true), ("[1,2]", true), ("", false), ("2", false), ("[-1]", false)]
+        {
+            assert_eq!(are_usages(header), are, "{header}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The node's end: name resolution, TCP, TLS, and the upgrade with the headers that a CloudHub looks at.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_tungstenite::client_async_with_config;
@@ -15,7 +16,7 @@ use crate::reach::{self, Proxy};
 
 use super::url::{self, Address};
 use super::{
-    ConnectError, MESSAGE_BYTES_MAX, Stream, TlsFailure, WRITE_BUFFER_BYTES, websocket_config, within,
+    ConnectError, MESSAGE_BYTES_MAX, Stage, Stream, TlsFailure, WRITE_BUFFER_BYTES, websocket_config, within,
 };
 
 /// How much of the body of an HTTP error is worth showing.
@@ -61,19 +62,30 @@ pub async fn connect(target: &Target, tls: Arc<ClientConfig>) -> Result<Stream, 
     let address = url::parse(&target.url, &target.project_id, &target.node)?;
     let request = request(target, &address)?;
     let config = websocket_config(target.message_bytes_max);
+    // How many stages are over.
+    let over = AtomicUsize::new(0);
+    let done = || {
+        over.fetch_add(1, Ordering::Relaxed);
+    };
     let open = async {
-        let tcp = reach::connect(&address.host, address.port, target.proxy.as_ref()).await?;
+        let tcp = reach::connect_telling(&address.host, address.port, target.proxy.as_ref(), done).await?;
+        done();
         let tls = TlsConnector::from(tls)
             .connect_with(address.server_name.clone(), tcp, |tls| {
                 tls.set_buffer_limit(Some(WRITE_BUFFER_BYTES))
             })
             .await
             .map_err(|error| ConnectError::Tls(TlsFailure::of_handshake(&error)))?;
+        done();
         let (stream, _) =
             client_async_with_config(request, tls, Some(config)).await.map_err(upgrade_error)?;
         Ok(stream)
     };
-    within(target.handshake_timeout, open, || ConnectError::Timeout(target.handshake_timeout)).await
+    let late = || {
+        let at = Stage::ALL.get(over.load(Ordering::Relaxed)).copied().unwrap_or(Stage::Upgrade);
+        ConnectError::Timeout { limit: target.handshake_timeout, at }
+    };
+    within(target.handshake_timeout, open, late).await
 }
 
 fn request(target: &Target, address: &Address) -> Result<Request, ConnectError> {

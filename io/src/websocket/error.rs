@@ -33,7 +33,41 @@ pub enum ConnectError {
     /// The upgrade broke off or was not understood.
     Handshake(String),
     /// The link was not open in time.
-    Timeout(Duration),
+    Timeout {
+        /// The time it had.
+        limit: Duration,
+        /// How far it came.
+        at: Stage,
+    },
+}
+
+/// A stage on the way to an open link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The addresses of a name are looked up.
+    Name,
+    /// A TCP connection is made, through the proxy if there is one.
+    Connection,
+    /// The TLS handshake.
+    Tls,
+    /// The HTTP upgrade.
+    Upgrade,
+}
+
+impl Stage {
+    /// All, in their order.
+    pub const ALL: [Stage; 4] = [Stage::Name, Stage::Connection, Stage::Tls, Stage::Upgrade];
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Stage::Name => "name",
+            Stage::Connection => "connection",
+            Stage::Tls => "TLS",
+            Stage::Upgrade => "upgrade",
+        })
+    }
 }
 
 /// Why there is no secure connection.
@@ -97,6 +131,17 @@ pub enum AcceptError {
 }
 
 impl ConnectError {
+    /// The stage at which it failed.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::BadUrl { .. } | Self::Reach(ReachError::NameNotFound { .. }) => Stage::Name,
+            Self::Reach(_) => Stage::Connection,
+            Self::Tls(_) => Stage::Tls,
+            Self::Http { .. } | Self::Handshake(_) => Stage::Upgrade,
+            Self::Timeout { at, .. } => *at,
+        }
+    }
+
     /// A short, stable name of the variant, for metrics.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -105,7 +150,7 @@ impl ConnectError {
             Self::Tls(_) => "tls",
             Self::Http { .. } => "http",
             Self::Handshake(_) => "handshake",
-            Self::Timeout(_) => "timeout",
+            Self::Timeout { .. } => "timeout",
         }
     }
 }
@@ -180,7 +225,9 @@ impl fmt::Display for ConnectError {
                 write!(f, "the cloud answered the upgrade with HTTP {status}: {reason}")
             }
             Self::Handshake(problem) => write!(f, "the upgrade to WebSocket failed: {problem}"),
-            Self::Timeout(limit) => write!(f, "the link was not open within {} s", limit.as_secs_f64()),
+            Self::Timeout { limit, at } => {
+                write!(f, "the link was not open within {} s, and came as far as: {at}", limit.as_secs_f64())
+            }
         }
     }
 }

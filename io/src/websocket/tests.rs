@@ -230,7 +230,7 @@ fn a_silent_peer_is_given_up() {
         std::future::pending().await
     });
     let error = error.err().unwrap();
-    assert!(matches!(error, ConnectError::Timeout(IMPATIENT)), "{error}");
+    assert!(matches!(error, ConnectError::Timeout { limit: IMPATIENT, at: Stage::Tls }), "{error}");
 }
 
 #[test]

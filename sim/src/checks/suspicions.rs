@@ -18,7 +18,7 @@ pub(super) struct Suspicions {
     opened: Option<Instant>,
     last_beat: Instant,
     kicked: u32,
-    /// What was said of a link that ended, until a message of a session comes.
+    /// What was said of a link that ended, until a message of a session comes; and if each link ends, until one has held.
     lasting: Option<Suspicion>,
     ended: Option<LinkEnd>,
 }
@@ -79,7 +79,7 @@ impl Suspicions {
 
 impl Suspicions {
     /// Whoever asks how the hub is hears of what was said and is not over, and why there is no link.
-    fn look_at_health(&mut self, step: &Step<'_>) -> Outcome {
+    fn look_at_health(&mut self, step: &Step<'_>, opened: Option<Instant>) -> Outcome {
         let ignored = step.outputs.iter().any(|output| {
             matches!(output, Output::Note(Note::StaleLinkEvent { .. } | Note::UnexpectedLinkEvent { .. }))
         });
@@ -97,7 +97,13 @@ impl Suspicions {
             && !ignored
             && !message.is_link_control()
         {
-            self.lasting = None;
+            let held = self.stable.max(self.keepalive * 2);
+            let holds = opened.is_some_and(|opened| step.now.mono.since(opened) >= held);
+            let is_about_links =
+                matches!(self.lasting, Some(Suspicion::DuplicateName { .. } | Suspicion::KeepaliveUnheard));
+            if holds || !is_about_links {
+                self.lasting = None;
+            }
         }
         let (heartbeat, keepalive) = match step.input {
             Input::Reconfigure(config) => {
@@ -121,6 +127,8 @@ impl Check for Suspicions {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
+        // The link that the input is about, even if it ends with it.
+        let opened = self.opened;
         let due: Vec<Suspicion> =
             step.outputs.iter().filter_map(|output| self.of(output, step.now.mono)).collect();
         let said: Vec<Suspicion> = step
@@ -131,7 +139,7 @@ impl Check for Suspicions {
                 _ => None,
             })
             .collect();
-        self.look_at_health(step)?;
+        self.look_at_health(step, opened)?;
         if let Input::Reconfigure(config) = step.input {
             // What ends or begins in the same step does so by rules that are between the two.
             self.configure(config);

@@ -1,8 +1,9 @@
 //! `identity`: years of a node's certificate.
 
 use super::{CommandOutcome, again, progress::bar};
-use edgehub_sim::{IdentityReport, years};
+use edgehub_sim::{IdentityReport, identity_picture, years};
 use std::panic;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Lets nodes keep their certificates for years, hour by hour, through everything that can go wrong
@@ -17,10 +18,17 @@ pub(super) struct Arguments {
     /// Years of each
     #[arg(long, default_value_t = 20)]
     years: u32,
+    /// Where to draw the life of an identity, as an SVG picture; nothing is played then
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: Arguments) -> CommandOutcome {
-    let Arguments { seeds, first_seed, years: long } = arguments;
+    let Arguments { seeds, first_seed, years: long, svg } = arguments;
+    if let Some(file) = svg {
+        let drawn = std::fs::write(&file, identity_picture()?);
+        return drawn.map_err(|error| format!("{} cannot be written: {error}", file.display()));
+    }
     let begun = Instant::now();
     let bar = bar(seeds);
     let mut total = IdentityReport::default();

@@ -4,11 +4,10 @@
 //! that was seen and has no place here is an error, so the picture cannot hide one.
 
 use super::lifecycle::Lifecycle;
+use crate::svg::Picture;
 use edgehub_core::hub::LinkState;
-use std::fmt::Write;
 
 const SIZE: (i32, i32) = (1840, 1010);
-const LINE: i32 = 15;
 
 /// A state's box: its left upper corner and its size.
 struct Place {
@@ -59,63 +58,37 @@ const ARROWS: [Arrow; 14] = [
     arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 550 V 990 H 550 V 968", (1400, 984)),
 ];
 
-const HEAD: &str = "  <style>\n    text { font: 12px sans-serif; fill: #222 }\n    .state { font: bold 15px sans-serif }\n    \
-    .part { font-weight: bold; fill: #555 }\n    .refused { fill: #a33 }\n    .cause { fill: #124 }\n    \
-    rect.box { fill: #f6f8fb; stroke: #345; stroke-width: 1.5 }\n    path.way { fill: none; stroke: #345; stroke-width: 1.5 }\n  \
-    </style>\n  <defs><marker id=\"tip\" viewBox=\"0 0 10 10\" refX=\"2\" refY=\"5\" markerWidth=\"8\" markerHeight=\"8\" \
-    orient=\"auto\"><path d=\"M 0 0 L 10 5 L 0 10 z\" fill=\"#345\"/></marker></defs>\n";
-
 impl Lifecycle {
     /// Draws what was seen. The error names an arrow for which there is no place.
     pub fn svg(&self) -> Result<String, String> {
-        let (width, height) = SIZE;
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
-             {HEAD}  <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
-        );
+        let mut picture = Picture::new(SIZE);
         for (from, to) in self.arrows() {
             let (from, to) = (LinkState::ALL[from], LinkState::ALL[to]);
             let arrow = ARROWS.iter().find(|arrow| arrow.from == from && arrow.to == to);
             let arrow = arrow.ok_or_else(|| format!("the picture has no arrow from {from:?} to {to:?}"))?;
-            self.draw_arrow(&mut svg, arrow);
+            picture.arrow(
+                arrow.way,
+                arrow.text,
+                self.causes(arrow.from, arrow.to).into_iter().map(Into::into),
+            );
         }
         for place in &PLACES {
-            self.draw_box(&mut svg, place);
+            self.draw_box(&mut picture, place);
         }
-        svg += "</svg>\n";
-        Ok(svg)
+        Ok(picture.finished())
     }
 
-    fn draw_arrow(&self, svg: &mut String, arrow: &Arrow) {
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(svg, "  <path class=\"way\" d=\"{}\" marker-end=\"url(#tip)\"/>", arrow.way);
-        let (x, mut y) = arrow.text;
-        for cause in self.causes(arrow.from, arrow.to) {
-            y = line(svg, "cause", x, y, cause);
-        }
-    }
-
-    fn draw_box(&self, svg: &mut String, Place { state, at: (x, y), size: (width, height) }: &Place) {
-        let _ = writeln!(
-            svg,
-            "  <rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"
-        );
-        line(svg, "state", x + 12, y + 22, &format!("{state:?}"));
+    fn draw_box(&self, picture: &mut Picture, Place { state, at: (x, y), size: (width, height) }: &Place) {
+        picture.state(&format!("{state:?}"), (*x, *y), (*width, *height));
         let (taken, refused) = self.inside(*state);
         let columns = [("stays", "taken", taken, 12), ("refused", "refused", refused, width / 2 + 2)];
         for (title, class, causes, left) in columns {
-            let mut below = line(svg, "part", x + left, y + 44, title);
+            let mut below = picture.line("part", x + left, y + 44, title);
             for cause in causes {
-                below = line(svg, class, x + left, below, cause);
+                below = picture.line(class, x + left, below, cause);
             }
         }
     }
-}
-
-/// Writes a line and says where the next one goes.
-fn line(svg: &mut String, class: &str, x: i32, y: i32, text: &str) -> i32 {
-    let _ = writeln!(svg, "  <text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>");
-    y + LINE
 }
 
 #[cfg(test)]

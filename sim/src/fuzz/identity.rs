@@ -66,18 +66,15 @@ pub fn identity(data: &[u8]) {
                 IdentityInput::Tick
             }
             What::Loaded { pair, token: number } => {
-                let pair = pair.map(certificate);
+                let pair = Ok(pair.map(|facts| certificate(facts, 1)));
                 IdentityInput::Loaded { work, pair, roots: vec![Bytes::new()], token: number.map(token) }
             }
             What::Answered { status, date, hash, body, facts } => {
-                let mut digest = [0; 32];
-                digest[31] = hash;
-                let certificate = facts.map(certificate);
+                let certificate = facts.map(|facts| certificate(facts, hash));
                 checked = certificate.clone();
                 let body = Bytes::copy_from_slice(body);
                 let date = date.map(UnixMillis);
-                let answer =
-                    Answer { status, date, location: None, body, digest: Sha256(digest), certificate };
+                let answer = Answer { status, date, location: None, body, certificate };
                 IdentityInput::Answered { work, answer }
             }
             What::Unanswered => IdentityInput::Unanswered { work, failure: Failure::TooLarge },
@@ -100,13 +97,19 @@ fn token(number: u8) -> JoinToken {
     JoinToken::parse(&format!("{HASH}.a.b.c{number}")).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn certificate(facts: Facts) -> Certificate {
+fn certificate(facts: Facts, hash: u8) -> Certificate {
+    let sum = |last: u8| {
+        let mut sum = [0; 32];
+        sum[31] = last;
+        Sha256(sum)
+    };
     Certificate {
+        digest: sum(hash),
         validity: Validity { not_before: facts.validity.0, not_after: facts.validity.1 },
         node: facts.ours.then(|| "edge-1".into()),
         is_authority: facts.authority,
         is_of_key: facts.key,
-        is_of_root: facts.root,
+        signed_by: facts.root.then(|| sum(9)),
     }
 }
 
@@ -122,7 +125,7 @@ fn drain(identity: &mut Identity, last: &mut WorkNumber, checked: Option<Certifi
             IdentityOutput::Write { work, .. } => {
                 *last = work;
                 let good = checked.as_ref().is_some_and(|certificate| {
-                    certificate.node.is_some() && certificate.is_of_key && certificate.is_of_root
+                    certificate.node.is_some() && certificate.is_of_key && certificate.signed_by.is_some()
                 });
                 assert!(good, "written unchecked: {checked:?}");
             }

@@ -1,18 +1,26 @@
 //! What must hold at every moment, seen from outside:
 //!
 //! - what is on disk is a pair, of this node, of an authority that is the cloud's, which lies beside it;
-//! - requests keep to the waits of the retry schedule;
+//! - requests keep to the waits of the retry schedule, and one that nobody answers is given up;
 //! - a token that was refused is not sent again;
 //! - whoever has a good pair uses it, as soon as files and clock can be known to be good;
 //! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
-//! - clocks that differ are told, and so is a new authority, once;
+//! - a pair that another process puts there is used within an hour;
+//! - clocks that differ are told, also those that keep a connection from being made, and so is a new authority, once;
+//! - what vouched for the cloud before a renewal vouches for it during the renewal;
 //! - whoever asks hears of the reason, and of the command, when only a person can help.
 
-use super::cloud::{Cloud, NODE, place};
-use super::node::Node;
+use super::cloud::{Cloud, NODE, der, place};
+use super::node::{Files, Node};
 use super::{IdentityReport, MINUTE, SECOND, START};
-use edgehub_core::identity::{IdentityInput, IdentityNote, IdentityOutput, IdentityState, Request, Trust};
+use edgehub_core::identity::{
+    Failure, IdentityInput, IdentityNote, IdentityOutput, IdentityState, Problem, REQUEST_LIMIT, Request,
+    Trust,
+};
 use std::collections::BTreeSet;
+
+/// A look at the files while all is well, and what a look may have to wait for.
+const LOOK: u64 = 61 * MINUTE + GRACE;
 
 /// A look at the files every 32 s, an attempt that fails step by step, and some seconds.
 const GRACE: u64 = 4 * MINUTE;
@@ -27,6 +35,12 @@ pub(super) struct Checks {
     asked_with: Option<String>,
     /// Since when a good pair can be known to be good.
     good_since: Option<u64>,
+    /// Since when there is another pair in the files than in use, and which.
+    unused_since: Option<(u64, usize)>,
+    /// Since when an answer of the cloud is awaited.
+    asked_since: Option<u64>,
+    /// A connection that the clocks do not allow is to be explained.
+    unexplained: bool,
     state: IdentityState,
     /// Since when the pair in use is in use with a right clock, in a process that lives.
     steady: bool,
@@ -46,6 +60,9 @@ impl Checks {
             refused: BTreeSet::new(),
             asked_with: None,
             good_since: None,
+            unused_since: None,
+            asked_since: None,
+            unexplained: false,
             state: IdentityState::NoIdentity,
             steady: false,
             skewed: false,
@@ -67,6 +84,9 @@ impl Checks {
     }
 
     pub(super) fn before(&mut self, node: &mut Node, input: &IdentityInput) {
+        if matches!(input, IdentityInput::Answered { .. } | IdentityInput::Unanswered { .. }) {
+            self.asked_since = None;
+        }
         match input {
             IdentityInput::Token(_) => {
                 self.given = true;
@@ -80,6 +100,7 @@ impl Checks {
             }
             _ => {}
         }
+        self.unexplained |= matches!(input, IdentityInput::Unanswered { failure: Failure::OutOfDate(_), .. });
         self.skewed = node.identity.health().clock_ahead_ms.is_some();
     }
 
@@ -94,7 +115,11 @@ impl Checks {
         let mut told = false;
         for output in outputs {
             match output {
-                IdentityOutput::Send { request, trust, .. } => self.sent(now, node, request, trust, cloud),
+                IdentityOutput::Send { request, trust, .. } => {
+                    self.asked_since = Some(now);
+                    self.sent(now, node, request, trust, cloud);
+                }
+                IdentityOutput::Cancel { .. } => self.asked_since = None,
                 IdentityOutput::Use => self.failures = 0,
                 IdentityOutput::Note(IdentityNote::State(state)) => {
                     self.became(now, *state, node, cloud, report)
@@ -102,6 +127,14 @@ impl Checks {
                 IdentityOutput::Note(IdentityNote::ClockSkew { .. }) => {
                     told = true;
                     report.skews += 1;
+                }
+                IdentityOutput::Note(IdentityNote::Problem { problem, .. }) => {
+                    told |= matches!(problem, Problem::ClockSkew { .. });
+                    let is_bare = matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
+                    // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing.
+                    let is_left = self.unexplained && is_bare && cloud.trouble == 0;
+                    assert!(!is_left, "seed {}: clocks that differ are not told: {problem}", self.seed);
+                    self.unexplained = false;
                 }
                 IdentityOutput::Note(IdentityNote::NewAuthority) => {
                     let is_first = self.told_authorities.insert(self.answered);
@@ -139,7 +172,16 @@ impl Checks {
                 assert!(!self.refused.contains(&**jwt), "seed {}: a refused token again", self.seed);
                 self.asked_with = Some(jwt.to_string());
             }
-            Request::Renew { .. } => {}
+            Request::Renew { .. } => {
+                let present = node.in_use.as_ref().and_then(|files| files.roots.first());
+                let roots = match trust {
+                    Trust::Roots(roots) => roots.as_slice(),
+                    Trust::Anybody => &[],
+                };
+                let kept = present.is_none_or(|present| roots.contains(present));
+                assert!(kept, "seed {}: the authority in use is not trusted any more", self.seed);
+            }
+            Request::Time => {}
         }
         if let Trust::Roots(roots) = trust {
             let known = roots.iter().all(|root| cloud.authorities.contains(&place(root)));
@@ -170,6 +212,8 @@ impl Checks {
             (IdentityState::Usable, IdentityState::Rotating) if self.steady => {
                 let fits = age.is_some_and(|age| (0.699..0.901).contains(&age));
                 assert!(fits, "seed {}: renewed at {age:?} of its life", self.seed);
+                let quarter = age.map_or(0.0, |age| (age - 0.7).max(0.0) / 0.05) as usize;
+                report.renewed_in[quarter.min(3)] += 1;
             }
             (IdentityState::Usable, IdentityState::NoIdentity) => {
                 assert!(!self.steady, "seed {}: it ran out before it was renewed", self.seed);
@@ -186,6 +230,10 @@ impl Checks {
     /// Whoever has a good pair uses it.
     pub(super) fn time(&mut self, now: u64, node: &Node, cloud: &Cloud) {
         let wall = START + (now / SECOND) as i64;
+        self.looked(now, wall, node, cloud);
+        let waits = self.asked_since.map_or(0, |since| now - since);
+        let limit = REQUEST_LIMIT.as_micros() as u64;
+        assert!(waits <= limit, "seed {}: an answer is awaited for {} s", self.seed, waits / SECOND);
         let can_know = node.clock_error_ms == 0 || cloud.trouble == 0;
         let good = can_know && node.has_valid_pair(cloud, wall, 300);
         if !good || node.identity.state().is_usable() {
@@ -196,6 +244,36 @@ impl Checks {
         let waited = now - since;
         let state = node.identity.state();
         assert!(waited <= GRACE, "seed {}: {state:?} for {} s with a good pair", self.seed, waited / SECOND);
+    }
+
+    /// Whoever uses a pair looks whether there is another one.
+    fn looked(&mut self, now: u64, wall: i64, node: &Node, cloud: &Cloud) {
+        let place = |files: &Files| files.certificate;
+        let found = node.disk.as_ref().map(place).filter(|found| {
+            let can_know = node.clock_error_ms == 0 && node.has_valid_pair(cloud, wall, 300);
+            can_know && node.in_use.as_ref().map(place) != Some(*found)
+        });
+        let since = self.unused_since.filter(|(_, place)| Some(*place) == found);
+        self.unused_since = found.map(|found| since.unwrap_or((now, found)));
+        let waited = self.unused_since.map_or(0, |(since, _)| now - since);
+        assert!(waited <= LOOK, "seed {}: another pair unused for {} s", self.seed, waited / SECOND);
+    }
+
+    /// What is used is signed by who lies beside it.
+    pub(super) fn used(&self, node: &Node, cloud: &Cloud) {
+        let by = |files: &Files| cloud.certificates.get(files.certificate).map(|signed| der(signed.by));
+        let known =
+            node.in_use.as_ref().is_some_and(|files| by(files).is_some_and(|by| files.roots.contains(&by)));
+        assert!(known, "seed {}: a pair of no authority beside it is used", self.seed);
+    }
+
+    /// What is written is valid now: the cloud that answered said what time it is.
+    pub(super) fn written(&self, wall: i64, node: &Node, cloud: &Cloud) {
+        assert!(
+            node.has_valid_pair(cloud, wall, 0),
+            "seed {}: a pair is written that is not valid",
+            self.seed
+        );
     }
 
     pub(super) fn disk(&self, node: &Node, cloud: &Cloud) {

@@ -41,6 +41,10 @@ pub(super) struct Cloud {
     stranger: usize,
     /// When the present authority took over.
     took_over: i64,
+    /// Whether the one before vouches for the present one.
+    is_vouched_for: bool,
+    /// Which authority signed the server's certificate.
+    server_by: usize,
     pub(super) life_seconds: u64,
     /// When each token that was ever given ends.
     tokens: BTreeMap<String, (i64, usize)>,
@@ -57,13 +61,15 @@ impl Cloud {
             authorities: Vec::new(),
             stranger: 0,
             took_over: super::START,
+            is_vouched_for: false,
+            server_by: 0,
             life_seconds: life(dice),
             tokens: BTreeMap::new(),
             trouble: [0, 100, 500][dice.index(3)],
             faults: 0,
         };
         cloud.stranger = cloud.authority(super::START);
-        cloud.new_authority(super::START);
+        cloud.rebuild(super::START);
         cloud
     }
 
@@ -74,27 +80,43 @@ impl Cloud {
         place
     }
 
-    /// Begins to sign with another key. What the one before signed is taken further on, and for some time the one before
-    /// vouches for the new one (cross-signed), so that who knows only the old one trusts the server.
+    /// Begins to sign with another key. What the one before signed is taken further on. For some time the server goes on with
+    /// the certificate that it has from the one before, which vouches (cross-signed) for the new one after that, so that who
+    /// knows only the old one trusts the server.
     pub(super) fn new_authority(&mut self, wall: i64) {
         let authority = self.authority(wall);
         self.authorities.push(authority);
-        self.took_over = wall;
+        (self.took_over, self.is_vouched_for) = (wall, true);
+    }
+
+    /// Is built anew: nobody vouches for its authority, and nothing of before counts.
+    pub(super) fn rebuild(&mut self, wall: i64) {
+        self.new_authority(wall);
+        self.is_vouched_for = false;
+        self.server_by = self.present();
+    }
+
+    /// The server has a certificate of the present authority from now on.
+    pub(super) fn renew_server(&mut self) {
+        self.server_by = self.present();
     }
 
     /// Whether whoever trusts these trusts the server.
-    fn is_trusted(&self, roots: &[Bytes], wall: i64) -> bool {
-        let overlaps = wall < self.took_over + 2 * self.life_seconds as i64;
-        let vouching = self.authorities.iter().rev().take(if overlaps { 2 } else { 1 });
-        vouching.into_iter().any(|authority| roots.contains(&der(*authority)))
+    fn is_trusted(&mut self, roots: &[Bytes], wall: i64) -> bool {
+        if wall >= self.took_over + self.life_seconds as i64 / 2 {
+            self.renew_server();
+        }
+        let before = self.authorities.iter().rev().nth(1);
+        let before = before.filter(|_| !self.is_settled(wall) && self.server_by == self.present());
+        roots.contains(&der(self.server_by)) || before.is_some_and(|before| roots.contains(&der(*before)))
     }
 
     /// Whether the present authority is the only one that counts.
     pub(super) fn is_settled(&self, wall: i64) -> bool {
-        wall >= self.took_over + 2 * self.life_seconds as i64
+        !self.is_vouched_for || wall >= self.took_over + 2 * self.life_seconds as i64
     }
 
-    fn present(&self) -> usize {
+    pub(super) fn present(&self) -> usize {
         self.authorities.last().copied().unwrap_or(self.stranger)
     }
 
@@ -111,6 +133,11 @@ impl Cloud {
     pub(super) fn takes(&self, token: &JoinToken, wall: i64) -> bool {
         let known = self.tokens.get(token.jwt());
         known.is_some_and(|(ends, authority)| wall < *ends && *authority == self.present())
+    }
+
+    /// A pair of an authority that is somebody else's.
+    pub(super) fn strangers_pair(&mut self, key: u64, wall: i64) -> usize {
+        self.sign(self.stranger, key, NODE, wall, wall + self.life_seconds as i64)
     }
 
     pub(super) fn sign(
@@ -135,11 +162,12 @@ impl Cloud {
     pub(super) fn facts(&self, place: usize, key: u64, roots: &[Bytes]) -> Option<Certificate> {
         let signed = self.certificates.get(place)?;
         Some(Certificate {
+            digest: digest(&der(place)),
             validity: signed.validity,
             node: signed.node.map(Into::into),
             is_authority: signed.by == place,
             is_of_key: signed.key == key,
-            is_of_root: roots.contains(&der(signed.by)),
+            signed_by: roots.contains(&der(signed.by)).then(|| digest(&der(signed.by))),
         })
     }
 
@@ -156,9 +184,9 @@ impl Cloud {
         let unanswered = |failure| Some(IdentityInput::Unanswered { work, failure });
         let is_trusted = match trust {
             Trust::Anybody => true,
-            // The server's own certificate is as old as the world.
-            Trust::Roots(roots) => self.is_trusted(roots, wall) && node.wall(wall) >= super::START - YEAR,
+            Trust::Roots(roots) => self.is_trusted(roots, wall),
         };
+        let is_early = *trust != Trust::Anybody && node.wall(wall) < super::START - YEAR;
         let roots = match trust {
             Trust::Anybody => &[][..],
             Trust::Roots(roots) => roots,
@@ -175,7 +203,7 @@ impl Cloud {
                 5 => unanswered(Failure::Broken("not HTTP".into())),
                 6 => unanswered(Failure::Untrusted("unknown issuer".into())),
                 // Everything else is said by a server that is trusted, or not looked at.
-                _ if !is_trusted => unanswered(Failure::Untrusted("unknown issuer".into())),
+                _ if !is_trusted || is_early => unanswered(Failure::Untrusted("unknown issuer".into())),
                 7 => self.text(work, 200, "<html>", anybody, wall, dice),
                 8 => self.text(work, 302, "", anybody, wall, dice),
                 9 => self.text(work, 500, "no", anybody, wall, dice),
@@ -206,8 +234,12 @@ impl Cloud {
         if !is_trusted {
             return unanswered(Failure::Untrusted("unknown issuer".into()));
         }
+        // The server's own certificate is as old as the world.
+        if is_early {
+            return unanswered(Failure::OutOfDate("not valid yet".into()));
+        }
         match request {
-            Request::Authority => self.text_of(work, self.present(), key, roots, Some(wall)),
+            Request::Authority | Request::Time => self.text_of(work, self.present(), key, roots, Some(wall)),
             Request::Join { jwt, .. } => {
                 if self.tokens.get(&**jwt).is_some_and(|(ends, _)| wall < *ends) {
                     let place = self.sign_now(key, wall);
@@ -217,7 +249,7 @@ impl Cloud {
                 }
             }
             Request::Renew { .. } => {
-                if node.has_valid_pair(self, wall, 0) {
+                if node.is_valid(node.in_use.as_ref(), self, wall, 0) {
                     let place = self.sign_now(key, wall);
                     self.text_of(work, place, key, roots, Some(wall))
                 } else {
@@ -239,7 +271,7 @@ impl Cloud {
         let body = Bytes::from_static(text.as_bytes());
         let date = (!lies || dice.chance(500)).then_some(UnixMillis(wall * 1000));
         let location = (status == 302).then(|| "https://elsewhere/".into());
-        let answer = Answer { status, date, location, digest: digest(&body), body, certificate: None };
+        let answer = Answer { status, date, location, body, certificate: None };
         Some(IdentityInput::Answered { work, answer })
     }
 
@@ -254,7 +286,7 @@ impl Cloud {
         let body = der(place);
         let certificate = self.facts(place, key, roots);
         let date = date.map(|seconds| UnixMillis(seconds * 1000));
-        let answer = Answer { status: 200, date, location: None, digest: digest(&body), body, certificate };
+        let answer = Answer { status: 200, date, location: None, body, certificate };
         Some(IdentityInput::Answered { work, answer })
     }
 }

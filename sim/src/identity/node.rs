@@ -1,6 +1,6 @@
 //! A node as its driver and its operator see it: files, keys, clocks, and the token that somebody leaves there.
 
-use super::cloud::{Cloud, NODE, place};
+use super::cloud::{Cloud, NODE, der, place};
 use crate::canary;
 use crate::dice::Dice;
 use bytes::Bytes;
@@ -28,6 +28,8 @@ pub(super) struct Node {
     /// How far its wall clock is ahead.
     pub(super) clock_error_ms: i64,
     pub(super) disk: Option<Files>,
+    /// What of it the link was opened with.
+    pub(super) in_use: Option<Files>,
     /// What is being written, and whether it came of a token.
     pub(super) writing: Option<(Files, bool)>,
     pub(super) disk_fails: bool,
@@ -47,6 +49,7 @@ impl Node {
             started_at: 0,
             clock_error_ms: 0,
             disk: None,
+            in_use: None,
             writing: None,
             disk_fails: false,
             token: None,
@@ -60,7 +63,7 @@ impl Node {
     /// Starts the process; nothing is left of the one before but the files.
     pub(super) fn start(&mut self, seed: u64, now: u64) {
         self.started_at = now;
-        self.writing = None;
+        (self.writing, self.in_use) = (None, None);
         self.keys.clear();
         self.identity = canary::identity(config(), seed, self.clocks(now));
     }
@@ -87,7 +90,7 @@ impl Node {
     pub(super) fn load(&self, work: WorkNumber, cloud: &Cloud) -> IdentityInput {
         let roots = self.disk.as_ref().map(|files| files.roots.clone()).unwrap_or_default();
         let pair = self.disk.as_ref().and_then(|files| cloud.facts(files.certificate, files.key, &roots));
-        IdentityInput::Loaded { work, pair, roots, token: self.token.clone() }
+        IdentityInput::Loaded { work, pair: Ok(pair), roots, token: self.token.clone() }
     }
 
     pub(super) fn make_key(&mut self, work: WorkNumber, dice: &mut Dice) -> IdentityInput {
@@ -99,7 +102,7 @@ impl Node {
     /// Remembers what a request is for, to tell a join from a renewal.
     pub(super) fn sends(&mut self, request: &Request) {
         match request {
-            Request::Authority => {}
+            Request::Authority | Request::Time => {}
             Request::Join { .. } => self.joins = true,
             Request::Renew { .. } => self.joins = false,
         }
@@ -119,23 +122,34 @@ impl Node {
         Some(joined)
     }
 
-    pub(super) fn joined_by_hand(&mut self, cloud: &mut Cloud, wall: i64) {
-        let certificate = cloud.sign_now(7, wall);
-        let roots = cloud.authorities.last().map(|authority| super::cloud::der(*authority));
-        self.disk = Some(Files { certificate, key: 7, roots: roots.into_iter().collect() });
-        // The command leaves no half of somebody else's work in place.
-        self.writing = None;
+    /// Another process on the same files, to which somebody has given a token.
+    pub(super) fn beside(&self, token: JoinToken, now: u64, dice: &mut Dice) -> Node {
+        let mut node = Node::new(dice);
+        (node.disk, node.token, node.clock_error_ms) = (self.disk.clone(), Some(token), self.clock_error_ms);
+        node.started_at = now;
+        let config = IdentityConfig { rotate: false, token_decides: true, ..config() };
+        node.identity = canary::identity(config, dice.seed(), node.clocks(now));
+        node
+    }
+
+    /// Somebody copies the certificate and the key of another cloud's node here.
+    pub(super) fn mixed_up(&mut self, cloud: &mut Cloud, wall: i64) {
+        if let Some(files) = &mut self.disk {
+            (files.certificate, files.key) = (cloud.strangers_pair(7, wall), 7);
+        }
     }
 
     /// Whether the files are good at a true time, and so many seconds before and after.
     pub(super) fn has_valid_pair(&self, cloud: &Cloud, wall: i64, margin: i64) -> bool {
-        let Some(signed) = self.disk.as_ref().and_then(|files| cloud.certificates.get(files.certificate))
-        else {
-            return false;
-        };
-        [wall - margin, wall + margin]
-            .iter()
-            .all(|at| signed.validity.at(UnixMillis(at * 1000)) == Verdict::Valid)
+        self.is_valid(self.disk.as_ref(), cloud, wall, margin)
+    }
+
+    /// Whether these are.
+    pub(super) fn is_valid(&self, files: Option<&Files>, cloud: &Cloud, wall: i64, margin: i64) -> bool {
+        let signed = files.and_then(|files| Some((files, cloud.certificates.get(files.certificate)?)));
+        let Some((files, signed)) = signed else { return false };
+        let is_valid = |at: i64| signed.validity.at(UnixMillis(at * 1000)) == Verdict::Valid;
+        files.roots.contains(&der(signed.by)) && is_valid(wall - margin) && is_valid(wall + margin)
     }
 
     pub(super) fn has_good_token(&self, cloud: &Cloud, wall: i64) -> bool {

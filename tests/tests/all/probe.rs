@@ -145,6 +145,35 @@ fn a_name_that_two_nodes_use_is_named_the_third_time() {
     assert_eq!(told(&mut script).0, []);
 }
 
+/// Each of the two is served until the other comes: how the hub is does not look good in between.
+#[test]
+fn a_name_that_two_nodes_use_stays_suspected_until_a_link_has_held() {
+    let keepalive = secs(20);
+    let mut script = Script::new(Config {
+        heartbeat: secs(5),
+        cloud_keepalive: keepalive,
+        ping_interval: secs(1000),
+        ..asking()
+    });
+    for _ in 0..3 {
+        script.link(LinkEvent::Opened).link(LinkEvent::Closed);
+        let at = script.hub.next_deadline().map_or(0, |deadline| deadline.at.0);
+        script.at_us(at);
+    }
+    let suspected = Some(Suspicion::DuplicateName { links: 3 });
+    script.link(LinkEvent::Opened).receive(message("a", "resource", "insert"));
+    assert_eq!(script.hub.health().suspicion, suspected);
+    let holds = (script.now() + 2 * keepalive).as_micros() as u64;
+    while script.now() + secs(2) < Duration::from_micros(holds) {
+        let later = script.now() + secs(1);
+        script.at_us(later.as_micros() as u64).receive(message("b", "resource", "insert"));
+    }
+    script.at_us(holds - 1).receive(message("c", "resource", "insert"));
+    assert_eq!(script.hub.health().suspicion, suspected);
+    script.at_us(holds).receive(message("d", "resource", "insert"));
+    assert_eq!(script.hub.health().suspicion, None);
+}
+
 #[test]
 fn a_heartbeat_that_does_not_go_with_the_cloud_is_named() {
     let said = |heartbeat: Duration| {

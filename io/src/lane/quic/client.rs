@@ -7,6 +7,7 @@ use super::runtime::LaneRuntime;
 use super::session::{LAST_PACKET, Session, after};
 use super::transport::transport;
 use super::{compression, protocols, reading, writing};
+use crate::reach::race::race;
 use crate::websocket::Target;
 use edgehub_core::Config;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
@@ -16,9 +17,8 @@ use quinn::{Connection, Endpoint, EndpointConfig};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use smol::Executor;
-use smol::future::{self, or};
+use smol::future::or;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,10 +48,13 @@ impl Client {
         limit: Duration,
         tls: Arc<ClientConfig>,
     ) -> Result<Session, QuicError> {
+        if let Some(proxy) = &target.proxy {
+            return Err(QuicError::Proxy(proxy.to_string()));
+        }
         let (host, port) = host_and_port(&target.url)?;
         let config = self.config_for(tls)?;
         let executor = Arc::new(Executor::new());
-        let dial = dial(&executor, &host, port, config, (target, limit));
+        let dial = dial(&executor, &host, port, config, target);
         let late = async {
             smol::Timer::after(limit).await;
             Err(QuicError::Timeout(limit))
@@ -65,16 +68,13 @@ impl Client {
         let Ok(config) = self.config_for(tls) else { return false };
         let executor = Arc::new(Executor::new());
         let look = async {
-            for address in smol::net::resolve((host.as_str(), port)).await.unwrap_or_default() {
-                if let Ok((endpoint, connection)) =
-                    shake_hands(&executor, address, &host, config.clone()).await
-                {
-                    connection.close(VISIT, b"");
-                    or(endpoint.wait_idle(), after(LAST_PACKET)).await;
-                    return true;
-                }
-            }
-            false
+            let addresses = smol::net::resolve((host.as_str(), port)).await.unwrap_or_default();
+            let Ok((endpoint, connection)) = first_of(addresses, &executor, &host, config).await else {
+                return false;
+            };
+            connection.close(VISIT, b"");
+            or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+            true
         };
         let late = async {
             after(limit).await;
@@ -101,38 +101,40 @@ impl Client {
     }
 }
 
-/// Tries the host's addresses in turn, each with its share of the time.
+/// Races the host's addresses, and says who the node is to the one that won: a second session of the node would end the first.
 async fn dial(
     executor: &Arc<Executor<'static>>,
     host: &str,
     port: u16,
     config: quinn::ClientConfig,
-    (target, limit): (&Target, Duration),
+    target: &Target,
 ) -> Result<Session, QuicError> {
     let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
-    let share = limit / u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
-    let mut failure = QuicError::NameNotFound(std::io::ErrorKind::NotFound.into());
-    for address in found {
-        let late = async {
-            smol::Timer::after(share).await;
-            Err(QuicError::NoAnswer)
-        };
-        let shaken = AtomicBool::new(false);
-        let asked = async {
-            match older::ask(address, any_like(address)).await {
-                // Whoever has shaken hands speaks our QUIC; what is missing then is something else.
-                _ if shaken.load(Relaxed) => future::pending().await,
-                Found::Older => Err(QuicError::OlderQuic),
-                Found::Nobody => Err(QuicError::NobodyThere),
-            }
-        };
-        let connected = connect(executor, address, host, config.clone(), (target, &shaken));
-        match or(connected, or(asked, late)).await {
-            Ok(session) => return Ok(session),
-            Err(error) => failure = error,
+    let (endpoint, connection) = first_of(found, executor, host, config).await?;
+    greet(endpoint, connection, target).await
+}
+
+/// The address that shakes hands first.
+pub(super) async fn first_of(
+    addresses: Vec<SocketAddr>,
+    executor: &Arc<Executor<'static>>,
+    host: &str,
+    config: quinn::ClientConfig,
+) -> Result<(Endpoint, Connection), QuicError> {
+    let attempt = |address| {
+        let config = config.clone();
+        async move {
+            let asked = async {
+                Err(match older::ask(address, any_like(address)).await {
+                    Found::Older => QuicError::OlderQuic,
+                    Found::Nobody => QuicError::NobodyThere,
+                })
+            };
+            or(connect(executor, address, host, config), asked).await
         }
-    }
-    Err(failure)
+    };
+    let nowhere = || Err(QuicError::NameNotFound(std::io::ErrorKind::NotFound.into()));
+    race(addresses, attempt).await.unwrap_or_else(nowhere)
 }
 
 /// Any port for the way to this address.
@@ -144,7 +146,7 @@ fn any_like(address: SocketAddr) -> SocketAddr {
 }
 
 /// A connection, on an endpoint of its own.
-async fn shake_hands(
+async fn connect(
     executor: &Arc<Executor<'static>>,
     address: SocketAddr,
     host: &str,
@@ -157,15 +159,8 @@ async fn shake_hands(
     Ok((endpoint, connection))
 }
 
-async fn connect(
-    executor: &Arc<Executor<'static>>,
-    address: SocketAddr,
-    host: &str,
-    config: quinn::ClientConfig,
-    (target, shaken): (&Target, &AtomicBool),
-) -> Result<Session, QuicError> {
-    let (endpoint, connection) = shake_hands(executor, address, host, config).await?;
-    shaken.store(true, Relaxed);
+/// Says who the node is, and hears whether the cloud wants it.
+async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> Result<Session, QuicError> {
     let (mut send, mut receive) = connection.open_bi().await?;
     let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };
     send.write_chunk(writing::package(&hello.to_message()?)).await?;

@@ -53,6 +53,8 @@ pub(crate) enum QuicError {
     NobodyThere,
     /// Nothing that can be understood came back: UDP may be blocked.
     NoAnswer,
+    /// A proxy is to be passed, which QUIC cannot.
+    Proxy(String),
     /// The connection was ended.
     Lost(String),
     /// The cloud does not want this node.
@@ -78,6 +80,9 @@ impl fmt::Display for QuicError {
             ),
             QuicError::NobodyThere => f.write_str("nobody listens on that UDP port: does the CloudHub there serve QUIC?"),
             QuicError::NoAnswer => f.write_str("no answer: is UDP blocked, or nobody there?"),
+            QuicError::Proxy(proxy) => {
+                write!(f, "QUIC passes no proxy, and {proxy} is on the way: use the WebSocket lane")
+            }
             QuicError::Lost(why) => write!(f, "the connection was ended: {why}"),
             QuicError::Refused => f.write_str("the cloud refuses this node: is the certificate of another one?"),
             QuicError::Visit => f.write_str("a node that only looked whether it gets through"),

@@ -187,3 +187,23 @@ fn a_renewal_loses_nothing_and_sends_nothing_twice() {
         edge.stop().await;
     });
 }
+
+/// Nobody renews, and the certificate runs out while the node runs: the next one comes of the token.
+#[test]
+fn a_certificate_that_runs_out_is_followed_by_another_join() {
+    smol::block_on(async {
+        let cloud = cloud(Duration::from_secs(2)).await;
+        let dir = tempfile::tempdir().unwrap();
+        let by_hand = |config| IdentityConfig { rotate: false, ..config };
+        let (files, told, watch) = looks_after(&cloud, dir.path(), by_hand);
+        hears(&told, &Told::Use).await;
+        let first = std::fs::read(&files.certificate).unwrap();
+        hears(&told, &Told::State(IdentityState::NoIdentity)).await;
+        hears(&told, &Told::Use).await;
+        assert_ne!(std::fs::read(&files.certificate).unwrap(), first);
+        assert!(watch.health().problem.is_none(), "{}", watch.health());
+        let edge = edge(&cloud, &files);
+        edge.link_up().await;
+        edge.stop().await;
+    });
+}

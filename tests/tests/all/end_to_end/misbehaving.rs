@@ -8,9 +8,9 @@ use async_tungstenite::tungstenite::{Error, Message as Frame};
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
 use edgehub::websocket::{self, ServerStream};
-use edgehub_core::hub::LinkEnd;
+use edgehub_core::hub::{LinkEnd, Suspicion};
 use edgehub_core::limits::FRAME_BYTES_MAX;
-use edgehub_core::{Config, Note, Violation};
+use edgehub_core::{Config, Note, Probe, Violation};
 use futures_util::{Stream, StreamExt};
 use rustls::ServerConfig;
 use smol::net::TcpListener;
@@ -25,6 +25,11 @@ struct Rogue {
 
 impl Rogue {
     async fn with_edge() -> (Rogue, Edge) {
+        // It answers no ping: a link is lost for what the test does to it, and not because the machine was busy.
+        Rogue::with(Config { ping_interval: Duration::from_secs(60), ..config() }).await
+    }
+
+    async fn with(config: Config) -> (Rogue, Edge) {
         let loopback = Loopback::new().unwrap();
         let identity = loopback.authority.server(&["127.0.0.1".into()]).unwrap();
         let tls = tls::server_config_from_pem(Pems {
@@ -34,9 +39,7 @@ impl Rogue {
         })
         .unwrap();
         let listener = TcpListener::bind(any_port()).await.unwrap();
-        // It answers no ping: a link is lost for what the test does to it, and not because the machine was busy.
-        let patient = Config { ping_interval: Duration::from_secs(60), ..config() };
-        let edge = Edge::start(&loopback.ticket(listener.local_addr().unwrap(), NODE).unwrap(), patient);
+        let edge = Edge::start(&loopback.ticket(listener.local_addr().unwrap(), NODE).unwrap(), config);
         (Rogue { listener, tls }, edge)
     }
 
@@ -63,6 +66,38 @@ async fn close_code(stream: &mut (impl Stream<Item = Result<Frame, Error>> + Unp
         }
     }
     None
+}
+
+async fn suspicion(edge: &Edge) -> Suspicion {
+    edge.note(|note| match note {
+        Note::Suspected { cause, .. } => Some(*cause),
+        _ => None,
+    })
+    .await
+}
+
+/// A zombie: whatever comes is read, and pings are answered, but nobody serves the node.
+#[test]
+fn a_link_without_a_session_is_found_out_and_left() {
+    smol::block_on(async {
+        let soon = Duration::from_millis(50);
+        let probe = Some(Probe { after: soon, limit: soon, ..Probe::default() });
+        let (rogue, edge) = Rogue::with(Config { probe, ..config() }).await;
+        let zombie = async {
+            loop {
+                let mut socket = rogue.accept().await;
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+        };
+        let found = async {
+            for _ in 0..2 {
+                assert_eq!(suspicion(&edge).await, Suspicion::NoSession);
+                assert_eq!(edge.link_down().await, LinkEnd::NoSession);
+                assert_eq!(edge.hub.health().await.unwrap().suspicion, Some(Suspicion::NoSession));
+            }
+        };
+        smol::future::or(found, zombie).await;
+    });
 }
 
 #[test]

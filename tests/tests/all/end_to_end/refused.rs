@@ -7,8 +7,9 @@ use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
 use edgehub::websocket;
+use edgehub_core::Note;
 use edgehub_core::cloud::CloudConfig;
-use edgehub_core::hub::LinkEnd;
+use edgehub_core::hub::{LinkEnd, Suspicion};
 use futures_util::StreamExt;
 
 #[test]
@@ -74,5 +75,25 @@ fn a_node_beyond_the_limit_is_told_and_keeps_trying() {
         module.send(module.compose("resource", "update", "y", &1).unwrap()).await.unwrap();
         let (node, message) = server.receive().await.unwrap();
         assert_eq!((node.as_str(), message.resource()), ("edge-2", "y"));
+    });
+}
+
+/// CloudHub keeps one link for each name: each hub ends the other's, and both say why.
+#[test]
+fn two_hubs_of_one_name_find_out() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+        let ticket = loopback.ticket(server.address(), NODE).unwrap();
+        let (one, other) = (LANE.edge(ticket.clone(), config()), LANE.edge(ticket, config()));
+        for edge in [&one, &other] {
+            let links = edge.note(|note| match note {
+                Note::Suspected { cause: Suspicion::DuplicateName { links }, .. } => Some(*links),
+                _ => None,
+            });
+            assert_eq!(links.await, 3);
+        }
+        let health = one.hub.health().await.unwrap();
+        assert!(matches!(health.suspicion, Some(Suspicion::DuplicateName { .. })), "{health}");
     });
 }

@@ -190,3 +190,33 @@ fn a_port_without_a_listener_is_named() {
         assert!(matches!(failed, Err(QuicError::NobodyThere)), "{failed:?}");
     });
 }
+
+/// One address swallows every packet, and one is refused: neither keeps the node from the one that answers, and only that one
+/// hears of it.
+#[test]
+fn the_addresses_of_a_host_are_raced() {
+    smol::block_on(async {
+        let bench = Bench::start();
+        let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let addresses = vec![silent.local_addr().unwrap(), closed, bench.address];
+        let mut tls = (*bench.tls(NODE)).clone();
+        tls.alpn_protocols = protocols(false);
+        let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let executor = Arc::new(Executor::new());
+        let found = executor.run(client::first_of(addresses, &executor, "127.0.0.1", config)).await;
+        assert_eq!(found.unwrap().1.remote_address(), bench.address);
+    });
+}
+
+#[test]
+fn a_proxy_is_never_passed_by() {
+    smol::block_on(async {
+        let bench = Bench::start();
+        let proxy = crate::reach::Proxy::parse("http://user:secret@192.0.2.1:3128").unwrap();
+        let target = Target { proxy: Some(proxy), ..bench.target() };
+        let client = Client::new(&Config::default(), false);
+        let refused = client.open(&target, HANDSHAKE, bench.tls(NODE)).await.err().unwrap().to_string();
+        assert!(refused.contains("http://192.0.2.1:3128") && !refused.contains("secret"), "{refused}");
+    });
+}

@@ -1,0 +1,373 @@
+//! `edgehub join`, and what `edgehub run` does with the identity afterwards, as processes against a cloud on loopback.
+#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
+
+use edgehub::config::NodeConfig;
+use edgehub::pki::Authority;
+use edgehub::pki::token::TokenKey;
+use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
+use edgehub::tls::{self, Pems};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const NODE: &str = "edge-7";
+
+/// A cloud in this process: its link and its certificate service.
+struct Cloud {
+    authority: Arc<Authority>,
+    tokens: TokenKey,
+    link: String,
+    service: String,
+    _server: CloudServer,
+}
+
+fn cloud() -> Cloud {
+    smol::block_on(async {
+        let authority = Arc::new(Authority::generate().unwrap());
+        let tokens = TokenKey::generate().unwrap();
+        let own = authority.server(&["127.0.0.1".into()]).unwrap();
+        let ca = authority.certificate_pem();
+        let pems = Pems { ca, certificate: &own.certificate_pem, key: &own.key_pem };
+        let options = ServerOptions::new(tls::server_config_from_pem(pems).unwrap());
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let (server, driver) = CloudServer::bind(any_port, options).await.unwrap();
+        smol::spawn(driver.run()).detach();
+        let options = CertificateOptions::new(Arc::clone(&authority), tokens.clone());
+        let certificates = CertificateServer::bind(any_port, options).await.unwrap();
+        let service = certificates.address().to_string();
+        smol::spawn(async move { certificates.run().await }).detach();
+        Cloud { authority, tokens, link: server.address().to_string(), service, _server: server }
+    })
+}
+
+impl Cloud {
+    fn token(&self) -> String {
+        self.tokens.token(&self.authority, Duration::from_secs(60))
+    }
+
+    /// Whether a node's files are of this cloud, and can be used.
+    fn has_signed(&self, config: &Path) -> bool {
+        let (config, _) = NodeConfig::load(config).unwrap();
+        tls::client_config(&config.files).unwrap();
+        tls::pair_on_disk(&config.files).unwrap().roots == [self.authority.certificate_der()]
+    }
+}
+
+/// A command without the settings of whoever runs this test.
+fn edgehub(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
+    for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EDGEHUB_TOKEN", "EDGEHUB_PROXY", "EDGEHUB_LOG"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command.args(arguments);
+    command
+}
+
+/// The exit code, and what was said.
+fn told(output: Output) -> (Option<i32>, String) {
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+fn join(cloud: &Cloud, token: &str, more: &[&str]) -> (Option<i32>, String) {
+    let arguments = ["join", "--cloud", &cloud.service, "--token", token];
+    told(edgehub(&[&arguments, more].concat()).output().unwrap())
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_node_joins_with_a_token_and_not_with_that_of_another_cloud() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let (cloud, other) = (cloud(), cloud());
+    let into =
+        |name: &str| ["--node".into(), NODE.into(), "--dir".into(), path(name).to_str().unwrap().to_owned()];
+    let nothing = into("nothing");
+    let nothing: Vec<&str> = nothing.iter().map(String::as_str).collect();
+    let (code, said) = join(&cloud, &other.token(), &nothing);
+    assert!(code == Some(2) && said.contains("the token is for another cloud"), "{said}");
+    assert!(!path("nothing").exists());
+    let (code, said) = join(&cloud, "HASH.x", &nothing);
+    assert!(code == Some(2) && said.contains("four parts"), "{said}");
+    let node = into("node");
+    let node: Vec<&str> = node.iter().map(String::as_str).collect();
+    let (code, said) = join(&cloud, &cloud.token(), &node);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("edge-7 has a certificate now") && said.contains("next: edgehub run"), "{said}");
+    let certificate = std::fs::read(path("node/certs/server.crt")).unwrap();
+    let (code, said) = join(&cloud, &cloud.token(), &node);
+    assert!(code == Some(0) && said.contains("has a certificate already"), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+    assert_eq!(std::fs::read(path("node/certs/server.crt")).unwrap(), certificate);
+    let file = path("node/config/edgecore.yaml");
+    let (config, _) = NodeConfig::load(&file).unwrap();
+    assert_eq!((config.node_name.as_str(), mode(&file)), (NODE, 0o600));
+    assert_eq!(config.http_server, Some(format!("https://{}", cloud.service)));
+    assert!(cloud.has_signed(&file));
+}
+
+/// The cloud was built anew, or the node moves: who gives a token says which cloud is meant, and what the configuration says of
+/// another one is told.
+#[test]
+fn a_token_of_another_cloud_takes_a_joined_node_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("edgecore.yaml");
+    let where_to =
+        ["--node", NODE, "--dir", dir.path().to_str().unwrap(), "--config", file.to_str().unwrap()];
+    let (first, second) = (cloud(), cloud());
+    let (code, said) = join(&first, &first.token(), &where_to);
+    assert!(code == Some(0) && first.has_signed(&file), "{said}");
+    // The address is that of the second, the token that of the first: nothing changes.
+    let (code, said) = join(&second, &first.token(), &where_to);
+    assert!(code == Some(0) && said.contains("has a certificate already"), "{said}");
+    let (code, said) = join(&second, &second.token(), &where_to);
+    assert!(code == Some(0) && said.contains("has a certificate now"), "{said}");
+    assert!(second.has_signed(&file));
+    let warning = format!(
+        "says httpServer https://{}, and this node has joined by https://{}",
+        first.service, second.service
+    );
+    assert!(said.contains(&warning), "{said} should say {warning}");
+    let (code, said) =
+        join(&second, &second.token(), &[&where_to[..], &["--server", "192.0.2.1:1"]].concat());
+    assert!(
+        code == Some(0) && said.contains("says server wss://") && said.contains("by 192.0.2.1:1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_token_need_not_be_on_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud();
+    let token = dir.path().join("token");
+    std::fs::write(&token, cloud.token() + "\n").unwrap();
+    let common = ["join", "--cloud", &cloud.service, "--node", NODE, "--dir"];
+    let from = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (by_file, by_pipe) = (from("by-file"), from("by-pipe"));
+    let output = edgehub(&common).args([&by_file, "--token-file", token.to_str().unwrap()]).output().unwrap();
+    let (code, said) = told(output);
+    assert!(code == Some(0) && said.contains("has a certificate now"), "{said}");
+    let input = std::fs::File::open(&token).unwrap();
+    let (code, said) = told(edgehub(&common).args([&by_pipe, "--token", "-"]).stdin(input).output().unwrap());
+    assert!(code == Some(0) && said.contains("has a certificate now"), "{said}");
+    let (code, said) = told(edgehub(&common).args([&by_file, "--token-file", "no/such"]).output().unwrap());
+    assert!(code == Some(2) && said.contains("no/such"), "{said}");
+    assert_eq!(edgehub(&common).arg(&by_file).output().unwrap().status.code(), Some(2), "one is needed");
+}
+
+/// An HTTP proxy that leads to whatever it is asked for, and counts.
+fn proxy() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    thread::spawn(move || {
+        for node in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            thread::spawn(move || lead(node.unwrap()));
+        }
+    });
+    (format!("http://{address}"), asked)
+}
+
+fn lead(mut node: TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        node.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let cloud = TcpStream::connect(head.split(' ').nth(1).unwrap()).unwrap();
+    node.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+    let (mut up, mut to) = (node.try_clone().unwrap(), cloud.try_clone().unwrap());
+    thread::spawn(move || std::io::copy(&mut up, &mut to).map(|_| to.shutdown(std::net::Shutdown::Write)));
+    let (mut down, mut to) = (cloud, node);
+    // Whoever hangs up in the middle is none of the proxy's business.
+    let _ = std::io::copy(&mut down, &mut to).map(|_| to.shutdown(std::net::Shutdown::Write));
+}
+
+#[test]
+fn join_takes_the_proxy_that_it_is_told_and_later_that_of_the_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("somewhere.yaml");
+    let cloud = cloud();
+    let (url, asked) = proxy();
+    let where_to =
+        ["--node", NODE, "--dir", dir.path().to_str().unwrap(), "--config", file.to_str().unwrap()];
+    let (code, said) = join(&cloud, &cloud.token(), &[&where_to[..], &["--proxy", &url]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "for the authority, and for the certificate");
+    assert!(said.contains(&format!("next: edgehub run --config {}", file.display())), "{said}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(&format!("proxy: \"{url}\"")), "{text}");
+    std::fs::remove_dir_all(dir.path().join("certs")).unwrap();
+    let (code, said) = join(&cloud, &cloud.token(), &where_to);
+    assert_eq!((code, asked.load(Ordering::SeqCst)), (Some(0), 4), "{said}");
+    std::fs::remove_dir_all(dir.path().join("certs")).unwrap();
+    let (code, said) = join(&cloud, &cloud.token(), &[&where_to[..], &["--proxy", "none"]].concat());
+    assert_eq!((code, asked.load(Ordering::SeqCst)), (Some(0), 4), "{said}");
+    assert!(said.contains("says another edgehub.proxy"), "{said}");
+    let (code, said) = join(&cloud, &cloud.token(), &[&where_to[..], &["--proxy", "ftp://x"]].concat());
+    assert!(code == Some(2) && said.contains("--proxy"), "{said}");
+}
+
+/// A process that runs a node's hub, and its log.
+struct Running {
+    process: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    fn start(config: &Path) -> Running {
+        let mut process = edgehub(&["--log-json", "run", "--config", config.to_str().unwrap()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        Running { process, log }
+    }
+
+    /// Waits for a line with these words.
+    fn until(&mut self, words: &str) -> String {
+        self.log.by_ref().lines().map(Result::unwrap).find(|line| line.contains(words)).unwrap()
+    }
+
+    /// Ends it as an operator does: it was alive until then.
+    fn stop(mut self) {
+        let told = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(told.success());
+        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A configuration of a node whose files are in this directory.
+fn configuration(dir: &Path, cloud: &Cloud, more: &str) -> PathBuf {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let (ca, certificate, key) = (path("ca.crt"), path("own.crt"), path("own.key"));
+    let link = &cloud.link;
+    let text = format!(
+        "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
+         {NODE}\n  edgeHub:\n    tlsCaFile: {ca}\n    tlsCertFile: {certificate}\n    tlsPrivateKeyFile: {key}\n{more}    \
+         websocket:\n      enable: true\n      server: {link}\n"
+    );
+    let file = dir.join("node.yaml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// Puts an expired pair there.
+fn expired(dir: &Path, cloud: &Cloud) {
+    cloud.authority.node_expired(NODE).unwrap().write(dir, "own").unwrap();
+    std::fs::write(dir.join("ca.crt"), cloud.authority.certificate_pem()).unwrap();
+}
+
+#[test]
+fn a_node_without_files_joins_by_itself_when_it_is_run_with_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud();
+    let more = format!("    httpServer: https://{}\n    token: {}\n", cloud.service, cloud.token());
+    let file = configuration(dir.path(), &cloud, &more);
+    let mut node = Running::start(&file);
+    node.until("link up");
+    assert!(cloud.has_signed(&file));
+    node.stop();
+}
+
+#[test]
+fn a_node_whose_certificate_has_run_out_joins_again_by_itself_with_a_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud();
+    expired(dir.path(), &cloud);
+    let more = format!("    httpServer: https://{}\n    token: {}\n", cloud.service, cloud.token());
+    let file = configuration(dir.path(), &cloud, &more);
+    let mut node = Running::start(&file);
+    node.until("link up");
+    assert!(cloud.has_signed(&file));
+    node.stop();
+}
+
+/// Never an exit: with a certificate service and without one. What the log says to run is what helps.
+#[test]
+fn a_node_whose_certificate_has_run_out_goes_on_and_says_what_to_run() {
+    for with_service in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let cloud = cloud();
+        expired(dir.path(), &cloud);
+        let service = format!("    httpServer: https://{}\n", cloud.service);
+        let file = configuration(dir.path(), &cloud, if with_service { &service } else { "" });
+        let mut node = Running::start(&file);
+        let line = node.until("the certificate expired on");
+        let address = if with_service { &cloud.service } else { "127.0.0.1" };
+        let command = format!(
+            "run: edgehub join --config {} --cloud {address} --node {NODE} --token TOKEN",
+            file.display()
+        );
+        assert!(line.contains(&command), "{line} should say {command}");
+        node.stop();
+        let (code, said) =
+            join(&cloud, &cloud.token(), &["--config", file.to_str().unwrap(), "--node", NODE]);
+        assert!(code == Some(0) && cloud.has_signed(&file), "{said}");
+        assert_eq!(said.contains("names no certificate service"), !with_service, "{said}");
+    }
+}
+
+/// What is damaged was not made by time, and waiting does not help.
+#[test]
+fn a_damaged_key_is_named_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud();
+    expired(dir.path(), &cloud);
+    std::fs::write(dir.path().join("own.key"), "nonsense").unwrap();
+    let more = format!("    httpServer: https://{}\n", cloud.service);
+    let file = configuration(dir.path(), &cloud, &more);
+    let (code, said) = told(edgehub(&["run", "--config", file.to_str().unwrap()]).output().unwrap());
+    assert!(code == Some(2) && said.contains("own.key"), "{said}");
+}
+
+/// Killed as soon as each file shows up: the node is usable, or can join again, and then it is.
+#[test]
+fn a_join_that_is_killed_can_be_done_again() {
+    let cloud = cloud();
+    for moment in [
+        "certs",
+        "certs/.edgehub-identity",
+        "certs/.edgehub-identity/current",
+        "ca/rootCA.crt",
+        "certs/server.key",
+        "certs/server.crt",
+        "config",
+        "config/edgecore.yaml",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().to_str().unwrap();
+        let token = cloud.token();
+        let arguments = ["join", "--cloud", &cloud.service, "--token", &token, "--node", NODE, "--dir", to];
+        let mut process = edgehub(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !dir.path().join(moment).exists() && process.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        // SIGKILL; it may be over by then.
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let (code, said) = told(edgehub(&arguments).output().unwrap());
+        assert_eq!(code, Some(0), "killed at {moment}: {said}");
+        assert!(cloud.has_signed(&dir.path().join("config/edgecore.yaml")), "killed at {moment}");
+    }
+}
