@@ -66,6 +66,11 @@ impl Lane {
             self.queue.push_back(message);
         }
     }
+
+    /// The last becomes the first; only ever called for a canary.
+    pub(super) fn unrotate(&mut self) {
+        self.queue.rotate_right(self.queue.len().min(1));
+    }
 }
 
 #[cfg(test)]

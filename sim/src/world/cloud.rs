@@ -5,6 +5,7 @@ use super::cloud_modules::AskPlan;
 use super::network::{LinkId, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
+use crate::canary;
 use crate::chance::{For, Salt};
 use crate::checks::{CloudChecks, Outcome, is_probe};
 use crate::scenario::Scenario;
@@ -39,7 +40,7 @@ impl Cloud {
     pub(super) fn new(config: &CloudConfig, salt: Salt) -> Cloud {
         let now = Now::new(0, super::START_WALL_MS);
         Cloud {
-            hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0; 3]), now),
+            hub: canary::cloud(config.clone(), salt.draw(For::CloudSeed, [0; 3]), now),
             up: true,
             arrivals: Arrivals::default(),
             asks: BTreeMap::new(),
@@ -48,7 +49,7 @@ impl Cloud {
             too_old_until: Instant(0),
             replica: None,
             fails_over: false,
-            checks: CloudChecks::default(),
+            checks: CloudChecks::new(config),
             starts: 0,
             connections: 0,
             timer: None,
@@ -237,7 +238,8 @@ impl World {
         cloud.up = true;
         let seed = self.salt.draw(For::CloudSeed, [cloud.starts, 0, 0]);
         let replica = cloud.replica.take().filter(|_| cloud.fails_over);
-        let fresh = || (CloudHub::new(self.cloud_config.clone(), seed, now), CloudChecks::default());
+        let config = &self.cloud_config;
+        let fresh = || (canary::cloud(config.clone(), seed, now), CloudChecks::new(config));
         (cloud.hub, cloud.checks) = replica.unwrap_or_else(fresh);
         self.log.transition(self.now, "cloud", || "is there again");
         // A replica has none of the connections that its state speaks of.
