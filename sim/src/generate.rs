@@ -4,6 +4,7 @@
 //! it has a range of its own, a part of what its verb allows, so that some scenarios have long pauses only and others
 //! short ones only.
 
+mod situations;
 mod traffic;
 
 use crate::catalogue::{self, Family};
@@ -38,6 +39,7 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     reach(&mut dice, later, &mut scenario);
     faults(&mut dice, &mut scenario, &catalogue::LATER);
     lanes(&mut dice, latest, &mut scenario);
+    situations::add(&mut dice, &mut scenario);
     scenario.sort();
     scenario
 }
