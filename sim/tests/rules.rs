@@ -36,7 +36,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries
         .flat_map(|path| match path.is_dir() {
             true => sources(&path),
@@ -60,7 +60,7 @@ fn literals(mut text: &str) -> Vec<&str> {
 /// The name of the check to which this place of a file belongs: of several, the last that said its name before, or the first.
 fn name(path: &Path, text: &str, at: usize) -> String {
     let place = path.strip_prefix(folder("src/checks")).ok().and_then(|path| path.iter().next());
-    let stem = place.map(|place| place.to_str().unwrap().trim_end_matches(".rs")).unwrap_or_default();
+    let stem = place.and_then(|place| place.to_str()).unwrap_or_default().trim_end_matches(".rs");
     let names: Vec<usize> = text.match_indices("fn name(&self)").map(|(name, _)| name).collect();
     let own = names.iter().rfind(|name| **name < at).or(names.first());
     let own = own.and_then(|name| text[*name..].split('"').nth(1)).filter(|_| stem != "reasons");
