@@ -175,11 +175,33 @@ pub enum Canary {
     BetterLaneUnasked,
     /// … or nobody listens to the answer.
     BetterLaneIgnored,
+    /// The link is read however full an inbox is.
+    PauseMissing,
+    /// Modules may send however far behind the link or the journal is.
+    IntakeNeverCloses,
+    /// Modules that had to wait once wait for ever.
+    IntakeNeverOpens,
+    /// The link is left unread long before an inbox is full.
+    PauseEarly,
+    /// A link that was left unread is never read again.
+    ResumeMissing,
+    /// The outbox is called full when half of it is used.
+    OutboxHalved,
+    /// Messages alone count as written and not flushed, not their bytes.
+    ByteWindowIgnored,
+    /// All that was left to the journal is fetched at once.
+    FetchesAll,
+    /// The duplicate window knows any number of messages.
+    WindowUnbounded,
+    /// A link that is up asks for a tick every millisecond.
+    TicksForNothing,
+    /// What is stopped goes on telling modules to wait.
+    SpeaksAfterStop,
 }
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 82] = [
+    pub const ALL: [Canary; 93] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -262,6 +284,17 @@ impl Canary {
         Canary::LaneNotAsked,
         Canary::BetterLaneUnasked,
         Canary::BetterLaneIgnored,
+        Canary::PauseMissing,
+        Canary::IntakeNeverCloses,
+        Canary::IntakeNeverOpens,
+        Canary::PauseEarly,
+        Canary::ResumeMissing,
+        Canary::OutboxHalved,
+        Canary::ByteWindowIgnored,
+        Canary::FetchesAll,
+        Canary::WindowUnbounded,
+        Canary::TicksForNothing,
+        Canary::SpeaksAfterStop,
     ];
 }
 
@@ -364,6 +397,50 @@ impl LaneCanary {
 impl crate::package::Arrived {
     /// The same with a bug.
     pub fn with_canary(mut self, canary: LaneCanary) -> crate::package::Arrived {
+        self.plant(Planted { bug: Some(canary) });
+        self
+    }
+}
+
+/// One planted bug of a CloudHub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloudCanary {
+    /// A new message does not wait for the one in flight.
+    TwoInFlight,
+    /// What is not acknowledged is not written again.
+    ResendMissing,
+    /// What is never acknowledged is written again without end, and what is behind it waits.
+    ResentForEver,
+    /// A node that sends no keepalive keeps its session.
+    KeepaliveEndless,
+    /// An older version of an object follows a newer one.
+    OlderVersionSent,
+    /// An acknowledgement counts for nothing once its message went to the back of the queue.
+    AcknowledgementForgotten,
+    /// A new connection of a node leaves the old one its session.
+    TwoSessions,
+    /// Any number of messages may wait for a node.
+    QueueUnbounded,
+}
+
+impl CloudCanary {
+    /// All of them.
+    pub const ALL: [CloudCanary; 8] = [
+        CloudCanary::TwoInFlight,
+        CloudCanary::ResendMissing,
+        CloudCanary::ResentForEver,
+        CloudCanary::KeepaliveEndless,
+        CloudCanary::OlderVersionSent,
+        CloudCanary::AcknowledgementForgotten,
+        CloudCanary::TwoSessions,
+        CloudCanary::QueueUnbounded,
+    ];
+}
+
+#[cfg(feature = "canaries")]
+impl crate::cloud::CloudHub {
+    /// The same CloudHub with a bug.
+    pub fn with_canary(mut self, canary: CloudCanary) -> crate::cloud::CloudHub {
         self.plant(Planted { bug: Some(canary) });
         self
     }

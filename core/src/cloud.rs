@@ -49,6 +49,7 @@ pub use config::{CloudConfig, INTERVAL_FLOOR, NODE_QUEUE_BYTES_MAX, NODE_RESOURC
 pub use input::{CloudInput, ConnectionId, Delivery, NodeName};
 pub use output::{CloseReason, CloudDeadline, CloudDropReason, CloudNote, CloudOutput, CloudTimer};
 
+use crate::canary::{CloudCanary, Planted};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -80,6 +81,7 @@ pub struct CloudHub {
     deadlines: BTreeSet<CloudDeadline>,
     account: CloudAccount,
     outputs: VecDeque<CloudOutput>,
+    planted: Planted<CloudCanary>,
 }
 
 impl CloudHub {
@@ -96,6 +98,7 @@ impl CloudHub {
             deadlines: BTreeSet::new(),
             account: CloudAccount::default(),
             outputs: VecDeque::new(),
+            planted: Planted::default(),
         }
     }
 
@@ -137,6 +140,12 @@ impl CloudHub {
     /// more for that one.
     pub fn waiting_unacknowledged(&self) -> impl Iterator<Item = (&NodeName, usize, usize)> {
         self.sessions.values().map(Session::waiting)
+    }
+
+    /// Gives the CloudHub a bug; only ever called with the feature `canaries`.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn plant(&mut self, planted: Planted<CloudCanary>) {
+        self.planted = planted;
     }
 
     fn mono(&self) -> Instant {

@@ -323,6 +323,9 @@ impl Hub {
         self.fetch_ahead();
         self.fetch_letters();
         self.forget_settled();
+        if self.planted.is(Canary::SpeaksAfterStop) && self.state == LinkState::Stopped {
+            self.outputs.push_back(Output::Intake { open: false });
+        }
     }
 
     /// Gives the hub a bug; only ever called with the feature `canaries`.

@@ -4,6 +4,7 @@
 //! [`Canary`](edgehub_core::canary::Canary). The bug belongs to the thread, so that nothing of the world has to carry
 //! it about.
 
+use edgehub_core::cloud::{CloudConfig, CloudHub};
 use edgehub_core::identity::{Identity, IdentityConfig};
 use edgehub_core::journal::{Recovery, Settings, Writer};
 use edgehub_core::package::Arrived;
@@ -56,6 +57,22 @@ pub(crate) fn arrived() -> Arrived {
     }
 }
 
+/// A CloudHub; see [`CloudHub::new`].
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn cloud(config: CloudConfig, seed: u64, now: Now) -> CloudHub {
+    CloudHub::new(config, seed, now)
+}
+
+/// A CloudHub, with the planted bug if there is one.
+#[cfg(feature = "canaries")]
+pub(crate) fn cloud(config: CloudConfig, seed: u64, now: Now) -> CloudHub {
+    let cloud = CloudHub::new(config, seed, now);
+    match planted::IN_CLOUD.get() {
+        Some(canary) => cloud.with_canary(canary),
+        None => cloud,
+    }
+}
+
 /// An identity; see [`Identity::new`].
 #[cfg(not(feature = "canaries"))]
 pub(crate) fn identity(config: IdentityConfig, seed: u64, now: Now) -> Identity {
@@ -73,11 +90,11 @@ pub(crate) fn identity(config: IdentityConfig, seed: u64, now: Now) -> Identity 
 }
 
 #[cfg(feature = "canaries")]
-pub use planted::{with, with_identity, with_journal, with_lane};
+pub use planted::{with, with_cloud, with_identity, with_journal, with_lane};
 
 #[cfg(feature = "canaries")]
 mod planted {
-    use edgehub_core::canary::{Canary, IdentityCanary, JournalCanary, LaneCanary};
+    use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary};
     use std::cell::Cell;
     use std::thread::LocalKey;
 
@@ -85,6 +102,7 @@ mod planted {
         pub(super) static PLANTED: Cell<Option<Canary>> = const { Cell::new(None) };
         pub(super) static IN_JOURNAL: Cell<Option<JournalCanary>> = const { Cell::new(None) };
         pub(super) static IN_LANE: Cell<Option<LaneCanary>> = const { Cell::new(None) };
+        pub(super) static IN_CLOUD: Cell<Option<CloudCanary>> = const { Cell::new(None) };
         pub(super) static IN_IDENTITY: Cell<Option<IdentityCanary>> = const { Cell::new(None) };
     }
 
@@ -96,6 +114,11 @@ mod planted {
     /// Every journal's writer that `body` makes on this thread has the bug.
     pub fn with_journal<T>(canary: JournalCanary, body: impl FnOnce() -> T) -> T {
         plant(&IN_JOURNAL, canary, body)
+    }
+
+    /// Every CloudHub that `body` makes on this thread has the bug.
+    pub fn with_cloud<T>(canary: CloudCanary, body: impl FnOnce() -> T) -> T {
+        plant(&IN_CLOUD, canary, body)
     }
 
     /// Every identity that `body` makes on this thread has the bug.

@@ -21,6 +21,7 @@ pub(crate) enum For {
     Driver,
     Disk,
     Streams,
+    Version,
 }
 
 /// The salt of a scenario.

@@ -3,6 +3,7 @@
 //! A check sees what the hub was told and what it answered, keeps a small model of its own, and says what is wrong.
 //! The checks know nothing of the world: the fuzz targets use the same ones.
 
+mod amount;
 mod answers;
 mod backoff;
 mod books;
@@ -15,6 +16,7 @@ mod duplicates;
 mod endpoints;
 mod flight;
 mod heartbeat;
+mod intake;
 mod lanes;
 mod letters;
 mod link;
@@ -44,8 +46,11 @@ use drain::drain;
 use edgehub_core::hub::Deadline;
 use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, Now, Output};
 use flight::Flight;
+use intake::Intake;
+use model::Model;
 use pace::Pace;
 use rate::RateLimit;
+use reading::Reading;
 use receipts::Receipts;
 use std::collections::{BTreeMap, BTreeSet};
 use stored::Stored;
@@ -93,6 +98,8 @@ trait Check: std::fmt::Debug {
 #[derive(Debug)]
 pub struct EdgeChecks {
     checks: Vec<Box<dyn Check>>,
+    model: Model,
+    reading: Reading,
     confirmation: Confirmation,
     upstream: Upstream,
     receipts: Receipts,
@@ -100,6 +107,7 @@ pub struct EdgeChecks {
     rate: RateLimit,
     pace: Pace,
     flight: Flight,
+    intake: Intake,
     timely: Timely,
     latest: Instant,
 }
@@ -115,7 +123,6 @@ impl EdgeChecks {
                 Box::new(books::Books::new(config)),
                 Box::new(deadline::Progress),
                 Box::new(heartbeat::Heartbeat::new(config)),
-                Box::new(reading::Reading::default()),
                 Box::new(reasons::Refusals::default()),
                 Box::new(requests::Requests::new(config)),
                 Box::new(answers::Answers::new(config)),
@@ -124,8 +131,9 @@ impl EdgeChecks {
                 Box::new(endpoints::Endpoints::new(config)),
                 Box::new(suspicions::Suspicions::new(config)),
                 Box::new(secret::Secret),
-                Box::new(model::Model::new(config)),
             ],
+            model: Model::new(config),
+            reading: Reading::default(),
             confirmation: Confirmation::new(config),
             upstream: Upstream::new(config),
             receipts: Receipts::new(config),
@@ -133,6 +141,7 @@ impl EdgeChecks {
             rate: RateLimit::new(config),
             pace: Pace::new(config),
             flight: Flight::new(),
+            intake: Intake::new(config),
             timely: Timely::new(config),
             latest: Instant(0),
         }
@@ -182,12 +191,17 @@ impl EdgeChecks {
         for check in &mut self.checks {
             check.after(step).map_err(|broken| broken.by(check.name()))?;
         }
+        self.model.after(step).map_err(|broken| broken.by("model"))?;
+        self.reading.after(step, self.model.fill()).map_err(|broken| broken.by("reading"))?;
         self.confirmation.after(step).map_err(|broken| broken.by("confirmation"))?;
         self.stored.after(step, &self.confirmation).map_err(|broken| broken.by("stored"))?;
         self.receipts.after(step, &self.confirmation).map_err(|broken| broken.by("receipts"))?;
         let confirmed = self.confirmation.confirmed();
         self.pace.after(step, &self.upstream).map_err(|broken| broken.by("pace"))?;
-        self.upstream.after(step, confirmed, self.pace.is_on()).map_err(|broken| broken.by("way up"))?;
+        let (unstored, before) = self.stored.unstored();
+        self.upstream.after(step, confirmed, self.pace.is_on(), before).map_err(|broken| broken.by("way up"))?;
+        let intake = self.intake.after(step, &self.upstream, &self.pace, unstored);
+        intake.map_err(|broken| broken.by("intake"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;
         self.flight.after(step).map_err(|broken| broken.by("flight"))?;
         let EdgeChecks { confirmation, upstream, stored, rate, pace, flight, timely, .. } = self;

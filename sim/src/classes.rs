@@ -28,9 +28,14 @@ fn changed(change: impl Fn(&mut Class)) -> Classes {
     classes
 }
 
-/// The set that a word stands for.
+/// The set that the word of this number stands for.
 pub(crate) fn set(word: u64) -> Classes {
-    match WORDS.get(word as usize).copied().unwrap_or_default() {
+    of(WORDS.get(word as usize).copied().unwrap_or_default())
+}
+
+/// The set that a word stands for.
+pub(crate) fn of(word: &str) -> Classes {
+    match word {
         "coalescing" => changed(|class| class.coalesce = true),
         "short-lived" => changed(|class| {
             let seconds = if &*class.name == "state" { 3 } else { 20 };

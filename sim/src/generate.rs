@@ -5,6 +5,7 @@
 //! short ones only.
 
 mod boundaries;
+mod situations;
 mod traffic;
 
 use crate::catalogue::{self, Family};
@@ -41,6 +42,7 @@ pub fn generate(seed: u64, duration: Duration) -> Scenario {
     lanes(&mut dice, latest, &mut scenario);
     faults(&mut dice, &mut scenario, &catalogue::LATEST);
     boundaries::add(&mut dice, &mut scenario);
+    situations::add(&mut dice, &mut scenario);
     scenario.sort();
     scenario
 }

@@ -1,106 +1,132 @@
 //! Bugs on purpose in the core: the simulator must find each of them. Run it with
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
-use edgehub_core::canary::{Canary, IdentityCanary, JournalCanary, LaneCanary};
+use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary};
 use edgehub_core::trace::Trace;
 use edgehub_sim::import::import;
 use edgehub_sim::scenario::Scenario;
-use edgehub_sim::{IdentityReport, LogKind, canary, generate, identity, journal, run, shrink};
-use std::collections::BTreeSet;
+use edgehub_sim::{Failure, LogKind, canary, generate, identity, journal, run, shrink};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::panic;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How well each bug is found: by so many of so many seeds, as it was measured.
+/// How well a bug is found: by so many of so many seeds, as it was measured, and which rule of which check caught most.
+type Found<Bug> = (Bug, u64, u64, &'static str);
+
+/// How well each bug of a hub is found.
 ///
 /// A change that makes the simulator blind to one shows here. A number that has become too high is to be measured again,
 /// and to be explained: with [`MEASURE`] set, [`canaries_are_found`] prints this table anew.
-const FOUND_BY: [(Canary, u64, u64); Canary::ALL.len()] = [
-    (Canary::WaiterLate, 23, 500),
-    (Canary::EpochUnchecked, 94, 500),
-    (Canary::AnswerAtDeadline, 6, 500),
-    (Canary::OldestUnbooked, 17, 500),
-    (Canary::DropUntold, 401, 500),
-    (Canary::PongConfirmsAll, 248, 500),
-    (Canary::OrderSwapped, 102, 500),
-    (Canary::ConfirmedWrittenAgain, 400, 500),
-    (Canary::OrderInClassOnly, 50, 500),
-    (Canary::ConnectInfoTwice, 500, 500),
-    (Canary::BackoffFloorIgnored, 112, 500),
-    (Canary::BackoffNeverResets, 114, 500),
-    (Canary::JitterMissing, 98, 500),
-    (Canary::BulkExempt, 60, 500),
-    (Canary::AcknowledgementsThrottled, 62, 500),
-    (Canary::HeartbeatBurst, 4, 500),
-    (Canary::PausedCalledSilent, 3, 1000),
-    (Canary::BytesForgotten, 44, 500),
-    (Canary::AnswerToStranger, 307, 500),
-    (Canary::TimeoutUntold, 94, 500),
-    (Canary::WriteAfterClose, 10, 500),
-    (Canary::WrittenIsForgotten, 479, 500),
-    (Canary::CoalescedAcrossKeys, 13, 500),
-    (Canary::NothingExpires, 6, 500),
-    (Canary::WrittenToldAsConfirmed, 38, 500),
-    (Canary::DuplicatesDelivered, 75, 500),
-    (Canary::ResendUnanswered, 38, 500),
-    (Canary::SilenceUnnoticed, 165, 500),
-    (Canary::SilenceLate, 157, 500),
-    (Canary::SilenceEarly, 186, 500),
-    (Canary::PingMissing, 495, 500),
-    (Canary::BarrierMissing, 479, 500),
-    (Canary::BarrierUncounted, 42, 500),
-    (Canary::DialsLate, 321, 500),
-    (Canary::OpenTimeoutLate, 314, 500),
-    (Canary::RefillHalved, 35, 500),
-    (Canary::StallMissing, 27, 500),
-    (Canary::GraceForgotten, 10, 500),
-    (Canary::GraceUnused, 18, 500),
-    (Canary::FlushUncounted, 1, 500),
-    (Canary::StopsUnasked, 21, 500),
-    (Canary::LiveCalledStale, 12, 500),
-    (Canary::PongCalledUnexpected, 500, 500),
-    (Canary::DropsWithRoom, 89, 500),
-    (Canary::WrongReason, 398, 500),
-    (Canary::FlightUnbounded, 40, 500),
-    (Canary::PongLimitIgnored, 4, 500),
-    (Canary::StoredBeforeSync, 88, 500),
-    (Canary::RestoredOutOfOrder, 1, 500),
-    (Canary::ForgottenWhenWritten, 93, 500),
-    (Canary::NeverDrained, 500, 500),
-    (Canary::ForgottenBeforeBuried, 5, 500),
-    (Canary::NothingBuried, 58, 500),
-    (Canary::DrainUnpaced, 12, 500),
-    (Canary::DrainHoldsControl, 4, 500),
-    (Canary::DrainHoldsRequests, 10, 500),
-    (Canary::ProbeMissing, 329, 500),
-    (Canary::ProbeAnswerRouted, 323, 500),
-    (Canary::NoSessionStays, 44, 500),
-    (Canary::ZombieCalledStable, 11, 500),
-    (Canary::FailsOverNever, 99, 500),
-    (Canary::NotSticky, 123, 500),
-    (Canary::ReturnsNever, 48, 500),
-    (Canary::ReturnsAtOnce, 83, 500),
-    (Canary::KickedUnnamed, 35, 500),
-    (Canary::HealthGoodBetweenKicks, 0, 500),
-    (Canary::SlowHeartbeatUntold, 0, 500),
-    (Canary::UnheardKeepaliveUntold, 0, 500),
-    (Canary::RenewalUnawaited, 83, 500),
-    (Canary::RenewalBacksOff, 59, 500),
-    (Canary::RenewalWrites, 64, 500),
-    (Canary::RenewalEndless, 5, 500),
-    (Canary::RenewalMissesDial, 3, 500),
-    (Canary::RenewalPaced, 5, 500),
-    (Canary::OldCloudLeftForEver, 4, 500),
-    (Canary::HealthStale, 91, 500),
-    (Canary::LaneStuck, 51, 200),
-    (Canary::LaneForgotten, 12, 200),
-    (Canary::LaneNeverRetried, 32, 200),
-    (Canary::LaneNotAsked, 22, 200),
-    (Canary::BetterLaneUnasked, 75, 500),
-    (Canary::BetterLaneIgnored, 77, 500),
+const FOUND_BY: [Found<Canary>; Canary::ALL.len()] = [
+    (Canary::WaiterLate, 23, 500, "answers/not-given"),
+    (Canary::EpochUnchecked, 94, 500, "link/uncalled"),
+    (Canary::AnswerAtDeadline, 6, 500, "answers/late"),
+    (Canary::OldestUnbooked, 17, 500, "books and bounds/balance"),
+    (Canary::DropUntold, 401, 500, "model/drops-untold"),
+    (Canary::PongConfirmsAll, 248, 500, "confirmation/settled"),
+    (Canary::OrderSwapped, 102, 500, "way up/order"),
+    (Canary::ConnectInfoTwice, 500, 500, "connect info/connect-info"),
+    (Canary::BackoffFloorIgnored, 112, 500, "backoff/range"),
+    (Canary::BackoffNeverResets, 114, 500, "backoff/range"),
+    (Canary::JitterMissing, 98, 500, "backoff/no-jitter"),
+    (Canary::BulkExempt, 60, 500, "flight/flight-full"),
+    (Canary::AcknowledgementsThrottled, 62, 500, "timely/exempt-waits"),
+    (Canary::HeartbeatBurst, 14, 300, "heartbeat/burst"),
+    (Canary::PausedCalledSilent, 16, 300, "reading/silent-unread"),
+    (Canary::BytesForgotten, 44, 500, "intake/closed"),
+    (Canary::AnswerToStranger, 307, 500, "answers/not-given"),
+    (Canary::TimeoutUntold, 94, 500, "answers/untold"),
+    (Canary::WriteAfterClose, 10, 500, "link/write"),
+    (Canary::WrittenIsForgotten, 479, 500, "confirmation/settled"),
+    (Canary::CoalescedAcrossKeys, 13, 500, "way up/false-superseded"),
+    (Canary::NothingExpires, 6, 500, "way up/expired"),
+    (Canary::WrittenToldAsConfirmed, 38, 500, "receipts/untrue"),
+    (Canary::DuplicatesDelivered, 75, 500, "duplicates/twice"),
+    (Canary::ResendUnanswered, 38, 500, "duplicates/not-acknowledged"),
+    (Canary::SilenceUnnoticed, 165, 500, "timely/silence-untimed"),
+    (Canary::SilenceLate, 157, 500, "timely/silence-untimed"),
+    (Canary::SilenceEarly, 186, 500, "timely/silent-early"),
+    (Canary::PingMissing, 495, 500, "timely/ping-untimed"),
+    (Canary::BarrierMissing, 479, 500, "timely/barrier-untimed"),
+    (Canary::BarrierUncounted, 42, 500, "timely/barrier-missing"),
+    (Canary::DialsLate, 321, 500, "timely/dial-untimed"),
+    (Canary::OpenTimeoutLate, 314, 500, "timely/open-timeout-untimed"),
+    (Canary::RefillHalved, 35, 500, "timely/token-untimed"),
+    (Canary::StallMissing, 27, 500, "model/stall-untimed"),
+    (Canary::GraceForgotten, 10, 500, "timely/grace-untimed"),
+    (Canary::GraceUnused, 18, 500, "timely/grace-unused"),
+    (Canary::FlushUncounted, 5, 300, "timely/token-untimed"),
+    (Canary::StopsUnasked, 21, 500, "timely/stop-unasked"),
+    (Canary::LiveCalledStale, 12, 500, "link/miscalled"),
+    (Canary::PongCalledUnexpected, 500, 500, "link/miscalled"),
+    (Canary::DropsWithRoom, 89, 500, "model/false-inbox-full"),
+    (Canary::WrongReason, 398, 500, "model/false-no-waiter"),
+    (Canary::FlightUnbounded, 40, 500, "flight/flight-full"),
+    (Canary::PongLimitIgnored, 7, 500, "timely/pong-limit-exceeded"),
+    (Canary::StoredBeforeSync, 88, 500, "stored/stored-untrue"),
+    (Canary::RestoredOutOfOrder, 5, 300, "way up/order"),
+    (Canary::ForgottenWhenWritten, 93, 500, "stored/forgotten-early"),
+    (Canary::NeverDrained, 500, 500, "drain/endless"),
+    (Canary::ForgottenBeforeBuried, 5, 500, "world/impossible"),
+    (Canary::NothingBuried, 58, 500, "stored/not-buried"),
+    (Canary::DrainUnpaced, 12, 500, "pace/too-fast"),
+    (Canary::DrainHoldsControl, 8, 500, "timely/exempt-waits"),
+    (Canary::ProbeMissing, 329, 500, "timely/probe-untimed"),
+    (Canary::ProbeAnswerRouted, 323, 500, "timely/probe-answer-routed"),
+    (Canary::NoSessionStays, 44, 500, "timely/no-session-untimed"),
+    (Canary::ZombieCalledStable, 11, 500, "endpoints/wrong-endpoint"),
+    (Canary::FailsOverNever, 99, 500, "endpoints/wrong-endpoint"),
+    (Canary::NotSticky, 123, 500, "endpoints/wrong-endpoint"),
+    (Canary::ReturnsNever, 48, 500, "endpoints/returns-never"),
+    (Canary::ReturnsAtOnce, 83, 500, "endpoints/returns-early"),
+    (Canary::KickedUnnamed, 35, 500, "suspicions/suspicion"),
+    (Canary::RenewalUnawaited, 83, 500, "timely/renewal-unasked"),
+    (Canary::RenewalBacksOff, 59, 500, "backoff/renewal-backs-off"),
+    (Canary::RenewalWrites, 64, 500, "timely/renewal-writes"),
+    (Canary::RenewalEndless, 5, 500, "timely/renewal-untimed"),
+    (Canary::RenewalMissesDial, 4, 500, "timely/renewal-misses-dial"),
+    (Canary::RenewalPaced, 5, 500, "timely/could-leave"),
+    (Canary::OldCloudLeftForEver, 3, 500, "timely/no-session-early"),
+    (Canary::HealthStale, 91, 500, "suspicions/health"),
+    (Canary::LaneStuck, 51, 200, "endpoints/wrong-lane"),
+    (Canary::LaneForgotten, 12, 200, "endpoints/wrong-lane"),
+    (Canary::LaneNeverRetried, 32, 200, "endpoints/wrong-lane"),
+    (Canary::LaneNotAsked, 22, 200, "endpoints/wrong-lane"),
+    (Canary::PauseMissing, 27, 300, "reading/read-on"),
+    (Canary::IntakeNeverCloses, 51, 300, "intake/open"),
+    (Canary::IntakeNeverOpens, 51, 300, "intake/closed"),
+    (Canary::PauseEarly, 57, 300, "reading/paused-early"),
+    (Canary::ResumeMissing, 26, 300, "reading/unread"),
+    (Canary::OutboxHalved, 44, 300, "way up/false-outbox-full"),
+    (Canary::ByteWindowIgnored, 3, 300, "books and bounds/window"),
+    (Canary::FetchesAll, 13, 300, "way up/fetched-too-soon"),
+    (Canary::WindowUnbounded, 32, 300, "books and bounds/known-ids"),
+    (Canary::TicksForNothing, 9, 12, "livelock/idle"),
+    (Canary::SpeaksAfterStop, 300, 300, "books and bounds/after-stop"),
+    (Canary::ConfirmedWrittenAgain, 400, 500, "way up/again"),
+    (Canary::OrderInClassOnly, 50, 500, "way up/key-order"),
+    (Canary::DrainHoldsRequests, 10, 500, "timely/could-leave"),
+    (Canary::BetterLaneUnasked, 75, 500, "endpoints/asks-never"),
+    (Canary::BetterLaneIgnored, 77, 500, "timely/renewal-untimed"),
 ];
+
+/// How well each bug of a CloudHub is found.
+const FOUND_IN_CLOUD: [Found<CloudCanary>; CloudCanary::ALL.len()] = [
+    (CloudCanary::TwoInFlight, 122, 300, "cloud/two-in-flight"),
+    (CloudCanary::ResendMissing, 260, 300, "cloud/untimed"),
+    (CloudCanary::ResentForEver, 53, 300, "cloud/resent-too-often"),
+    (CloudCanary::KeepaliveEndless, 300, 300, "cloud/untimed"),
+    (CloudCanary::OlderVersionSent, 16, 300, "cloud/older-version"),
+    (CloudCanary::AcknowledgementForgotten, 12, 300, "cloud/acknowledgement-lost"),
+    (CloudCanary::TwoSessions, 158, 300, "cloud/two-sessions"),
+    (CloudCanary::QueueUnbounded, 23, 300, "cloud/queue-full"),
+];
+
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.
 const MARGIN: u64 = 10;
@@ -118,19 +144,48 @@ const MEASURE: &str = "EDGEHUB_MEASURE_CANARIES";
 /// … and only for those whose names contain this.
 const MEASURE_ONLY: &str = "EDGEHUB_MEASURE_ONLY";
 
-/// What is wrong with a seed's scenario.
-fn wrong(seed: u64) -> Option<String> {
-    let scenario = generate(seed, Duration::from_secs(60 * MINUTES));
-    run(&scenario, LogKind::Nothing).0.err().map(|failure| failure.to_string())
+/// A kind of bug.
+trait Bug: Copy + Ord + fmt::Debug + Send + Sync + 'static {
+    /// Its name, as the table writes it.
+    const KIND: &'static str;
+
+    /// Whatever `body` makes has the bug.
+    fn planted<T>(self, body: impl FnOnce() -> T) -> T;
 }
 
-/// How many of the first seeds find a bug.
-fn finders(bug: Canary, seeds: u64) -> usize {
+impl Bug for Canary {
+    const KIND: &'static str = "Canary";
+
+    fn planted<T>(self, body: impl FnOnce() -> T) -> T {
+        canary::with(self, body)
+    }
+}
+
+impl Bug for CloudCanary {
+    const KIND: &'static str = "CloudCanary";
+
+    fn planted<T>(self, body: impl FnOnce() -> T) -> T {
+        canary::with_cloud(self, body)
+    }
+}
+
+/// What is wrong with a seed's scenario.
+fn wrong(seed: u64) -> Option<Failure> {
+    let scenario = generate(seed, Duration::from_secs(60 * MINUTES));
+    run(&scenario, LogKind::Nothing).0.err()
+}
+
+/// Which of the first seeds find a bug, by the rule that catches it.
+fn finders(bug: impl Bug, seeds: u64) -> BTreeMap<String, u64> {
     let next = AtomicU64::new(0);
     let count = || {
-        canary::with(bug, || {
+        bug.planted(|| {
+            let mut rules: BTreeMap<String, u64> = BTreeMap::new();
             let mine = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            mine.take_while(|&seed| seed < seeds).filter(|&seed| wrong(seed).is_some()).count()
+            for failure in mine.take_while(|&seed| seed < seeds).filter_map(wrong) {
+                *rules.entry(format!("{}/{}", failure.check, failure.rule)).or_default() += 1;
+            }
+            rules
         })
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -138,29 +193,37 @@ fn finders(bug: Canary, seeds: u64) -> usize {
         let counts: Vec<_> = (0..threads).map(|_| scope.spawn(count)).collect();
         let joined =
             counts.into_iter().map(|count| count.join().unwrap_or_else(|why| panic::resume_unwind(why)));
-        joined.sum()
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        joined.flatten().for_each(|(rule, count)| *all.entry(rule).or_default() += count);
+        all
     })
 }
 
-#[test]
-fn canaries_are_found() {
-    if let Some(seeds) = std::env::var(MEASURE).ok().and_then(|seeds| seeds.parse().ok()) {
-        let only = std::env::var(MEASURE_ONLY).unwrap_or_default();
-        for bug in Canary::ALL.into_iter().filter(|bug| format!("{bug:?}").contains(&only)) {
-            println!("    (Canary::{bug:?}, {}, {seeds}),", finders(bug, seeds));
-        }
-        return;
+/// Measures each of these bugs with so many seeds, and prints the table anew; behind each line, what else caught it.
+fn measure<B: Bug>(bugs: impl IntoIterator<Item = B>, seeds: u64) {
+    let only = std::env::var(MEASURE_ONLY).unwrap_or_default();
+    for bug in bugs.into_iter().filter(|bug| format!("{bug:?}").contains(&only)) {
+        let mut rules: Vec<_> = finders(bug, seeds).into_iter().collect();
+        rules.sort_by_key(|(_, count)| Reverse(*count));
+        let found: u64 = rules.iter().map(|(_, count)| count).sum();
+        let most = rules.first().map_or("", |(rule, _)| rule);
+        println!("    ({}::{bug:?}, {found}, {seeds}, {most:?}), // {rules:?}", B::KIND);
     }
-    let listed: BTreeSet<Canary> = FOUND_BY.iter().map(|(bug, ..)| *bug).collect();
-    assert_eq!(listed.len(), Canary::ALL.len(), "each has a line of its own");
+}
+
+/// Finds each of these bugs.
+fn find<B: Bug>(table: &[Found<B>]) {
     let mut missed = Vec::new();
-    for (bug, found, of) in FOUND_BY {
+    for &(bug, found, of, _) in table {
         let within = (of * MARGIN).div_ceil(found);
-        let found = (0..within).find_map(|seed| Some((seed, canary::with(bug, || wrong(seed))?)));
+        let found = (0..within).find_map(|seed| Some((seed, bug.planted(|| wrong(seed))?)));
         match found {
             Some((seed, what)) => {
-                let what = what.lines().next().unwrap_or_default();
-                println!("{bug:?}: seed {seed}, allowed {within}: {what}");
+                let what = what.to_string();
+                println!(
+                    "{bug:?}: seed {seed}, allowed {within}: {}",
+                    what.lines().next().unwrap_or_default()
+                );
             }
             None => {
                 println!("{bug:?}: not found within {within}");
@@ -169,6 +232,24 @@ fn canaries_are_found() {
         }
     }
     assert!(missed.is_empty(), "not found within so many seeds of {MINUTES} minutes: {missed:?}");
+}
+
+#[test]
+fn canaries_are_found() {
+    if let Some(seeds) = std::env::var(MEASURE).ok().and_then(|seeds| seeds.parse().ok()) {
+        measure(Canary::ALL, seeds);
+        return measure(CloudCanary::ALL, seeds);
+    }
+    let listed: BTreeSet<Canary> = FOUND_BY.iter().map(|(bug, ..)| *bug).collect();
+    assert_eq!(listed.len(), Canary::ALL.len(), "each has a line of its own");
+    find(&FOUND_BY);
+}
+
+#[test]
+fn canaries_of_the_cloud_are_found() {
+    let listed: BTreeSet<CloudCanary> = FOUND_IN_CLOUD.iter().map(|(bug, ..)| *bug).collect();
+    assert_eq!(listed.len(), CloudCanary::ALL.len(), "each has a line of its own");
+    find(&FOUND_IN_CLOUD);
 }
 
 #[test]
@@ -186,10 +267,10 @@ fn canaries_of_the_journal_are_found() {
 }
 
 /// The same scenario on links of several streams, which may be so far apart.
-fn wrong_apart(seed: u64) -> Option<String> {
+fn wrong_apart(seed: u64) -> Option<Failure> {
     let mut scenario = generate(seed, Duration::from_secs(60 * MINUTES));
     scenario.streams_apart = Duration::from_millis(300);
-    run(&scenario, LogKind::Nothing).0.err().map(|failure| failure.to_string())
+    run(&scenario, LogKind::Nothing).0.err()
 }
 
 /// Bugs of a lane of several streams show where streams are apart, within so many seeds.

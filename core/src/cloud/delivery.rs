@@ -7,12 +7,15 @@
 //!   └── acknowledged, or the session ended ──────────────┘
 //! ```
 //!
+//! What would go to the back of the queue behind a newer version of its object is dropped instead.
+//!
 //! The message in flight stays at the front of the queue until it is acknowledged: a session that ends takes nothing
 //! with it. Behaviour: KubeEdge `cloudhub/session`, `sendMessageWithRetry` and `syncAckMessage`.
 
 use super::config::CloudConfig;
 use super::queue::{Queue, Room};
 use super::versions::Versions;
+use crate::canary::{CloudCanary, Planted};
 use crate::message::Message;
 use crate::time::Instant;
 
@@ -28,10 +31,12 @@ enum Flight {
 }
 
 /// What an expired wait led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expired {
     Resend,
     Requeued,
+    /// A newer version of its object waits behind it, which it would follow at the back of the queue.
+    Outdated(Option<Message>),
 }
 
 /// The acknowledged messages of one node, kept across its sessions.
@@ -72,6 +77,18 @@ impl AcknowledgedDelivery {
         self.queue.push(message);
     }
 
+    /// Queues a message in front of all others, also of the one in flight; only ever called for a canary.
+    pub(super) fn push_first(&mut self, message: Message) {
+        self.push(message);
+        self.queue.unrotate();
+        self.flight = Flight::Idle;
+    }
+
+    /// Whether a response would acknowledge a message other than the first.
+    pub(super) fn is_behind(&self, parent_msg_id: &str) -> bool {
+        self.queue.position(parent_msg_id).is_some_and(|position| position > 0)
+    }
+
     /// The message to write now, if any.
     pub(super) fn next_write(&self) -> Option<&Message> {
         match self.flight {
@@ -98,16 +115,24 @@ impl AcknowledgedDelivery {
     }
 
     /// Ends a wait that is over, once, however late it is.
-    pub(super) fn expire(&mut self, now: Instant, config: &CloudConfig) -> Option<Expired> {
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        config: &CloudConfig,
+        planted: Planted<CloudCanary>,
+    ) -> Option<Expired> {
         let Flight::Waiting { sends, until } = self.flight else { return None };
         if now < until {
             return None;
         }
-        if sends < config.sends_max {
+        if sends < config.sends_max || planted.is(CloudCanary::ResentForEver) {
             self.flight = Flight::Due { sends };
             return Some(Expired::Resend);
         }
         self.flight = Flight::Idle;
+        if self.queue.front().is_some_and(|front| self.versions.makes_old(front)) {
+            return Some(Expired::Outdated(self.queue.pop()));
+        }
         self.queue.rotate();
         Some(Expired::Requeued)
     }
@@ -157,9 +182,9 @@ mod tests {
                     d.written(Instant(10), config);
                 }
             }),
-            ("early", |d, config| assert_eq!(d.expire(Instant(14), config), None)),
+            ("early", |d, config| assert_eq!(d.expire(Instant(14), config, Planted::default()), None)),
             ("late", |d, config| {
-                d.expire(Instant(15), config);
+                d.expire(Instant(15), config, Planted::default());
             }),
             ("acknowledged", |d, _| drop(d.acknowledge("a"))),
             ("disconnected", |d, _| d.disconnected()),

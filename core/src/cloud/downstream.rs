@@ -10,6 +10,7 @@ use super::output::{CloudDropReason, CloudNote, CloudOutput};
 use super::queue::Room;
 use super::sessions::Session;
 use super::{CloudHub, ConnectionId, NodeName};
+use crate::canary::CloudCanary;
 use crate::message::Message;
 
 impl CloudHub {
@@ -40,15 +41,18 @@ impl CloudHub {
         if !self.remember(name) {
             return Err(CloudDropReason::QueueFull);
         }
-        let room = self.node_room();
+        let (room, planted) = (self.node_room(), self.planted);
         let queued = self.nodes.update(name, |node| {
-            if node.delivery.makes_old(message) {
+            if node.delivery.makes_old(message) && !planted.is(CloudCanary::OlderVersionSent) {
                 return Err(CloudDropReason::OlderVersion);
             }
-            if !node.delivery.admits(message, room) {
+            if !node.delivery.admits(message, room) && !planted.is(CloudCanary::QueueUnbounded) {
                 return Err(CloudDropReason::QueueFull);
             }
-            node.delivery.push(message.clone());
+            match planted.is(CloudCanary::TwoInFlight) {
+                false => node.delivery.push(message.clone()),
+                true => node.delivery.push_first(message.clone()),
+            }
             Ok(node.connection)
         });
         queued.unwrap_or(Err(CloudDropReason::QueueFull))
@@ -89,14 +93,24 @@ impl CloudHub {
 
     /// Ends the wait for an acknowledgement, if it is over.
     pub(super) fn expire(&mut self, connection: ConnectionId) {
+        if self.planted.is(CloudCanary::ResendMissing) {
+            return;
+        }
         let now = self.mono();
         let Some(session) = self.sessions.get(&connection) else { return };
         let Some(node) = self.nodes.find_mut(&session.node) else { return };
         let msg_id = node.delivery.front().map(|message| message.msg_id().into());
-        if node.delivery.expire(now, &self.config) == Some(Expired::Requeued) {
-            let (node, msg_id) = (session.node.clone(), msg_id.unwrap_or_default());
-            self.account.requeues += 1;
-            self.note(CloudNote::Requeued { node, msg_id });
+        match node.delivery.expire(now, &self.config, self.planted) {
+            Some(Expired::Requeued) => {
+                let (node, msg_id) = (session.node.clone(), msg_id.unwrap_or_default());
+                self.account.requeues += 1;
+                self.note(CloudNote::Requeued { node, msg_id });
+            }
+            Some(Expired::Outdated(Some(message))) => {
+                let node = session.node.clone();
+                self.drop_message(&node, &message, CloudDropReason::OlderVersion);
+            }
+            Some(Expired::Outdated(None) | Expired::Resend) | None => {}
         }
     }
 

@@ -184,9 +184,13 @@ proptest! {
                 CloudInput::Send { node, message: message("plain"), delivery: Delivery::Unacknowledged },
             input => input,
         })).collect();
-        run(&steps, |_, _, _, outputs| {
+        run(&steps, |_, _, input, outputs| {
             for output in outputs {
                 match output {
+                    // What is outdated when its time is over does not go back.
+                    CloudOutput::Note(CloudNote::Dropped { node, .. }) if *input == CloudInput::Tick => {
+                        in_flight.remove(node);
+                    }
                     CloudOutput::Note(CloudNote::Connected { connection, node, .. }) => {
                         node_of.insert(*connection, node.clone());
                     }

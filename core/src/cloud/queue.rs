@@ -70,6 +70,11 @@ impl Queue {
             self.queue.push_back(message);
         }
     }
+
+    /// The last becomes the first; only ever called for a canary.
+    pub(super) fn unrotate(&mut self) {
+        self.queue.rotate_right(self.queue.len().min(1));
+    }
 }
 
 #[cfg(test)]

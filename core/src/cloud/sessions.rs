@@ -13,6 +13,7 @@ use super::output::{CloseReason, CloudDeadline, CloudDropReason, CloudNote, Clou
 use super::queue::Queue;
 use super::window::WriteWindow;
 use super::{CloudHub, ConnectionId, NodeName};
+use crate::canary::CloudCanary;
 use crate::message::Message;
 use crate::time::Instant;
 use crate::violation::Violation;
@@ -54,10 +55,16 @@ impl CloudHub {
         if !within_limit || !self.remember(&node) {
             return self.emit(CloudOutput::Close { connection, reason: CloseReason::NodeLimit });
         }
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|_| !self.planted.is(CloudCanary::TwoSessions)) {
             self.close(old, CloseReason::Replaced);
         }
         self.begin(connection, node, project);
+    }
+
+    /// When the session of a node of which something was heard now ends.
+    pub(super) fn keepalive_until(&self) -> Instant {
+        let endless = self.planted.is(CloudCanary::KeepaliveEndless);
+        self.mono() + self.config.keepalive_timeout.saturating_mul(if endless { 1000 } else { 1 })
     }
 
     /// Finds or makes a place for the node; false when there is none.
@@ -76,7 +83,7 @@ impl CloudHub {
         });
         let session = Session {
             node: node.clone(),
-            keepalive_until: self.mono() + self.config.keepalive_timeout,
+            keepalive_until: self.keepalive_until(),
             armed: None,
             window: WriteWindow::default(),
             answers: VecDeque::new(),
@@ -165,7 +172,9 @@ impl CloudHub {
         let keepalive =
             CloudDeadline { at: session.keepalive_until, timer: CloudTimer::Keepalive, connection };
         let resend = self.nodes.find(&session.node).and_then(|node| node.delivery.deadline());
-        let resend = resend.map(|at| CloudDeadline { at, timer: CloudTimer::Resend, connection });
+        let resend = resend
+            .filter(|_| !self.planted.is(CloudCanary::ResendMissing))
+            .map(|at| CloudDeadline { at, timer: CloudTimer::Resend, connection });
         let earliest = resend.map_or(keepalive, |resend| resend.min(keepalive));
         if session.armed == Some(earliest) {
             return;

@@ -13,6 +13,7 @@
 
 use super::output::{CloudNote, CloudOutput};
 use super::{CloudHub, ConnectionId, NodeName};
+use crate::canary::CloudCanary;
 use crate::limits::CONTROL_QUEUE_MAX;
 use crate::message::{Content, Draft, Message, operation};
 
@@ -46,7 +47,7 @@ impl CloudHub {
 
     fn keepalive(&mut self, connection: ConnectionId, node: NodeName) {
         self.account.up.keepalives += 1;
-        let until = self.mono() + self.config.keepalive_timeout;
+        let until = self.keepalive_until();
         if let Some(session) = self.sessions.get_mut(&connection) {
             session.keepalive_until = until;
         }
@@ -59,6 +60,11 @@ impl CloudHub {
             return false;
         }
         let Some(node) = self.nodes.find_mut(name) else { return false };
+        if self.planted.is(CloudCanary::AcknowledgementForgotten)
+            && node.delivery.is_behind(message.parent_msg_id())
+        {
+            return false;
+        }
         let Some(settled) = node.delivery.acknowledge(message.parent_msg_id()) else { return false };
         self.account.down.settled += 1;
         self.emit(CloudOutput::Acknowledged { node: name.clone(), msg_id: settled.msg_id().into() });

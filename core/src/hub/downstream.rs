@@ -7,7 +7,8 @@ use super::route::{Decision, Receiver, decide};
 use super::sync_keeper::Waiter;
 use super::{Direction, DropReason, Hub, LinkEnd, Note, Output, SyncOutcome};
 use crate::canary::Canary;
-use crate::config::Acknowledge;
+use crate::config::{Acknowledge, DuplicateWindow};
+use crate::limits::INBOX_RESUME_AT;
 use crate::message::{Content, Draft, Message, operation};
 use crate::violation::Violation;
 use alloc::format;
@@ -51,7 +52,7 @@ impl Hub {
 
     /// Hands a message to whom the table names, unless they have it.
     fn deliver_once(&mut self, receiver: Receiver, message: Message) {
-        let (now, limits) = (self.now.mono, self.config.duplicate_window);
+        let (now, limits) = (self.now.mono, self.duplicate_window());
         match self.duplicates.arrived(message.msg_id(), now, &limits) {
             Arrival::Duplicate { acknowledged } if !self.planted.is(Canary::DuplicatesDelivered) => {
                 self.undeliverable(&message, DropReason::Duplicate);
@@ -66,10 +67,16 @@ impl Hub {
         }
     }
 
+    fn duplicate_window(&self) -> DuplicateWindow {
+        let window = self.config.duplicate_window;
+        let messages = if self.planted.is(Canary::WindowUnbounded) { usize::MAX } else { window.messages };
+        DuplicateWindow { messages, ..window }
+    }
+
     /// Acknowledges a message once every receiver has been handed it, where that is the hub's business.
     fn settle_copies(&mut self, message: &Message) {
         let id = known_by(message);
-        let complete = self.duplicates.settle(id, self.now.mono, &self.config.duplicate_window);
+        let complete = self.duplicates.settle(id, self.now.mono, &self.duplicate_window());
         let by = self.config.acknowledge.get(message.group()).copied().unwrap_or_default();
         if complete && by == Acknowledge::Hub && !message.is_sync() {
             self.duplicates.acknowledged(id);
@@ -164,7 +171,7 @@ impl Hub {
     pub(super) fn dropped_in_inbox(&mut self, module: ModuleId, message: &Message, reason: DropReason) {
         let id = known_by(message);
         self.duplicates.missed(id, module);
-        self.duplicates.settle(id, self.now.mono, &self.config.duplicate_window);
+        self.duplicates.settle(id, self.now.mono, &self.duplicate_window());
         self.dropped_down(message, reason);
     }
 
@@ -179,7 +186,7 @@ impl Hub {
         self.dropped_down(message, reason);
     }
 
-    pub(super) fn dropped_down(&mut self, message: &Message, reason: DropReason) {
+    fn dropped_down(&mut self, message: &Message, reason: DropReason) {
         self.account.down.drop_one(reason);
         if self.planted.is(Canary::DropUntold) {
             return;
@@ -289,10 +296,14 @@ impl Hub {
         if !self.state.is_open() {
             return;
         }
-        if self.paused.is_none() && self.modules.wants_pause() {
+        let wants = self.modules.wants_pause()
+            || (self.planted.is(Canary::PauseEarly) && self.modules.queued() > INBOX_RESUME_AT);
+        let pauses = wants && !self.planted.is(Canary::PauseMissing);
+        let resumes = self.modules.allows_resume() && !self.planted.is(Canary::ResumeMissing);
+        if self.paused.is_none() && pauses {
             self.paused = Some(self.now.mono);
             self.outputs.push_back(Output::Pause { epoch: self.epoch });
-        } else if self.paused.is_some() && self.modules.allows_resume() {
+        } else if self.paused.is_some() && resumes {
             self.paused = None;
             self.keepalive.heard(self.now.mono);
             self.flight.listens_again(self.now.mono);

@@ -102,6 +102,11 @@ impl Duplicates {
         Arrival::Wanted
     }
 
+    /// Ids that are known.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
     /// Whether a module has it, or will.
     pub(super) fn has(&self, id: &str, module: ModuleId) -> bool {
         self.find(id).is_some_and(|place| self.places[place].receivers.contains(&module))

@@ -239,8 +239,8 @@ impl Hub {
         for waiter in self.sync_keeper.end_all(None) {
             self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::Shutdown));
         }
-        for message in self.modules.empty_all() {
-            self.dropped_down(&message, DropReason::Shutdown);
+        for (module, message) in self.modules.empty_all() {
+            self.dropped_in_inbox(module, &message, DropReason::Shutdown);
         }
         self.forget_settled();
         self.outputs.push_back(Output::Stopped);

@@ -268,9 +268,9 @@ impl Modules {
     }
 
     /// Takes everything that waits for anyone.
-    pub(super) fn empty_all(&mut self) -> VecDeque<Message> {
+    pub(super) fn empty_all(&mut self) -> Vec<(ModuleId, Message)> {
         let ids: Vec<ModuleId> = self.joined.keys().copied().collect();
-        ids.into_iter().flat_map(|id| self.empty(id)).collect()
+        ids.into_iter().flat_map(|id| self.empty(id).into_iter().map(move |message| (id, message))).collect()
     }
 }
 

@@ -201,6 +201,8 @@ impl Hub {
             LinkState::Up | LinkState::Renewing => !self.is_behind(&INTAKE_OPENS),
             _ => true,
         };
+        let open = open && (self.intake_open || !self.planted.is(Canary::IntakeNeverOpens));
+        let open = open || self.planted.is(Canary::IntakeNeverCloses);
         if open != self.intake_open {
             self.intake_open = open;
             self.outputs.push_back(Output::Intake { open });

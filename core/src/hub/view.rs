@@ -172,6 +172,11 @@ impl Hub {
         self.outbox.queued()
     }
 
+    /// Ids of received messages that would be known again: those in the duplicate window, and those that wait for a module.
+    pub fn known_ids(&self) -> usize {
+        self.duplicates.len()
+    }
+
     /// The name of a joined module.
     pub fn module_name(&self, module: ModuleId) -> Option<&str> {
         self.modules.name(module)

@@ -11,7 +11,8 @@ use crate::message::{Message, operation};
 impl Hub {
     /// Whether the driver can take another message.
     pub(super) fn window_open(&self) -> bool {
-        self.in_flight.messages < WRITE_WINDOW_MESSAGES && self.in_flight.bytes < WRITE_WINDOW_BYTES
+        let bytes = if self.planted.is(Canary::ByteWindowIgnored) { 0 } else { self.in_flight.bytes };
+        self.in_flight.messages < WRITE_WINDOW_MESSAGES && bytes < WRITE_WINDOW_BYTES
     }
 
     /// Writes what the windows and the rate limit allow: the hub's own messages first, then class by class.

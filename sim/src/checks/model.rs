@@ -11,13 +11,14 @@ mod table;
 mod waiters;
 
 use super::timely::is_probe;
-use super::{Check, Outcome, Step, broken};
+use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::config::Acknowledge;
 use edgehub_core::hub::{Account, Direction, DropReason, JournalEvent};
 use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
+pub(super) use inboxes::Fill;
 use inboxes::{Inboxes, key_of};
 use reasons::Reasons;
 use stalls::Stalls;
@@ -223,12 +224,14 @@ impl Model {
     }
 }
 
-impl Check for Model {
-    fn name(&self) -> &'static str {
-        "model"
+impl Model {
+    /// How full the inboxes are.
+    pub(super) fn fill(&self) -> Fill {
+        self.inboxes.fill()
     }
 
-    fn after(&mut self, step: &Step<'_>) -> Outcome {
+    /// Judges a step.
+    pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let mut expected = Expected::default();
         self.leaving = match step.input {
             // What had come due was settled while it was still there.
@@ -270,6 +273,7 @@ impl Check for Model {
             _ => {}
         }
         self.waiters.after(step);
+        self.inboxes.settle(step.hub)?;
         self.inboxes.nothing_hidden()?;
         self.stalls.after(step, &self.inboxes.waiting())?;
         self.compare(step, &expected)

@@ -64,6 +64,12 @@ impl Pace {
         self.backlog.as_ref().filter(|backlog| number <= backlog.newest).map(Backlog::next)
     }
 
+    /// Whether a backlog of which something waits leaves at its pace; `None` when nobody knows.
+    pub(super) fn is_draining(&self, upstream: &Upstream) -> Option<bool> {
+        let Some(backlog) = &self.backlog else { return Some(false) };
+        backlog.sure.then(|| upstream.has_limited_up_to(backlog.newest))
+    }
+
     /// Whether something that nobody knows of may hold up what waits.
     pub(super) fn is_unsure(&self, upstream: &Upstream) -> bool {
         self.backlog.is_some() && upstream.is_ambiguous()

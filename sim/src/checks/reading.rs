@@ -1,6 +1,8 @@
-//! Reading stops and goes on in turn, and a link that nobody reads is never called silent (defect D11).
+//! The link is read no more once an inbox fills up, and read again once all are nearly empty; and a link that nobody reads is
+//! never called silent (defect D11).
 
-use super::{Check, Outcome, Step, broken};
+use super::model::Fill;
+use super::{Outcome, Step, broken};
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::{Note, Output};
 
@@ -9,12 +11,10 @@ pub(super) struct Reading {
     paused: bool,
 }
 
-impl Check for Reading {
-    fn name(&self) -> &'static str {
-        "reading"
-    }
-
-    fn after(&mut self, step: &Step<'_>) -> Outcome {
+impl Reading {
+    /// Judges a step that left the inboxes so full.
+    pub(super) fn after(&mut self, step: &Step<'_>, fill: Fill) -> Outcome {
+        let mut turned = false;
         for output in step.outputs {
             match output {
                 Output::Pause { .. } | Output::Resume { .. } => {
@@ -22,7 +22,7 @@ impl Check for Reading {
                     if pauses == self.paused {
                         return broken("turn", format!("{output:?}, while paused is {}", self.paused));
                     }
-                    self.paused = pauses;
+                    (self.paused, turned) = (pauses, true);
                 }
                 Output::Note(Note::LinkDown { end: LinkEnd::Silent, epoch, .. }) if self.paused => {
                     return broken(
@@ -34,6 +34,18 @@ impl Check for Reading {
                 _ => {}
             }
         }
-        Ok(())
+        if !step.hub.link_state().is_open() {
+            return Ok(());
+        }
+        // What came due may have turned it by itself, before the input changed what waits.
+        let certain = turned && !step.was_due();
+        let what = || format!("{fill:?}: {:?}", step.outputs);
+        match self.paused {
+            false if fill.must_pause => broken("read-on", what()),
+            true if fill.must_resume => broken("unread", what()),
+            true if certain && !fill.may_pause => broken("paused-early", what()),
+            false if certain && !fill.may_resume => broken("resumed-early", what()),
+            _ => Ok(()),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the hub stores, forgets and fetches: only what is to be stored is, nothing is forgotten before its end and
 //! everything with it, and only what is stored is told so or fetched.
 
+use super::amount::Amount;
 use super::confirmation::Confirmation;
 use super::letters::Letters;
 use super::{Outcome, Step, broken, class_of};
@@ -17,8 +18,11 @@ pub(super) struct Stored {
     there: bool,
     /// Stored or to be, and not forgotten: ids by number.
     live: BTreeMap<u64, u64>,
-    /// Of these, what is not known to be durable.
-    storing: BTreeSet<u64>,
+    /// Of these, what is not known to be durable, with its bytes.
+    storing: BTreeMap<u64, usize>,
+    /// Of these, what is not kept for the sake of a letter; and the same before the step.
+    unstored: Amount,
+    unstored_before: Amount,
     highest: u64,
     restored: u64,
     asked: BTreeSet<u64>,
@@ -34,7 +38,9 @@ impl Stored {
             classes: config.classes.clone(),
             there: false,
             live: BTreeMap::new(),
-            storing: BTreeSet::new(),
+            storing: BTreeMap::new(),
+            unstored: Amount::default(),
+            unstored_before: Amount::default(),
             highest: 0,
             restored: 0,
             asked: BTreeSet::new(),
@@ -46,8 +52,13 @@ impl Stored {
 
     /// Number and id of what was reported as stored and has not come to its end.
     pub(super) fn promised(&self) -> BTreeMap<u64, u64> {
-        let durable = self.live.iter().filter(|(number, _)| !self.storing.contains(number));
+        let durable = self.live.iter().filter(|(number, _)| !self.storing.contains_key(number));
         durable.map(|(number, id)| (*number, *id)).collect()
+    }
+
+    /// What was handed to the journal and is not known to be stored, after the step and before it.
+    pub(super) fn unstored(&self) -> (Amount, Amount) {
+        (self.unstored, self.unstored_before)
     }
 
     /// Whether a message that was asked for has not come.
@@ -84,7 +95,7 @@ impl Stored {
                 JournalEvent::Stored { up_to } => {
                     let later = self.storing.split_off(&up_to.0.saturating_add(1));
                     let durable = std::mem::replace(&mut self.storing, later);
-                    told_now = durable.iter().filter_map(|number| self.live.get(number).copied()).collect();
+                    told_now = durable.keys().filter_map(|number| self.live.get(number).copied()).collect();
                 }
                 JournalEvent::Refused { number } => {
                     self.live.remove(&number.0);
@@ -141,14 +152,16 @@ impl Stored {
         }
         let unstored = step.hub.unstored();
         // What was dropped is not the hub's concern any more, however long its letter takes.
-        let storing = self.storing.iter().filter(|number| !self.letters.need(**number)).count();
+        let storing = self.storing.iter().filter(|(number, _)| !self.letters.need(**number));
+        let storing = storing.map(|(_, bytes)| *bytes).collect();
+        self.unstored_before = std::mem::replace(&mut self.unstored, storing);
         // Of several with one id nobody knows which was dropped until it is read.
         let which =
             self.live.iter().any(|(number, id)| self.letters.need(*number) && self.ambiguous.contains(id));
-        if unstored != storing && !which {
+        if unstored != storing.messages && !which {
             return broken(
                 "unstored-miscounted",
-                format!("{unstored} messages are said to be unstored, {storing} are"),
+                format!("{unstored} messages are said to be unstored, {storing:?} are"),
             );
         }
         Ok(())
@@ -188,7 +201,7 @@ impl Stored {
         }
         self.highest = number;
         self.live.insert(number, key::of(message.msg_id()));
-        self.storing.insert(number);
+        self.storing.insert(number, message.bytes());
         Ok(())
     }
 
@@ -217,7 +230,7 @@ impl Stored {
         {
             return Ok(());
         }
-        let durable = self.live.contains_key(&number) && !self.storing.contains(&number);
+        let durable = self.live.contains_key(&number) && !self.storing.contains_key(&number);
         if !durable || !step.hub.link_state().is_open() || !self.asked.insert(number) {
             return broken(
                 "fetched-wrongly",

@@ -5,12 +5,15 @@
 //! delivered at most once leaves once; nothing waits longer than it may; only what a newer message is about the same
 //! thing supersedes; and a reason for a drop must be true.
 
+mod ahead;
+mod room;
 mod table;
 
+use super::amount::Amount;
 use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
-use edgehub_core::class::{Class, Classes, Delivery, Overflow};
+use edgehub_core::class::{Class, Classes, Delivery};
 use edgehub_core::hub::{Direction, DropReason, JournalEvent, LinkState};
 use edgehub_core::{Config, Input, Instant, LinkEvent, Message, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,10 +29,13 @@ struct Accepted {
     class: Box<str>,
     key: u64,
     at: Instant,
+    /// In the form in which it leaves.
     bytes: usize,
     request: bool,
     /// It has a place in the order of what is about the same thing.
     ordered: bool,
+    /// Its number in the journal.
+    kept: Option<u64>,
     /// It waits; `false`: it is written and unconfirmed.
     queued: bool,
     written: bool,
@@ -54,6 +60,12 @@ fn is_urgent(message: &Message) -> bool {
 pub(super) struct Upstream {
     classes: Classes,
     messages: BTreeMap<u64, Accepted>,
+    /// All of them, those that wait, and how many there may be.
+    held: Amount,
+    queued: Amount,
+    bounds: Amount,
+    /// … or could be before another configuration, of which some are still there.
+    allowed: Amount,
     /// What waits, as it should leave.
     waiting: BTreeSet<Rank>,
     /// What waits and has a place in an order, by what it is about.
@@ -77,6 +89,10 @@ impl Upstream {
         Upstream {
             classes: config.classes.clone(),
             messages: BTreeMap::new(),
+            held: Amount::default(),
+            queued: Amount::default(),
+            bounds: room::bounds(config),
+            allowed: room::bounds(config),
             waiting: BTreeSet::new(),
             about: BTreeSet::new(),
             sent: BTreeSet::new(),
@@ -100,7 +116,7 @@ impl Upstream {
         (class.rate_limited, class.priority, message.number)
     }
 
-    fn accept(&mut self, message: &Message, now: Instant) {
+    fn accept(&mut self, message: &Message, kept: Option<u64>, now: Instant) {
         let id = key::of(message.msg_id());
         self.accepted += 1;
         let about = format!("{}\n{}\n{}", message.source(), message.group(), message.resource());
@@ -117,13 +133,16 @@ impl Upstream {
             class,
             key: about,
             at: now,
-            bytes: message.bytes(),
+            bytes: message.clone().into_link_form().bytes(),
+            kept,
             request: message.is_sync(),
             ordered: !is_urgent(message),
             queued: true,
             written: false,
             fresh: true,
         };
+        self.held = self.held.and(accepted.bytes);
+        self.queued = self.queued.and(accepted.bytes);
         self.waiting.insert(self.rank(&accepted));
         self.about.extend(accepted.place());
         self.numbers.insert(accepted.number, id);
@@ -132,6 +151,10 @@ impl Upstream {
 
     fn forget(&mut self, id: u64) -> Option<Accepted> {
         let message = self.messages.remove(&id)?;
+        self.held = self.held.without(message.bytes);
+        if message.queued {
+            self.queued = self.queued.without(message.bytes);
+        }
         self.waiting.remove(&self.rank(&message));
         self.about.remove(&(message.key, message.number));
         self.numbers.remove(&message.number);
@@ -186,6 +209,7 @@ impl Upstream {
         }
         self.waiting.remove(&rank);
         if let Some(message) = self.messages.get_mut(&id) {
+            self.queued = self.queued.without(message.bytes);
             (message.queued, message.written) = (false, true);
             self.about.remove(&(message.key, message.number));
         }
@@ -193,7 +217,7 @@ impl Upstream {
     }
 
     /// A reason is given: is it true?
-    fn dropped(&mut self, msg_id: &str, reason: DropReason, step: &Step<'_>) -> Outcome {
+    fn dropped(&mut self, msg_id: &str, reason: DropReason, step: &Step<'_>, unstored: Amount) -> Outcome {
         let id = key::of(msg_id);
         let Some(message) = self.forget(id) else { return Ok(()) };
         let class = self.class(&message.class);
@@ -204,12 +228,6 @@ impl Upstream {
         };
         let newer = sent.and_then(|sent| self.messages.get(&key::of(sent.msg_id())));
         let is_new = sent.is_some_and(|sent| sent.msg_id() == msg_id);
-        let oldest_of_class = || {
-            !self
-                .messages
-                .values()
-                .any(|other| other.queued && other.class == message.class && other.number < message.number)
-        };
         let true_reason = match reason {
             DropReason::Superseded => {
                 let same = |newer: &Accepted| {
@@ -229,17 +247,32 @@ impl Upstream {
             DropReason::TooLargeForClass => {
                 is_new && class.message_bytes.is_some_and(|limit| message.bytes > limit)
             }
-            DropReason::ClassFull => {
-                let full = class.messages.is_some() || class.bytes.is_some();
-                full && if class.overflow == Overflow::DropOldest {
-                    is_new || oldest_of_class()
-                } else {
-                    is_new
-                }
+            DropReason::ClassFull | DropReason::OutboxFull => {
+                let full = if reason == DropReason::ClassFull { Self::is_class_full } else { Self::is_full };
+                is_new && full(self, &message, None)
+                    || newer.is_some_and(|newer| full(self, &message, Some(newer)))
+                    || self.is_ambiguous() && sent.is_some()
             }
-            DropReason::OutboxFull => is_new || class.overflow == Overflow::DropOldest && oldest_of_class(),
+            DropReason::JournalFull => {
+                is_new && class.persistent && !message.request && room::is_journal_full(unstored)
+            }
+            DropReason::JournalLost => message.is_lost_by(id, step.input),
             DropReason::LinkLost => class.delivery == Delivery::AtMostOnce,
-            _ => true,
+            // Whether these are true others know.
+            DropReason::Shutdown
+            | DropReason::NotJoined
+            | DropReason::NotForTheCloud
+            | DropReason::TooManyRequests
+            | DropReason::RequestIdTaken
+            | DropReason::RequestExpired => true,
+            DropReason::NoWaiter
+            | DropReason::UnknownGroup
+            | DropReason::UnknownSource
+            | DropReason::NoReceiver
+            | DropReason::InboxFull
+            | DropReason::ModuleGone
+            | DropReason::ModuleStalled
+            | DropReason::Duplicate => false,
         };
         if !true_reason && !matches!(step.input, Input::Reconfigure(_)) {
             return broken(
@@ -258,6 +291,7 @@ impl Upstream {
             if let Some(message) = self.messages.get_mut(&id) {
                 message.queued = true;
                 self.about.extend(message.place());
+                self.queued = self.queued.and(message.bytes);
             }
             let rank = self.messages.get(&id).map(|message| self.rank(message));
             self.waiting.extend(rank);
@@ -272,6 +306,7 @@ impl Upstream {
     }
 
     fn reconfigure(&mut self, config: &Config) {
+        self.bounds = room::bounds(config);
         if self.classes == config.classes {
             return;
         }
@@ -294,7 +329,9 @@ impl Upstream {
     }
 
     /// What holds between two steps.
-    fn holds(&self, step: &Step<'_>) -> Outcome {
+    fn holds(&mut self, step: &Step<'_>) -> Outcome {
+        self.is_within_bounds()?;
+        self.is_fetched_for_its_turn(step)?;
         let now = step.now.mono;
         // What a stop leaves to the journal begins another life after the next start.
         let stopped = step.hub.link_state() == LinkState::Stopped;
@@ -335,6 +372,16 @@ impl Upstream {
     /// How many wait that are not exempt from the rate limit.
     pub(super) fn limited_waiting(&self) -> usize {
         self.waiting.range((true, 0, 0)..).count()
+    }
+
+    /// Everything that is held, and what of it waits.
+    pub(super) fn amounts(&self) -> (Amount, Amount) {
+        (self.held, self.queued)
+    }
+
+    /// Whether any waits that is not exempt from the rate limit, up to this number.
+    pub(super) fn has_limited_up_to(&self, newest: u64) -> bool {
+        self.waiting.range((true, 0, 0)..).any(|(.., number)| *number <= newest)
     }
 
     /// The number of the newest message.
@@ -421,13 +468,17 @@ impl Upstream {
     }
 
     /// Judges a step, whose pong confirmed these messages, and in which a backlog left at its pace or not.
-    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], paced: bool) -> Outcome {
+    ///
+    /// `unstored` is what was handed to the journal before and not known to be stored.
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], paced: bool, unstored: Amount) -> Outcome {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
-            self.accept(message, step.now.mono);
+            self.accept(message, None, step.now.mono);
             self.just_came = Some(self.accepted);
         }
-        if let Input::Journal(JournalEvent::Restored { message, .. }) = step.input {
-            self.accept(message, step.now.mono);
+        if let Input::Journal(JournalEvent::Restored { number, message }) = step.input
+            && !step.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent))
+        {
+            self.accept(message, Some(number.0), step.now.mono);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
             self.confirmed(confirmed);
@@ -439,9 +490,14 @@ impl Upstream {
             match output {
                 Output::Write { message, .. } => self.written(message.msg_id(), step, paced)?,
                 Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) => {
-                    self.dropped(msg_id, *reason, step)?;
+                    self.dropped(msg_id, *reason, step, unstored)?;
                 }
                 Output::Note(Note::LinkDown { .. }) => self.link_over(),
+                Output::Store { number, message, .. } => {
+                    if let Some(stored) = self.messages.get_mut(&key::of(message.msg_id())) {
+                        stored.kept = Some(number.0);
+                    }
+                }
                 _ => {}
             }
         }

@@ -20,8 +20,8 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         sends_max: bytes.int_in_range(1..=3)?,
         ..CloudConfig::default()
     };
+    let mut checks = CloudChecks::new(&config);
     let mut cloud = CloudHub::new(config, 7, Now::default());
-    let mut checks = CloudChecks::default();
     let (mut time_us, mut newest, mut sent) = (0, 0, 0);
     while !bytes.is_empty() {
         let deadline = cloud.next_deadline().map_or(0, |deadline| deadline.at.0.saturating_sub(time_us));

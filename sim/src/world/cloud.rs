@@ -4,6 +4,7 @@ use super::clock::Clock;
 use super::network::{LinkId, Side, Way};
 use super::stream::Frame;
 use super::{Event, World};
+use crate::canary;
 use crate::chance::{For, Salt};
 use crate::checks::{CloudChecks, Outcome, is_probe};
 use crate::effects::Effect;
@@ -38,7 +39,7 @@ impl Cloud {
         let mut clock = Clock::new(NODES_MAX + number);
         let now = clock.read(salt, Instant(0));
         Cloud {
-            hub: CloudHub::new(config.clone(), salt.draw(For::CloudSeed, [0, number as u64, 0]), now),
+            hub: canary::cloud(config.clone(), salt.draw(For::CloudSeed, [0, number as u64, 0]), now),
             clock,
             name: if number == 0 { "cloud".into() } else { format!("cloud {number}") },
             up: true,
@@ -47,7 +48,7 @@ impl Cloud {
             too_old_until: Instant(0),
             replica: None,
             fails_over: false,
-            checks: CloudChecks::default(),
+            checks: CloudChecks::new(config),
             starts: 0,
             timer: None,
         }
@@ -254,7 +255,8 @@ impl World {
         it.up = true;
         let seed = self.salt.draw(For::CloudSeed, [it.starts, cloud as u64, 0]);
         let replica = it.replica.take().filter(|_| it.fails_over);
-        let fresh = || (CloudHub::new(self.cloud_config.clone(), seed, now), CloudChecks::default());
+        let config = &self.cloud_config;
+        let fresh = || (canary::cloud(config.clone(), seed, now), CloudChecks::new(config));
         (it.hub, it.checks) = replica.unwrap_or_else(fresh);
         self.log.transition(self.now, &it.name, || "is there again");
         // A replica has none of the connections that its state speaks of.

@@ -62,6 +62,8 @@ pub(crate) const COMMAND_WORDS: [&str; 8] =
 fn answer_id(key: u64) -> String {
     format!("answer/{key:x}")
 }
+/// An older version is older by so much.
+const VERSIONS_BEHIND: u64 = 30_000;
 
 impl World {
     /// A cloud module gets a node's message; it answers questions, as the action that asked them says.
@@ -149,13 +151,18 @@ impl World {
         let (word, group, source, taken) = COMMANDS[to as usize % COMMANDS.len()];
         let cloud = self.cloud_of(node);
         let id = format!("cloud/{word}/{entity}");
+        let resource = format!("default/pod/p{}", entity % 3);
+        // Now and then a module is behind.
+        let behind = self.salt.is(50, For::Version, [node as u64, entity, 0]);
+        let version = entity.saturating_sub(if behind { VERSIONS_BEHIND } else { 0 }).to_string();
         let message = Draft {
             msg_id: &id,
             timestamp: self.cloud_now(cloud).wall,
             source,
             group,
             operation: "update",
-            resource: "default/pod/p",
+            resource: &resource,
+            resource_version: &version,
             content: Content::Text(self.content(bytes)),
             ..Draft::default()
         };

@@ -42,6 +42,22 @@ fn it_is_written_five_times_every_five_seconds_and_then_requeued() {
 }
 
 #[test]
+fn what_is_outdated_does_not_go_behind_the_newer_version() {
+    let mut script = patient();
+    let (old, new) = (version("m", "r", "1"), version("n", "r", "2"));
+    script.at(0).connect(1, "a").send("a", old).send("a", new).expect(&["write 1 m"]);
+    for second in [5, 10, 15, 20] {
+        script.at(second * 1000).tick().expect(&["write 1 m"]);
+    }
+    let (node, msg_id) = ("a".into(), "m".into());
+    script.at(25_000).tick();
+    script.expect_note(CloudNote::Dropped { node, msg_id, reason: CloudDropReason::OlderVersion });
+    script.expect(&["write 1 n"]);
+    script.receive(1, response("n", "response")).expect(&["acknowledged a n"]);
+    assert_eq!((script.cloud.account().requeues, script.cloud.account().down.pending), (0, 0));
+}
+
+#[test]
 fn a_late_tick_resends_once() {
     let mut script = patient();
     script.at(0).connect(1, "a").send("a", message("m")).expect(&["write 1 m"]);

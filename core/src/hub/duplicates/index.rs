@@ -19,7 +19,6 @@ pub(super) struct Index {
 }
 
 impl Index {
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }

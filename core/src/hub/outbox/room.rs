@@ -1,6 +1,7 @@
 //! Who makes room for whom.
 
 use super::{Amount, Outbox};
+use crate::canary::Canary;
 use crate::class::Overflow;
 use crate::hub::note::DropReason;
 
@@ -56,14 +57,15 @@ impl Outbox {
             return Room::None(DropReason::ClassFull);
         }
         let total = self.total.without(freed);
-        let total_full = exceeds(total, bytes, self.bounds);
+        let bounds = self.bounds_of_all();
+        let total_full = exceeds(total, bytes, bounds);
         if !class_full && !total_full {
             return Room::Enough;
         }
         if total_full {
             let others = self.givers(class).filter(|&giver| giver != class);
             let displaced = others.fold(own_queued, |sum, giver| sum.plus(self.queues[giver].queued));
-            if exceeds(total.without(displaced), bytes, self.bounds) {
+            if exceeds(total.without(displaced), bytes, bounds) {
                 return Room::None(if gives { DropReason::OutboxFull } else { full(class_full) });
             }
         }
@@ -77,6 +79,15 @@ impl Outbox {
         match self.givers(class).find(|&giver| queued(giver) > 0) {
             Some(giver) => Room::After(giver, DropReason::OutboxFull),
             None => Room::None(DropReason::OutboxFull),
+        }
+    }
+
+    /// The bounds of the whole outbox.
+    fn bounds_of_all(&self) -> Amount {
+        let Amount { messages, bytes } = self.bounds;
+        match self.planted.is(Canary::OutboxHalved) {
+            true => Amount { messages: messages.div_ceil(2), bytes: bytes / 2 },
+            false => self.bounds,
         }
     }
 

@@ -9,6 +9,7 @@ use super::key::Key;
 use super::queue::ClassQueue;
 use super::slot::{Mark, Slot, Spot};
 use super::{Entry, Outbox, Taken};
+use crate::canary::Canary;
 use crate::journal::EntryNumber;
 use crate::limits::{SPOOL_AHEAD_BYTES, SPOOL_AHEAD_MESSAGES};
 use crate::message::Message;
@@ -149,8 +150,12 @@ impl Outbox {
         for &class in &self.order {
             let Some(queue) = self.queues.get_mut(usize::from(class)) else { continue };
             let mut bytes = 0;
-            for slot in queue.slots_mut().take(SPOOL_AHEAD_MESSAGES) {
-                if bytes > 0 && bytes + slot.bytes as usize > SPOOL_AHEAD_BYTES {
+            let ahead = if self.planted.is(Canary::FetchesAll) { usize::MAX } else { SPOOL_AHEAD_MESSAGES };
+            for slot in queue.slots_mut().take(ahead) {
+                if ahead == SPOOL_AHEAD_MESSAGES
+                    && bytes > 0
+                    && bytes + slot.bytes as usize > SPOOL_AHEAD_BYTES
+                {
                     break;
                 }
                 bytes += slot.bytes as usize;

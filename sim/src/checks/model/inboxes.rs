@@ -1,12 +1,13 @@
 //! What each module is owed, in order.
 //!
-//! A note about a drop names the message and not the module. So a drop is remembered by the message, and taken for one
-//! entry of it when a module is served something behind that entry: whatever is passed over must have been dropped.
+//! A note about a drop names the message and not the module. So a drop is remembered by the message until the step is over,
+//! and taken for one entry of it when a module is served something behind that entry, or when the module's inbox does not
+//! show it any more: whatever is passed over must have been dropped.
 
 use super::{Outcome, broken, id, is_connect_info};
 use edgehub_core::hub::DropReason;
-use edgehub_core::limits::{INBOX_BYTES_MAX, INBOX_MESSAGES_MAX};
-use edgehub_core::{Message, ModuleId};
+use edgehub_core::limits::{INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT};
+use edgehub_core::{Hub, Message, ModuleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The groups that learn of the link.
@@ -18,16 +19,49 @@ const CONNECT_INFO: u64 = 1;
 /// No news about the link is longer.
 const CONNECT_INFO_BYTES: usize = 1_000;
 
+/// A message that a module is owed: its id, and its bytes.
+type Owed = (u64, usize);
+
 #[derive(Debug)]
 struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
     credit: u64,
-    owed: VecDeque<u64>,
-    /// Bytes of all that it is owed, and perhaps of some that was dropped.
+    owed: VecDeque<Owed>,
+    /// Bytes of all that it is owed, with the hub's own news as long as they can be.
     bytes: usize,
     /// Those of what came last.
     newest: usize,
+}
+
+impl Module {
+    fn owes(&self, key: u64) -> bool {
+        self.owed.iter().any(|(owed, _)| *owed == key)
+    }
+
+    fn pop(&mut self) -> Option<Owed> {
+        let (key, bytes) = self.owed.pop_front()?;
+        self.bytes -= bytes;
+        Some((key, bytes))
+    }
+
+    /// The fewest bytes that all of it can have.
+    fn fewest_bytes(&self) -> usize {
+        self.bytes - self.owed.iter().filter(|(key, _)| *key == CONNECT_INFO).count() * CONNECT_INFO_BYTES
+    }
+}
+
+/// How full the inboxes are, as far as the reading of the link goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Fill {
+    /// One of them is so full that the link must not be read.
+    pub(in super::super) must_pause: bool,
+    /// One of them may be so full.
+    pub(in super::super) may_pause: bool,
+    /// All of them are so empty that it must be read.
+    pub(in super::super) must_resume: bool,
+    /// All of them may be so empty.
+    pub(in super::super) may_resume: bool,
 }
 
 #[derive(Debug, Default)]
@@ -81,18 +115,17 @@ impl Inboxes {
         }
     }
 
-    /// Whether a module was given a message, or is owed it and no copy of it was dropped.
+    /// Whether a module was given a message, or is owed it.
     pub(super) fn has(&self, module: ModuleId, key: u64) -> bool {
         self.given.contains(&(module, key))
-            || !self.dropped.contains_key(&key)
-                && self.modules.get(&module).is_some_and(|module| module.owed.contains(&key))
+            || self.modules.get(&module).is_some_and(|module| module.owes(key))
     }
 
     pub(super) fn owe(&mut self, module: ModuleId, key: u64, bytes: usize) {
         if let Some(module) = self.modules.get_mut(&module) {
-            module.bytes = if module.owed.is_empty() { bytes } else { module.bytes + bytes };
+            module.bytes += bytes;
             module.newest = bytes;
-            module.owed.push_back(key);
+            module.owed.push_back((key, bytes));
             self.owed += 1;
         }
     }
@@ -112,7 +145,7 @@ impl Inboxes {
             return;
         }
         let key = id(msg_id);
-        let is_owed = self.modules.values().any(|module| module.owed.contains(&key));
+        let is_owed = self.modules.values().any(|module| module.owes(key));
         *self.dropped.entry(if is_owed { key } else { CONNECT_INFO }).or_default() += 1;
         self.drops += 1;
     }
@@ -138,7 +171,7 @@ impl Inboxes {
         }
         place.credit -= 1;
         let key = key_of(message);
-        while let Some(next) = place.owed.pop_front() {
+        while let Some((next, _)) = place.pop() {
             *owed -= 1;
             if next == key {
                 given.insert((module, key));
@@ -154,16 +187,51 @@ impl Inboxes {
         broken("not-owed", format!("{module:?} is not owed {message:?}"))
     }
 
+    /// What a module is owed and its inbox does not show has been dropped.
+    fn shows<'a>(&mut self, module: ModuleId, inbox: impl Iterator<Item = &'a Message>) -> Outcome {
+        let Inboxes { modules, dropped, drops, owed, .. } = self;
+        let Some(place) = modules.get_mut(&module) else { return Ok(()) };
+        let mut inbox = inbox.map(|message| (key_of(message), message.bytes())).peekable();
+        for _ in 0..place.owed.len() {
+            let Some((key, bytes)) = place.pop() else { break };
+            let is_there = |shown: &Owed| shown.0 == key && (shown.1 == bytes || key == CONNECT_INFO);
+            if inbox.next_if(is_there).is_some() {
+                place.bytes += bytes;
+                place.owed.push_back((key, bytes));
+                continue;
+            }
+            *owed -= 1;
+            if !Inboxes::pass_over(dropped, drops, key) {
+                return broken(
+                    "gone-untold",
+                    format!("{module:?} was owed {key:x}, which is gone without a note"),
+                );
+            }
+        }
+        match inbox.next() {
+            Some((key, _)) => {
+                broken("waits-unowed", format!("{key:x} waits for {module:?}, which is not owed it"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whatever a module is still owed has been dropped.
     fn end(&mut self, module: ModuleId) -> Outcome {
-        let Inboxes { modules, dropped, drops, owed, .. } = self;
-        let left =
-            modules.get_mut(&module).map(|module| std::mem::take(&mut module.owed)).unwrap_or_default();
-        *owed -= left.len();
-        match left.into_iter().find(|key| !Inboxes::pass_over(dropped, drops, *key)) {
-            Some(key) => {
-                broken("gone-untold", format!("{module:?} was owed {key:x}, which is gone without a note"))
-            }
+        self.shows(module, std::iter::empty())
+    }
+
+    /// The step is over: whose the drops were, the inboxes tell.
+    pub(super) fn settle(&mut self, hub: &Hub) -> Outcome {
+        if self.drops > 0 {
+            let ids: Vec<ModuleId> = self.modules.keys().copied().collect();
+            ids.into_iter().try_for_each(|module| self.shows(module, hub.inbox_messages(module)))?;
+        }
+        match self.dropped.first_key_value() {
+            Some((key, count)) => broken(
+                "dropped-unowed",
+                format!("{count} copies of {key:x} are dropped, and nobody lacks them"),
+            ),
             None => Ok(()),
         }
     }
@@ -183,13 +251,13 @@ impl Inboxes {
     /// The modules that are owed a message, or the hub's own news if nobody is owed one of this id.
     pub(super) fn owed_to(&self, msg_id: &str) -> impl Iterator<Item = ModuleId> {
         let key = id(msg_id);
-        let is_owed = |key| move |module: &Module| module.owed.contains(&key);
+        let is_owed = |key| move |module: &Module| module.owes(key);
         let key = if self.modules.values().any(is_owed(key)) { key } else { CONNECT_INFO };
-        let owed = self.modules.iter().filter(move |(_, module)| module.owed.contains(&key));
+        let owed = self.modules.iter().filter(move |(_, module)| module.owes(key));
         owed.map(|(id, _)| *id)
     }
 
-    /// Whether a module's inbox may be full: what was dropped and not passed over counts as well.
+    /// Whether a module's inbox may be full: what was dropped in this step counts as well.
     pub(super) fn may_be_full(&self, module: ModuleId) -> bool {
         self.modules.get(&module).is_some_and(|module| {
             // What has just come is owed already.
@@ -197,32 +265,50 @@ impl Inboxes {
         })
     }
 
-    /// The modules for which something waits, certainly or perhaps: the first that they are owed may have been dropped.
-    pub(super) fn waiting(&self) -> Vec<(ModuleId, bool)> {
-        if self.owed == self.drops {
+    /// How full they are.
+    pub(super) fn fill(&self) -> Fill {
+        let mut fill = Fill { must_pause: false, may_pause: false, must_resume: true, may_resume: true };
+        if self.owed == 0 {
+            return fill;
+        }
+        for module in self.modules.values() {
+            let (messages, most, fewest) = (module.owed.len(), module.bytes, module.fewest_bytes());
+            let (pause_bytes, resume_bytes) = (INBOX_BYTES_MAX / 2, INBOX_BYTES_MAX / 4);
+            fill.must_pause |= messages >= INBOX_PAUSE_AT || fewest >= pause_bytes;
+            fill.may_pause |= messages >= INBOX_PAUSE_AT || most >= pause_bytes;
+            fill.must_resume &= messages <= INBOX_RESUME_AT && most < resume_bytes;
+            fill.may_resume &= messages <= INBOX_RESUME_AT && fewest < resume_bytes;
+        }
+        fill
+    }
+
+    /// The modules for which something waits.
+    pub(super) fn waiting(&self) -> Vec<ModuleId> {
+        if self.owed == 0 {
             return Vec::new();
         }
-        let owed = |(id, module): (&ModuleId, &Module)| {
-            Some((*id, !self.dropped.contains_key(module.owed.front()?)))
-        };
-        self.modules.iter().filter_map(owed).collect()
+        self.modules.iter().filter(|(_, module)| !module.owed.is_empty()).map(|(id, _)| *id).collect()
     }
 
     /// A module that can take a message has been given it, and nobody is owed more than an inbox holds.
     pub(super) fn nothing_hidden(&self) -> Outcome {
-        if self.owed == self.drops {
+        if self.owed == 0 {
             return Ok(());
         }
         for (id, module) in &self.modules {
-            let Some(next) = module.owed.front() else { continue };
-            if module.credit > 0 && !self.dropped.contains_key(next) {
+            let Some((next, _)) = module.owed.front() else { continue };
+            if module.credit > 0 {
                 return broken(
                     "hidden",
                     format!("{id:?} has credit {} and waits for {next:x}", module.credit),
                 );
             }
-            if module.owed.len() > INBOX_MESSAGES_MAX + self.drops {
-                return broken("owed-too-much", format!("{id:?} is owed {} messages", module.owed.len()));
+            let (messages, bytes) = (module.owed.len(), module.fewest_bytes());
+            if messages > INBOX_MESSAGES_MAX || (messages > 1 && bytes > INBOX_BYTES_MAX) {
+                return broken(
+                    "owed-too-much",
+                    format!("{id:?} is owed {messages} messages of {bytes} bytes"),
+                );
             }
         }
         Ok(())

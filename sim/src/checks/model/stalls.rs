@@ -10,8 +10,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Stalls {
     limit: Duration,
-    /// Since when something waits for a module, and it took nothing; `None` where that cannot be said.
-    since: BTreeMap<ModuleId, Option<Instant>>,
+    /// Since when something waits for a module, and it took nothing.
+    since: BTreeMap<ModuleId, Instant>,
     paused: Option<Instant>,
 }
 
@@ -20,8 +20,8 @@ impl Stalls {
         Stalls { limit: limit(config), since: BTreeMap::new(), paused: None }
     }
 
-    /// Judges a step after which something waits for these modules, certainly or perhaps.
-    pub(super) fn after(&mut self, step: &Step<'_>, waits: &[(ModuleId, bool)]) -> Outcome {
+    /// Judges a step after which something waits for these modules.
+    pub(super) fn after(&mut self, step: &Step<'_>, waits: &[ModuleId]) -> Outcome {
         let now = step.now.mono;
         let mut shortest = self.limit;
         if let Input::Reconfigure(config) = step.input {
@@ -34,7 +34,7 @@ impl Stalls {
                     let over = |since: &Instant| *since + shortest <= now;
                     let unread = self.paused.as_ref().is_some_and(over);
                     let since = self.since.get(module).copied();
-                    if !unread && !since.is_some_and(|since| since.as_ref().is_none_or(over)) {
+                    if !unread && !since.as_ref().is_some_and(over) {
                         let what =
                             format!("{module:?} is called stalled at {now:?}, and waits since {since:?}");
                         return broken("stalled-early", what);
@@ -47,21 +47,19 @@ impl Stalls {
                 _ => {}
             }
         }
-        self.since.retain(|module, _| waits.iter().any(|(waiting, _)| waiting == module));
+        self.since.retain(|module, _| waits.contains(module));
         let took = match step.input {
             Input::Module { module, event: ModuleEvent::Ready { credit: 1.. } } => Some(*module),
             _ => None,
         };
-        for &(module, certainly) in waits {
-            let since = self.since.entry(module).or_insert(Some(now));
-            if !certainly {
-                *since = None;
-            } else if took == Some(module) {
-                *since = Some(now);
+        for &module in waits {
+            let since = self.since.entry(module).or_insert(now);
+            if took == Some(module) {
+                *since = now;
             }
         }
         let due = |since: Instant| Due::new("stall-unnoticed", "stall-untimed", since + self.limit);
-        let modules = self.since.values().flatten().min().copied();
+        let modules = self.since.values().min().copied();
         [modules, self.paused].into_iter().flatten().try_for_each(|since| in_time(due(since), step))
     }
 }
