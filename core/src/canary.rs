@@ -133,12 +133,6 @@ pub enum Canary {
     ZombieCalledStable,
     /// Links that are closed again and again right after they have opened have no name.
     KickedUnnamed,
-    /// A node that is kicked again and again is well whenever it is served in between.
-    HealthGoodBetweenKicks,
-    /// Nobody is told that two heartbeats are longer than the cloud waits.
-    SlowHeartbeatUntold,
-    /// Nobody is told that the cloud does not hear keepalives in time.
-    UnheardKeepaliveUntold,
     /// After a failure the same endpoint is dialled again.
     FailsOverNever,
     /// After a link that held another endpoint is dialled.
@@ -201,7 +195,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 93] = [
+    pub const ALL: [Canary; 90] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -263,9 +257,6 @@ impl Canary {
         Canary::NoSessionStays,
         Canary::ZombieCalledStable,
         Canary::KickedUnnamed,
-        Canary::HealthGoodBetweenKicks,
-        Canary::SlowHeartbeatUntold,
-        Canary::UnheardKeepaliveUntold,
         Canary::FailsOverNever,
         Canary::NotSticky,
         Canary::ReturnsNever,

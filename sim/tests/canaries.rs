@@ -5,7 +5,7 @@ use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, L
 use edgehub_core::trace::Trace;
 use edgehub_sim::import::import;
 use edgehub_sim::scenario::Scenario;
-use edgehub_sim::{Failure, LogKind, canary, generate, identity, journal, run, shrink};
+use edgehub_sim::{Failure, IdentityReport, LogKind, canary, generate, identity, journal, run, shrink};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -12,9 +12,11 @@ use edgehub::reach::{Proxy, ProxyChoice};
 use edgehub::tls::ClientFiles;
 use smol::future::or;
 use starter::Starter;
+use std::convert::Infallible;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
@@ -34,34 +36,46 @@ pub(crate) struct Join {
     config: Option<PathBuf>,
     /// The proxy on the way, or `none`; that of an existing configuration, else the environment's, unless given
     #[arg(long, value_name = "URL", env = "EDGEHUB_PROXY", hide_env_values = true)]
-    proxy: Option<String>,
+    proxy: Option<Secret>,
     /// Where the certificates go, unless an existing configuration says otherwise: DIR/ca, DIR/certs
     #[arg(long, value_name = "DIR", default_value = "/etc/kubeedge")]
     dir: PathBuf,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct TokenChoice {
     /// The token that the cloud printed (`edgehub cloud token`, or `keadm gettoken`); `-` reads it from standard input
     #[arg(long, env = "EDGEHUB_TOKEN", hide_env_values = true)]
-    token: Option<String>,
+    token: Option<Secret>,
     /// A file with the token: on a command line everybody on this machine can read it
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for TokenChoice {
+/// What nobody but the command should see.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TokenChoice").field("token_file", &self.token_file).finish_non_exhaustive()
+        f.write_str("Secret(…)")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Secret, Infallible> {
+        Ok(Secret(text.to_owned()))
     }
 }
 
 impl TokenChoice {
     fn read(&self) -> Result<JoinToken, Failure> {
         let text = match (&self.token, &self.token_file) {
-            (Some(token), _) if token == "-" => bounded(std::io::stdin().lock())?,
-            (Some(token), _) => token.clone(),
+            (Some(Secret(token)), _) if token == "-" => bounded(std::io::stdin().lock())?,
+            (Some(Secret(token)), _) => token.clone(),
             (None, Some(file)) => std::fs::File::open(file)
                 .and_then(bounded)
                 .map_err(|error| format!("{}: {error}", file.display()))?,
@@ -115,7 +129,7 @@ impl Join {
                     service: &service,
                     server: self.server.as_deref(),
                     files: &files,
-                    proxy: self.proxy.as_deref(),
+                    proxy: self.proxy.as_ref().map(|Secret(url)| url.as_str()),
                 };
                 // A token may be written into it, and a proxy's password may be in it already.
                 files::write_atomically(&configuration, starter.text().as_bytes(), files::PRIVATE)?;
@@ -128,7 +142,7 @@ impl Join {
 
     /// What is said here, then what the configuration says, then the environment: as `run` will take it.
     fn proxy(&self, existing: Option<&NodeConfig>) -> Result<ProxyChoice, Failure> {
-        match (self.proxy.as_deref(), existing) {
+        match (self.proxy.as_ref().map(|Secret(url)| url.as_str()), existing) {
             (Some("none"), _) => Ok(ProxyChoice::Direct),
             (Some(url), _) => {
                 let proxy = Proxy::parse(url).map_err(|problem| format!("--proxy: {problem}"))?;

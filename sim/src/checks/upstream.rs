@@ -470,7 +470,13 @@ impl Upstream {
     /// Judges a step, whose pong confirmed these messages, and in which a backlog left at its pace or not.
     ///
     /// `unstored` is what was handed to the journal before and not known to be stored.
-    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], paced: bool, unstored: Amount) -> Outcome {
+    pub(super) fn after(
+        &mut self,
+        step: &Step<'_>,
+        confirmed: &[u64],
+        paced: bool,
+        unstored: Amount,
+    ) -> Outcome {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, None, step.now.mono);
             self.just_came = Some(self.accepted);
