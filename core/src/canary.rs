@@ -121,8 +121,6 @@ pub enum Canary {
     DrainUnpaced,
     /// Control traffic waits behind a backlog that leaves at its pace.
     DrainHoldsControl,
-    /// Requests wait behind a backlog that leaves at its pace, whatever it is about.
-    DrainHoldsRequests,
     /// Nobody asks whether the cloud has a session.
     ProbeMissing,
     /// The answer to the hub's own question is routed like any other.
@@ -195,7 +193,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 90] = [
+    pub const ALL: [Canary; 89] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -251,7 +249,6 @@ impl Canary {
         Canary::NothingBuried,
         Canary::DrainUnpaced,
         Canary::DrainHoldsControl,
-        Canary::DrainHoldsRequests,
         Canary::ProbeMissing,
         Canary::ProbeAnswerRouted,
         Canary::NoSessionStays,

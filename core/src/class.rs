@@ -26,8 +26,7 @@ pub enum Delivery {
     AtMostOnce,
     /// Kept until a pong confirms it, and sent again on the next link otherwise: the cloud may see it twice. The window
     /// for that is what was written and not confirmed when a link ended, at most `barrier_messages` messages or
-    /// `barrier_after` plus a round trip on a link that works. On a slow one it is a quarter of a round trip, at most a second, where
-    /// that is longer than `barrier_after`.
+    /// `barrier_after` plus a round trip on a link that works.
     #[default]
     AtLeastOnce,
 }

@@ -199,9 +199,7 @@ impl EdgeChecks {
         let confirmed = self.confirmation.confirmed();
         self.pace.after(step, &self.upstream).map_err(|broken| broken.by("pace"))?;
         let (unstored, before) = self.stored.unstored();
-        self.upstream
-            .after(step, confirmed, self.pace.is_on(), before)
-            .map_err(|broken| broken.by("way up"))?;
+        self.upstream.after(step, confirmed, before).map_err(|broken| broken.by("way up"))?;
         let intake = self.intake.after(step, &self.upstream, &self.pace, unstored);
         intake.map_err(|broken| broken.by("intake"))?;
         self.rate.after(step).map_err(|broken| broken.by("rate limit"))?;

@@ -110,7 +110,6 @@ const FOUND_BY: [Found<Canary>; Canary::ALL.len()] = [
     (Canary::SpeaksAfterStop, 300, 300, "books and bounds/after-stop"),
     (Canary::ConfirmedWrittenAgain, 400, 500, "way up/again"),
     (Canary::OrderInClassOnly, 50, 500, "way up/key-order"),
-    (Canary::DrainHoldsRequests, 10, 500, "timely/could-leave"),
     (Canary::BetterLaneUnasked, 75, 500, "endpoints/asks-never"),
     (Canary::BetterLaneIgnored, 77, 500, "timely/renewal-untimed"),
 ];

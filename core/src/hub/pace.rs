@@ -2,8 +2,8 @@
 //!
 //! When a cloud comes back, all its nodes do, each with what has gathered meanwhile. So a backlog above a mark begins after
 //! a random wait and leaves at a rate of its own. What modules send from then on is not slowed down, but for its place: it
-//! stays behind what was accepted before it in its own and in higher classes. Control traffic is exempt, and so are requests, whose
-//! senders wait, but for their place behind what is older and about the same thing. A shutdown does not wait for any of it.
+//! stays behind what was accepted before it in its own and in higher classes. Control traffic is exempt, and a shutdown
+//! does not wait for any of it.
 
 use super::Hub;
 use super::link::LinkState;
@@ -96,7 +96,6 @@ impl Hub {
     fn is_paced(&self, class: usize) -> bool {
         self.pace.up_to.is_some()
             && self.state == LinkState::Up
-            && (!self.outbox.is_request_next(class) || self.planted.is(Canary::DrainHoldsRequests))
             && (self.planted.is(Canary::DrainHoldsControl)
                 || self.outbox.class(class).is_some_and(|class| class.rate_limited))
     }

@@ -138,12 +138,9 @@ impl Hub {
         // With free windows, whatever waits waits for the rate limit, or for the journal.
         let free = self.state.takes_messages() && self.window_open() && self.flight.has_room(self.planted);
         let next = if free { self.outbox.next(|_| true) } else { None };
-        let turn = self.next_turn(next?);
-        // A request that passes by the backlog waits for a token alone.
-        let passes = turn.is_some() && self.outbox.free_request().is_some();
-        next.filter(|&class| passes || !self.outbox.is_next_away(class))?;
+        let held = next.filter(|&class| !self.outbox.is_next_away(class))?;
         let throttled = Deadline { at: self.throttle.next_token(), kind: TimerKind::Throttle };
-        let turn = turn.filter(|&turn| turn > throttled.at && !passes);
+        let turn = self.next_turn(held).filter(|&turn| turn > throttled.at);
         Some(turn.map_or(throttled, |at| Deadline { at, kind: TimerKind::Drain }))
     }
 

@@ -40,9 +40,10 @@ impl Hub {
             };
             let class = match self.waits_for_pace(class) {
                 false => class,
-                true => match self.passes_pace(class, may) {
-                    Some(other) => other,
-                    None => break,
+                // What is exempt passes by what waits for its turn.
+                true => match self.outbox.next(|class| !self.is_throttled(class.rate_limited)) {
+                    Some(exempt) if exempt != class => exempt,
+                    _ => break,
                 },
             };
             if self.outbox.is_next_away(class) {
@@ -64,19 +65,6 @@ impl Hub {
             self.take_turn(class);
             self.write(class);
         }
-    }
-
-    /// Who passes by what waits for its turn in the backlog: what is exempt, and a request, whose sender waits, if there is nothing older about
-    /// the same thing.
-    fn passes_pace(&mut self, waiting: usize, may: bool) -> Option<usize> {
-        let exempt = self.outbox.next(|class| !self.is_throttled(class.rate_limited));
-        exempt.filter(|&class| class != waiting).or_else(|| {
-            if !may || self.planted.is(Canary::DrainHoldsRequests) {
-                return None;
-            }
-            self.outbox.learn_keys_before_request();
-            self.outbox.free_request()
-        })
     }
 
     /// A link that is to end in peace gets nothing more of what the cloud would see twice, or not at all.

@@ -1,4 +1,4 @@
-//! A long backlog leaves at its pace after the link has come up: no stretch of time holds more of it, requests aside, and nothing of it
+//! A long backlog leaves at its pace after the link has come up: no stretch of time holds more of it, and nothing of it
 //! waits longer than the pace and the longest wait before it make it.
 
 use super::upstream::Upstream;
@@ -43,20 +43,13 @@ pub(super) struct Pace {
     drain: Option<Drain>,
     backlog: Option<Backlog>,
     up: bool,
-    /// Whether there was one at any moment of the last step.
-    paced: bool,
     /// The last link ended for another certificate: the next one goes on like it.
     goes_on: bool,
 }
 
 impl Pace {
     pub(super) fn new(config: &Config) -> Pace {
-        Pace { drain: of(config), backlog: None, up: false, paced: false, goes_on: false }
-    }
-
-    /// Whether requests may have passed by a backlog in the last step.
-    pub(super) fn is_on(&self) -> bool {
-        self.paced || self.backlog.is_some()
+        Pace { drain: of(config), backlog: None, up: false, goes_on: false }
     }
 
     /// When what waits first has its turn, at the latest; `None` when it needs none.
@@ -77,7 +70,6 @@ impl Pace {
 
     /// Judges a step, before the way up has taken it in.
     pub(super) fn after(&mut self, step: &Step<'_>, upstream: &Upstream) -> Outcome {
-        self.paced = self.backlog.is_some();
         if let Input::Reconfigure(config) = step.input
             && of(config) != self.drain
         {
@@ -133,15 +125,13 @@ impl Pace {
             };
             backlog.level = backlog.full();
             self.backlog = Some(backlog);
-            self.paced = true;
         }
     }
 
     fn written(&mut self, msg_id: &str, upstream: &Upstream) -> Outcome {
         let Some(backlog) = &mut self.backlog else { return Ok(()) };
         let Some((true, _, number)) = upstream.rank_of(msg_id) else { return Ok(()) };
-        // Requests need no turn: their senders wait.
-        if number > backlog.newest || upstream.is_request(number) {
+        if number > backlog.newest {
             return Ok(());
         }
         if backlog.begins_by.take().is_some() {

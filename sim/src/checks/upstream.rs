@@ -161,7 +161,7 @@ impl Upstream {
         Some(message)
     }
 
-    fn written(&mut self, msg_id: &str, step: &Step<'_>, paced: bool) -> Outcome {
+    fn written(&mut self, msg_id: &str, step: &Step<'_>) -> Outcome {
         let (id, now) = (key::of(msg_id), step.now.mono);
         // Before another configuration counts, what is due by the old one is done.
         let changes = matches!(step.input, Input::Reconfigure(_));
@@ -190,9 +190,7 @@ impl Upstream {
             let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
             let is_first = (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0;
-            // A request passes by a backlog that leaves at its pace.
-            let passes = paced && message.request;
-            if is_first && !changes && !just_came && !passes && !self.lends_to(other.2, message) {
+            if is_first && !changes && !just_came && !self.lends_to(other.2, message) {
                 return broken("order", format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
@@ -414,20 +412,6 @@ impl Upstream {
         }
     }
 
-    /// Whether a message is a request.
-    pub(super) fn is_request(&self, number: u64) -> bool {
-        self.numbers.get(&number).and_then(|id| self.messages.get(id)).is_some_and(|message| message.request)
-    }
-
-    /// The first request that waits with nothing before it in its class, and nothing older about the same thing.
-    pub(super) fn free_request(&self) -> Option<u64> {
-        let requests = self.messages.values().filter(|message| message.queued && message.request);
-        let first = requests.map(|message| message.number).min()?;
-        let class = &self.messages.get(self.numbers.get(&first)?)?.class;
-        let is_free = self.first_of(class) == Some(first) && self.leaves_for(first) == Some(first);
-        (is_free && self.ambiguous.is_empty()).then_some(first)
-    }
-
     /// Whether a message may leave when it is the turn of another one.
     fn lends_to(&self, lender: u64, message: &Accepted) -> bool {
         let of_class = |lender: &Accepted| lender.class == message.class;
@@ -467,16 +451,10 @@ impl Upstream {
         self.waiting.range((true, 0, 0)..).next()
     }
 
-    /// Judges a step, whose pong confirmed these messages, and in which a backlog left at its pace or not.
+    /// Judges a step, whose pong confirmed these messages.
     ///
     /// `unstored` is what was handed to the journal before and not known to be stored.
-    pub(super) fn after(
-        &mut self,
-        step: &Step<'_>,
-        confirmed: &[u64],
-        paced: bool,
-        unstored: Amount,
-    ) -> Outcome {
+    pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], unstored: Amount) -> Outcome {
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             self.accept(message, None, step.now.mono);
             self.just_came = Some(self.accepted);
@@ -494,7 +472,7 @@ impl Upstream {
         }
         for output in step.outputs {
             match output {
-                Output::Write { message, .. } => self.written(message.msg_id(), step, paced)?,
+                Output::Write { message, .. } => self.written(message.msg_id(), step)?,
                 Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) => {
                     self.dropped(msg_id, *reason, step, unstored)?;
                 }

@@ -69,37 +69,6 @@ impl Outbox {
         older.filter(|&(number, _)| number < front.number).min().map(|(_, index)| index)
     }
 
-    /// The class whose next message is a request with nothing older about the same thing before it, as far as that is known.
-    pub(in crate::hub) fn free_request(&self) -> Option<usize> {
-        let is_known = |queue: &ClassQueue| queue.is_keyed() || queue.queued.messages == 0;
-        let is_free = |class: usize| {
-            let mut others = self.queues.iter().enumerate().filter(|(other, _)| *other != class);
-            others.all(|(_, queue)| is_known(queue)) && self.would_pass(class).is_none()
-        };
-        self.request_class().filter(|&class| is_free(class))
-    }
-
-    /// Finds out what those are about that a request could pass by.
-    pub(in crate::hub) fn learn_keys_before_request(&mut self) {
-        let Some(class) = self.request_class() else { return };
-        let Outbox { queues, entries, .. } = self;
-        for (_, queue) in queues.iter_mut().enumerate().filter(|(other, _)| *other != class) {
-            if queue.queued.messages > 0 && !queue.is_keyed() {
-                queue.learn_keys(|slot| key_of(slot, entries));
-            }
-        }
-    }
-
-    /// The first class whose next message is a request.
-    fn request_class(&self) -> Option<usize> {
-        self.order.iter().map(|&class| usize::from(class)).find(|&class| self.is_request_next(class))
-    }
-
-    /// Whether the next message of this class is a request.
-    pub(in crate::hub) fn is_request_next(&self, class: usize) -> bool {
-        self.front(class).is_some_and(|entry| entry.wait.is_some())
-    }
-
     /// Whether a message of this class could pass by some of which is not known what they are about.
     pub(super) fn would_pass_unknown(&self, class: usize) -> bool {
         let Some(queue) = self.queues.get(class) else { return false };

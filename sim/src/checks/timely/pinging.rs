@@ -81,8 +81,8 @@ impl Pinging {
                     (self.uncovered, self.barrier_by, full) = (0, None, false);
                     self.ping_by = Some(now + settings.interval);
                 }
-                Output::Write { message, .. } if confirmation.is_kept(key::of(message.msg_id())) => {
-                    self.uncovered += 1;
+                Output::Write { message, .. } => {
+                    self.uncovered += u32::from(confirmation.is_kept(key::of(message.msg_id())));
                     let of_round_trip = self.shortest.unwrap_or_default() / BARRIER_ROUND_TRIP_SHARE;
                     let time = settings.time.max(of_round_trip.min(BARRIER_ROUND_TRIP_MAX));
                     self.barrier_by.get_or_insert(now + time);

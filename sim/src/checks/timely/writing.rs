@@ -36,11 +36,8 @@ pub(super) fn after(
     let first = upstream.first_limited().map(|(.., number)| upstream.leaves_for(*number));
     let turn = match first {
         Some(None) => return Ok(()),
-        // Requests need none.
-        Some(Some(number)) if upstream.is_request(number) => None,
         first => first.flatten().and_then(|number| pace.turn_at(number)),
     };
-    let turn = turn.filter(|_| upstream.free_request().is_none());
     match (upstream.first_limited(), rate.token_at().max(turn)) {
         (Some(waiting), Some(at)) if at <= step.now.mono => {
             broken("could-leave", format!("{waiting:?} waits, and there is a token since {at:?}"))
