@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -130,6 +131,7 @@ fn a_damaged_key_is_named_though_a_certificate_service_is_configured() {
     let key = dir.path().join("node.key");
     let damaged = std::fs::read_to_string(&key).unwrap().replace('M', "#");
     std::fs::write(&key, damaged).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let (code, told) = run_with(&config);
     assert_eq!(code, Some(2), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");

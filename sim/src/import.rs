@@ -437,10 +437,10 @@ mod tests {
         };
         assert_eq!(
             disk("disk-full"),
-            [(2, 1_000_000)],
-            "from the third input to the fourth, since the first"
+            [(3, 1_000_000)],
+            "from the third input to the fourth, since the hub began to dial"
         );
-        assert_eq!(disk("disk-fails").first(), Some(&(3, 1_000_000)));
+        assert_eq!(disk("disk-fails").first(), Some(&(4, 1_000_000)));
         for words in ["earlier run", "could not be read back", "over QUIC"] {
             assert!(changed.iter().any(|changed| changed.contains(words)), "{words}: {changed:?}");
         }

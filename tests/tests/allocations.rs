@@ -140,7 +140,7 @@ fn spooling() {
     const BYTES_EACH: usize = 72;
     let mut classes = Classes::default();
     classes.classes.iter_mut().for_each(|class| class.persistent = true);
-    let config = Config { classes, spool_above: 0, ..Config::default() };
+    let config = Config { classes, spool_above: 0, outbox_messages: SPOOLED as usize, ..Config::default() };
     let mut hub = Hub::new(config, 1, Now::default());
     let handle = |hub: &mut Hub, input: Input| {
         hub.handle(Now::default(), input);
@@ -172,7 +172,6 @@ fn spooling() {
     }
     drop(content);
     let took = LIVE_BYTES.load(Ordering::Relaxed) - before;
-    println!("{SPOOLED} spooled messages take {took} bytes");
     assert_eq!(hub.account().up.pending, SPOOLED);
     assert!(took < SPOOLED as usize * BYTES_EACH, "{SPOOLED} spooled messages take {took} bytes");
 }

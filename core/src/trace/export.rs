@@ -129,13 +129,13 @@ const UP: u32 = 2;
 const DOWN: u32 = 3;
 
 /// Events of the Chrome trace format, which Perfetto reads: links as spans, messages as spans of their own from their
-/// first event to their last, outbox and round trips as counters. Together they are one JSON array, whose brackets and
+/// first event to their last, ends of links that it did not see opened as instants, outbox and round trips as counters. Together they are one JSON array, whose brackets and
 /// commas are the caller's.
 pub fn chrome_trace(trace: &Trace<'_>, mut event: impl FnMut(&Value)) -> Result<Replayed, ReplayError> {
     for (lane, name) in [(LINK, "link"), (UP, "to the cloud"), (DOWN, "from the cloud")] {
         event(&json!({ "ph": "M", "name": "thread_name", "pid": 1, "tid": lane, "args": { "name": name } }));
     }
-    let (ended, mut depth) = (RefCell::new(VecDeque::new()), (0, 0));
+    let (ended, mut depth, mut up) = (RefCell::new(VecDeque::new()), (0, 0), None);
     let mut biographer = Biographer::new(|story| ended.borrow_mut().push_back(story));
     let replayed = Replay::new(trace).without_comparing().run(|moment| {
         biographer.watch(moment);
@@ -143,10 +143,13 @@ pub fn chrome_trace(trace: &Trace<'_>, mut event: impl FnMut(&Value)) -> Result<
         for output in moment.outputs {
             match output {
                 Output::Note(Note::LinkUp { epoch, .. }) => {
+                    up = Some(*epoch);
                     event(&json!({ "ph": "b", "cat": "link", "id": epoch.0, "name": format!("link {}", epoch.0), "pid": 1, "tid": LINK, "ts": ts }));
                 }
                 Output::Note(Note::LinkDown { epoch, end, .. }) => {
-                    event(&json!({ "ph": "e", "cat": "link", "id": epoch.0, "name": format!("link {}", epoch.0), "pid": 1, "tid": LINK, "ts": ts, "args": { "end": end } }));
+                    // A link that never opened, or that opened before the trace begins, has no span to end.
+                    let phase = if up.take_if(|up| up == epoch).is_some() { "e" } else { "n" };
+                    event(&json!({ "ph": phase, "cat": "link", "id": epoch.0, "name": format!("link {}", epoch.0), "pid": 1, "tid": LINK, "ts": ts, "args": { "end": end } }));
                 }
                 Output::Note(Note::RoundTrip { rtt }) => {
                     event(&json!({ "ph": "C", "name": "round trip", "pid": 1, "ts": ts, "args": { "ms": rtt.as_secs_f64() * 1e3 } }));

@@ -140,11 +140,21 @@ impl<'t, 'a> Replay<'t, 'a> {
         Replay { trace, from: 0, compare: true, watched: true }
     }
 
-    /// From the last checkpoint before the block at this index, or from the beginning.
+    /// From the last checkpoint before the block at this index that can be restored, or from the beginning.
     pub fn near(trace: &'t Trace<'a>, block: usize) -> Replay<'t, 'a> {
         let mut before = trace.blocks().iter().take(block.saturating_add(1));
-        let from = before.rposition(|block| block.kind() == BlockKind::Checkpoint).unwrap_or(0);
+        let is_good =
+            |block: &BlockPlace| block.kind() == BlockKind::Checkpoint && trace.restore(block).is_ok();
+        let from = before.rposition(is_good).unwrap_or(0);
         Replay { trace, from, compare: true, watched: true }
+    }
+
+    /// The number of the first record that it may come to.
+    pub(super) fn begin(&self) -> u64 {
+        match (self.from, self.trace.header().start) {
+            (0, Start::New) => 0,
+            (from, _) => self.trace.blocks().get(from).map_or(0, BlockPlace::first_record),
+        }
     }
 
     /// Does not compare digests: for questions about a trace that is known to replay.
@@ -184,7 +194,8 @@ impl<'t, 'a> Replay<'t, 'a> {
                 BlockKind::Records => run.block(self.trace, block, &mut visit)?,
             };
         }
-        if run.result.inputs == 0 && run.result.skipped > 0 {
+        // Only who began with the whole trace knows that no part of it can be replayed.
+        if self.from == 0 && run.result.inputs == 0 && run.result.skipped > 0 {
             let other = run.result.damage.into_iter().find_map(|damage| match damage {
                 Damage::OtherVersion { versions, .. } => Some(versions),
                 _ => None,

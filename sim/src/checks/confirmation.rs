@@ -4,7 +4,7 @@
 use super::{Outcome, Step, broken, class_of};
 use crate::key;
 use edgehub_core::class::{Classes, Delivery};
-use edgehub_core::hub::JournalEvent;
+use edgehub_core::hub::{Direction, JournalEvent};
 use edgehub_core::limits::PINGS_MAX;
 use edgehub_core::{Config, Input, LinkEvent, ModuleEvent, Note, Output};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,12 +20,23 @@ pub(super) struct Confirmation {
     confirmed: Vec<u64>,
     /// Confirmed and written, as the books had it.
     booked: (u64, u64),
+    /// Written in this step, of which the classes before it and those after it do not say the same; and whether a pong is to
+    /// confirm it.
+    unsure: BTreeMap<u64, bool>,
 }
 
 #[derive(Debug)]
 enum Written {
     Message(u64),
     Ping(u64),
+}
+
+/// Whether a message that was written in this step was not settled with that: the hub still holds it, or has lost it with the link.
+pub(super) fn outlives_writing(id: u64, step: &Step<'_>) -> bool {
+    let dropped = step.outputs.iter().any(|output| {
+        matches!(output, Output::Note(Note::Dropped { direction: Direction::Up, msg_id, .. }) if key::of(msg_id) == id)
+    });
+    dropped || step.hub.outbox_messages().any(|held| key::of(&held.msg_id) == id)
 }
 
 impl Confirmation {
@@ -37,11 +48,16 @@ impl Confirmation {
             pings: 0,
             confirmed: Vec::new(),
             booked: (0, 0),
+            unsure: BTreeMap::new(),
         }
     }
 
     /// Whether a pong is to confirm a message that is written now.
     pub(super) fn is_kept(&self, id: u64) -> bool {
+        self.unsure.get(&id).copied().unwrap_or_else(|| self.is_kept_by_class(id))
+    }
+
+    fn is_kept_by_class(&self, id: u64) -> bool {
         let Some(name) = self.sent.get(&id) else { return false };
         let Classes { classes, otherwise, .. } = &self.classes;
         let class = classes.iter().find(|class| class.name == *name).unwrap_or(&classes[*otherwise]);
@@ -86,7 +102,14 @@ impl Confirmation {
     }
 
     /// A message keeps its class by name, or belongs to that of what no rule fits.
-    fn reconfigure(&mut self, classes: &Classes) {
+    ///
+    /// What is due is done before the new classes count: then a message may have been written as the old ones say.
+    fn reconfigure(&mut self, classes: &Classes, step: &Step<'_>) {
+        let written = step.outputs.iter().filter_map(|output| match output {
+            Output::Write { message, .. } if step.was_due() => Some(key::of(message.msg_id())),
+            _ => None,
+        });
+        let before: Vec<(u64, bool)> = written.map(|id| (id, self.is_kept_by_class(id))).collect();
         let otherwise = &classes.classes[classes.otherwise].name;
         for name in self.sent.values_mut() {
             if !classes.classes.iter().any(|class| class.name == *name) {
@@ -94,6 +117,9 @@ impl Confirmation {
             }
         }
         self.classes = classes.clone();
+        let differs = |(id, before): &(u64, bool)| *before != self.is_kept_by_class(*id);
+        self.unsure =
+            before.into_iter().filter(differs).map(|(id, _)| (id, outlives_writing(id, step))).collect();
     }
 
     /// Returns how many messages were written that are settled with that.
@@ -120,6 +146,7 @@ impl Confirmation {
 impl Confirmation {
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
+        self.unsure.clear();
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
             let class = class_of(&self.classes, message);
             self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
@@ -129,7 +156,7 @@ impl Confirmation {
             self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
         }
         if let Input::Reconfigure(config) = step.input {
-            self.reconfigure(&config.classes);
+            self.reconfigure(&config.classes, step);
         }
         let books = step.hub.account().up;
         let before = std::mem::replace(&mut self.booked, (books.confirmed, books.written));

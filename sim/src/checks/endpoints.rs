@@ -12,6 +12,9 @@ use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// A driver that is so much later than it was asked to be was away.
+const DRIVER_AWAY: Duration = Duration::from_secs(1);
+
 /// What the next dial must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -37,6 +40,8 @@ pub(super) struct Endpoints {
     up: Option<Instant>,
     /// When the link came up, or the list was changed since.
     away_since: Option<Instant>,
+    /// When the driver came back last that had been away: what fell due meanwhile is done from then on.
+    awake_since: Instant,
     stopping: bool,
 }
 
@@ -52,6 +57,7 @@ impl Endpoints {
             next: Next::Any,
             up: None,
             away_since: None,
+            awake_since: Instant(0),
             stopping: false,
         }
     }
@@ -147,7 +153,8 @@ impl Endpoints {
             self.away_since.filter(|_| self.config.choice == Choice::Ordered && self.present != Some(0))?;
         let postponed = RETURN_POSTPONED_FOR * (RETURN_POSTPONED_MAX + 1);
         // A link that is being left has its own time for that.
-        Some(up + self.config.return_after * (RETURN_PENALTY_MAX + 1) + postponed + RENEWAL_GRACE)
+        let due = up + self.config.return_after * (RETURN_PENALTY_MAX + 1);
+        Some(due.max(self.awake_since) + postponed + RENEWAL_GRACE)
     }
 }
 
@@ -158,6 +165,9 @@ impl Check for Endpoints {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
+        if step.deadline_before.is_some_and(|deadline| deadline.at + DRIVER_AWAY <= now) {
+            self.awake_since = now;
+        }
         let reconfigured =
             matches!(step.input, Input::Reconfigure(config) if config.endpoints != self.config);
         let amid = step.outputs.iter().any(|output| {
@@ -219,7 +229,7 @@ impl Check for Endpoints {
             }
         }
         // A link that is being left has its own time for that.
-        if let Some(by) = self.lanes.asked_by().map(|by| by + RENEWAL_GRACE)
+        if let Some(by) = self.lanes.asked_by().map(|by| by.max(self.awake_since) + RENEWAL_GRACE)
             && by < now
             && !self.stopping
             && !step.was_due()

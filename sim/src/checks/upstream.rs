@@ -10,6 +10,7 @@ mod room;
 mod table;
 
 use super::amount::Amount;
+use super::confirmation::outlives_writing;
 use super::reasons;
 use super::{Outcome, Step, broken};
 use crate::key;
@@ -197,7 +198,11 @@ impl Upstream {
         if class.time_to_live.is_some_and(|length| message.at + length <= now) && !changes {
             return broken("late-written", format!("{msg_id} leaves after its time to live"));
         }
-        if class.delivery == Delivery::AtMostOnce {
+        let once = match changes && step.was_due() {
+            true => !outlives_writing(id, step),
+            false => class.delivery == Delivery::AtMostOnce,
+        };
+        if once {
             if message.written {
                 return broken("twice", format!("{msg_id} leaves twice, and may leave once"));
             }

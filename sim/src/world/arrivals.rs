@@ -66,7 +66,9 @@ impl Arrivals {
         // Whatever its class is: that is said for whoever reads the log.
         let Some((lane, _class)) = lane.rsplit_once('/') else { return Ok(()) };
         let Ok(number) = number.parse::<u64>() else { return Ok(()) };
-        let about = key::of(&format!("{lane}\n{}\n{}", message.group(), message.resource()));
+        // An answer may pass by what is none; among themselves they keep their order.
+        let answer = message.is_response();
+        let about = key::of(&format!("{lane}\n{}\n{}\n{answer}", message.group(), message.resource()));
         match self.latest.insert((node, about), number) {
             Some(before) if before >= number => Err(Broken::new(
                 "order",

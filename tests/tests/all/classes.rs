@@ -230,6 +230,25 @@ fn a_turn_that_is_lent_passes_by_nothing_older_either() {
     script.link(LinkEvent::Opened).expect(&lines);
 }
 
+#[test]
+fn what_lends_its_turn_to_the_limited_is_not_passed_by_either() {
+    let exempt = |name: &str| Class { name: name.into(), rate_limited: false, ..Class::default() };
+    let classes = vec![Class { name: "limited".into(), ..Class::default() }, exempt("one"), exempt("other")];
+    let rule = |operation: &str, class| Rule { operation: Some(operation.into()), class, ..Rule::default() };
+    let rules = vec![rule("one", 1), rule("other", 2)];
+    let classes = Classes { classes, rules, otherwise: 0 };
+    let rate = Some(Rate { per_second: 1, burst: 1 });
+    let mut script =
+        offline(Config { classes, rate, heartbeat: Duration::from_secs(600), ..Config::default() });
+    script.send(1, user("l1", "update", "z")).send(1, user("l2", "update", "a"));
+    script.send(1, user("a1", "one", "a")).send(1, user("b1", "one", "b")).send(1, user("b2", "other", "b"));
+    // Behind the one that waits for the rate limit waits another that is exempt, and has something newer behind it.
+    script.link(LinkEvent::Opened).expect(&["write keepalive", "write l1"]);
+    script.at(1000);
+    let written: Vec<_> = script.seen().into_iter().filter(|line| line.starts_with("write")).collect();
+    assert_eq!(written, ["write l2", "write a1", "write b1", "write b2"]);
+}
+
 /// A hub with three classes, whatever they are, and a module that sends messages about three things.
 struct Shuffled {
     hub: Hub,

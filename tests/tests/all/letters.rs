@@ -50,7 +50,8 @@ fn what_is_dropped_is_buried_with_its_reason() {
     let mut script = offline(config(Class { message_bytes: Some(500), ..Class::default() }));
     script.send(1, message("a", "g", "update")).expect(&[]);
     script.send(1, message("b", "g", "update")).expect(&["bury a as 1: class full"]);
-    script.send(1, long("c")).expect(&["bury c as 2: larger than its class allows"]);
+    let refused = "receipt c Dropped { reason: TooLargeForClass, limit: Some(500) }";
+    script.send(1, long("c")).expect(&[refused, "bury c as 2: larger than its class allows"]);
     script.input(Input::Shutdown);
     script.expect(&["close 1", "bury b as 3: hub shutting down", "stopped"]);
     // Also what is refused afterwards.

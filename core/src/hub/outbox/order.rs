@@ -11,16 +11,10 @@
 use super::Outbox;
 use super::entry::Entry;
 use super::key::Key;
-use super::queue::ClassQueue;
 use super::slab::Slab;
 use super::slot::Slot;
 use crate::canary::Canary;
 use crate::class::Class;
-
-/// Whether messages of one class may leave before older ones of another.
-fn passes(class: &Class, other: &Class) -> bool {
-    class.priority < other.priority || (!class.rate_limited && other.rate_limited)
-}
 
 impl Outbox {
     /// The class that goes next, of those that may.
@@ -71,15 +65,29 @@ impl Outbox {
 
     /// Whether a message of this class could pass by some of which is not known what they are about.
     pub(super) fn would_pass_unknown(&self, class: usize) -> bool {
-        let Some(queue) = self.queues.get(class) else { return false };
-        self.queues.iter().any(|other| is_unknown(queue, other))
+        (0..self.queues.len()).any(|other| self.would_pass_unknown_of(class, other))
+    }
+
+    fn would_pass_unknown_of(&self, class: usize, other: usize) -> bool {
+        let (Some(passing), Some(passed)) = (self.queues.get(class), self.queues.get(other)) else {
+            return false;
+        };
+        let unknown = class != other && passed.queued.messages > 0 && !passed.is_keyed();
+        unknown && self.passes(&passing.class, &passed.class)
+    }
+
+    /// Whether messages of one class may leave before older ones of another: their turn is before, or the rate limit holds the
+    /// others. It may hold what is exempt, too, while anything waits that is not: whoever has lent it the turn waits with it.
+    fn passes(&self, class: &Class, other: &Class) -> bool {
+        let may_be_held = || other.rate_limited || self.limited_backlog() > 0;
+        class.priority < other.priority || (!class.rate_limited && may_be_held())
     }
 
     /// Finds out what those are about that messages of this class could pass by.
     pub(super) fn learn_keys_before(&mut self, class: usize) {
         for other in 0..self.queues.len() {
-            let Outbox { queues, entries, .. } = self;
-            if is_unknown(&queues[class], &queues[other]) {
+            if self.would_pass_unknown_of(class, other) {
+                let Outbox { queues, entries, .. } = self;
                 queues[other].learn_keys(|slot| key_of(slot, entries));
             }
         }
@@ -94,10 +102,6 @@ impl Outbox {
             }
         }
     }
-}
-
-fn is_unknown(passing: &ClassQueue, other: &ClassQueue) -> bool {
-    other.queued.messages > 0 && !other.is_keyed() && passes(&passing.class, &other.class)
 }
 
 fn key_of(slot: &Slot, entries: &Slab<Entry>) -> Option<Key> {

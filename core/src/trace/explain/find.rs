@@ -87,7 +87,8 @@ struct Span {
 }
 
 fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
-    let (mut spans, mut begin) = (Vec::new(), 0);
+    // Where a replay begins that is to come to this block: the same for all up to the next checkpoint.
+    let (mut spans, mut begin) = (Vec::new(), None);
     let mut known = (trace.header().start == Start::New).then_some(0);
     for (block, place) in trace.blocks().iter().enumerate() {
         let is_known = known == Some(place.first_record());
@@ -95,11 +96,12 @@ fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
         let is_about = match place.kind() {
             BlockKind::Records => holds(trace, place, msg_id),
             BlockKind::Checkpoint => {
-                begin = place.first_record();
+                begin = None;
                 !is_known && trace.restore(place).is_ok_and(|hub| hub_holds(&hub, msg_id))
             }
         };
         if is_about {
+            let begin = *begin.get_or_insert_with(|| Replay::near(trace, block).begin());
             spans.push(Span { block, begin, end });
         }
         known = Some(end);

@@ -80,33 +80,36 @@ struct Stretch {
 }
 
 fn stretches(trace: &Trace<'_>, question: Question) -> Vec<Stretch> {
-    let mut books: Vec<Option<Account>> = Vec::new();
+    let mut books: Vec<Account> = Vec::new();
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut known = None;
+    let beginning = || Stretch { block: 0, begin: 0, is_continued: false, matters: true };
     if trace.header().start == Start::New {
         known = Some(0);
-        books.push(Some(Account::default()));
-        stretches.push(Stretch { block: 0, begin: 0, is_continued: false, matters: true });
+        books.push(Account::default());
+        stretches.push(beginning());
     }
     for (block, place) in trace.blocks().iter().enumerate() {
-        if place.kind() == BlockKind::Checkpoint {
+        // A checkpoint that cannot be restored is no place at which a replay can begin.
+        if place.kind() == BlockKind::Checkpoint
+            && let Ok(hub) = trace.restore(place)
+        {
             let begin = place.first_record();
-            if question == Question::Dropped {
-                books.push(trace.restore(place).ok().map(|hub| hub.account()));
-            }
+            books.push(hub.account());
             stretches.push(Stretch { block, begin, is_continued: known == Some(begin), matters: true });
         }
         known = Some(place.after());
     }
-    let drops = |books: &Option<Account>| books.map(|account| account.up.dropped() + account.down.dropped());
-    let last = stretches.len().saturating_sub(1);
+    if stretches.is_empty() {
+        // The replay tells why there is none.
+        stretches.push(beginning());
+    }
+    let drops = |account: &Account| account.up.dropped() + account.down.dropped();
+    let last = stretches.len() - 1;
     for (at, stretch) in stretches.iter_mut().enumerate() {
         stretch.matters = at == last
             || match question {
-                Question::Dropped => {
-                    let (before, after) = (books.get(at).and_then(drops), books.get(at + 1).and_then(drops));
-                    before.is_none() || before != after
-                }
+                Question::Dropped => books.get(at).map(drops) != books.get(at + 1).map(drops),
                 Question::Pending => false,
                 Question::Late(_) => true,
             };

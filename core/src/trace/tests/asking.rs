@@ -141,7 +141,11 @@ fn exports_hold_every_message_and_no_secret() {
     }
     assert!(kinds["message"] > 1000 && kinds["input"] == 3004, "{kinds:?}");
     let mut phases: BTreeMap<std::string::String, usize> = BTreeMap::new();
+    let mut spans: BTreeMap<std::string::String, i32> = BTreeMap::new();
     chrome_trace(&trace, |event| {
+        let span = spans.entry(std::format!("{} {}", event["cat"], event["id"])).or_default();
+        *span += i32::from(event["ph"] == "b") - i32::from(event["ph"] == "e");
+        assert!(*span >= 0, "it ends and has not begun: {event}");
         *phases.entry(event["ph"].as_str().unwrap().into()).or_default() += 1;
         assert!(event["ph"] == "M" || event["ts"].is_u64(), "{event}");
     })

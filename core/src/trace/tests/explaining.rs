@@ -235,7 +235,8 @@ fn a_search_finds_what_a_whole_replay_finds() {
         let end = trace.blocks().last().unwrap().end();
         let all = stories(&trace, |_| true).unwrap();
         let late = Duration::from_secs(20);
-        let questions: [(Question, &dyn Fn(&Story) -> bool); 3] = [
+        type Fits<'a> = &'a dyn Fn(&Story) -> bool;
+        let questions: [(Question, Fits<'_>); 3] = [
             (Question::Dropped, &|story| matches!(story.fate(), Fate::Dropped(_))),
             (Question::Pending, &|story| story.fate() == Fate::Pending),
             (Question::Late(late), &|story| story.lasted(end) > late),

@@ -24,7 +24,7 @@ fn recorded(ring_bytes: usize, messages: u64, often: u64) -> (Result<Replayed, R
             recorder.output(&output);
         }
         recorder.drained(&hub);
-        if number % often == 0 || number == messages {
+        if number.is_multiple_of(often) || number == messages {
             recorder.finish_block();
         }
         while let Some(block) = recorder.next_block() {

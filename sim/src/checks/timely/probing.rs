@@ -177,7 +177,10 @@ impl Probing {
                 }
                 Output::Ping { number, .. } => self.last_ping = *number,
                 Output::Write { message, .. } if is_probe(message) => match reconfigured {
-                    true => (self.stage, self.unseen) = (Stage::Unsure, 0),
+                    true => {
+                        self.question = Some(message.msg_id().into());
+                        (self.stage, self.unseen) = (Stage::Unsure, 0);
+                    }
                     false => self.written(message, now)?,
                 },
                 Output::Note(Note::Dropped {
