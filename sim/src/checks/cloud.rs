@@ -253,8 +253,8 @@ impl CloudChecks {
             Flight::written(flight, id, latest, &config)?;
             return queue.written(id);
         }
-        // It answers a question of the node's.
-        match message.parent_msg_id().is_empty() {
+        // It answers a question of the node's, which may have come without an id.
+        match message.parent_msg_id().is_empty() && message.operation() != operation::RESPONSE {
             true => broken("written-unsent", format!("{} is written, and nobody sent it", message.msg_id())),
             false => Ok(()),
         }
