@@ -265,9 +265,11 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The path of a key within this section.
+    /// The path of a key within this section, in one line whatever the key is.
     fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let key =
+            if key.contains(char::is_control) { key.escape_debug().to_string() } else { key.to_owned() };
+        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }
 
     fn value(&self, key: &'static str) -> Option<&'a Value> {

@@ -4,6 +4,12 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
+fn a_key_of_several_lines_is_told_in_one() {
+    let (_, warnings) = good(&format!("{EDGECORE}\"a\\nb\": 1\n"));
+    assert_eq!(warnings, ["a\\nb: unknown key; it changes nothing"]);
+}
+
+#[test]
 fn unknown_keys_are_told_with_their_path() {
     let text = "
 modules:
