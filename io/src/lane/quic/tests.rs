@@ -88,14 +88,7 @@ impl Bench {
     }
 
     fn tls(&self, node: &str) -> Arc<ClientConfig> {
-        let identity = self.loopback.authority.node(node).unwrap();
-        let ca = self.loopback.authority.certificate_pem();
-        tls::client_config_from_pem(Pems {
-            ca,
-            certificate: &identity.certificate_pem,
-            key: &identity.key_pem,
-        })
-        .unwrap()
+        tls_of(&self.loopback, node)
     }
 
     fn target(&self) -> Target {
@@ -121,6 +114,14 @@ impl Bench {
         let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
         Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets }
     }
+}
+
+/// What a node of this name shows.
+fn tls_of(loopback: &Loopback, node: &str) -> Arc<ClientConfig> {
+    let identity = loopback.authority.node(node).unwrap();
+    let ca = loopback.authority.certificate_pem();
+    tls::client_config_from_pem(Pems { ca, certificate: &identity.certificate_pem, key: &identity.key_pem })
+        .unwrap()
 }
 
 struct Raw {

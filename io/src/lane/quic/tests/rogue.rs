@@ -32,7 +32,7 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
 
         let (owner, told) = async_channel::unbounded();
         let node = async {
-            let tls = tls_of(&loopback);
+            let tls = tls_of(&loopback, NODE);
             let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
             let session = Client::new(&Config::default(), false).open(&target, HANDSHAKE, tls).await.unwrap();
             let (writes, to_write) = async_channel::bounded(1);
@@ -71,13 +71,6 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
         };
         zip(node, cloud).await;
     });
-}
-
-fn tls_of(loopback: &Loopback) -> Arc<ClientConfig> {
-    let identity = loopback.authority.node(NODE).unwrap();
-    let ca = loopback.authority.certificate_pem();
-    tls::client_config_from_pem(Pems { ca, certificate: &identity.certificate_pem, key: &identity.key_pem })
-        .unwrap()
 }
 
 #[test]
