@@ -136,8 +136,11 @@ impl World {
         }
     }
 
-    /// A cloud's clock was changed: what was planned by it is planned again.
+    /// A cloud's clock was changed: what was planned by it is planned again. One that is gone plans nothing.
     pub(crate) fn cloud_clock_changed(&mut self, cloud: usize) {
+        if !self.clouds[cloud].up {
+            return;
+        }
         self.clouds[cloud].timer = Some(self.now);
         self.queue.plan(self.now, Event::CloudTick { cloud });
     }
