@@ -104,6 +104,7 @@ impl Store {
             Some(flips) => {
                 if let Some(command) = out {
                     // It may have been carried out in part; nobody hears of it.
+                    self.takes_back(&command);
                     let fault = self.dice.chance(700).then_some(DiskFault::Broken);
                     let _ = self.disk.execute(&command, fault, &mut self.dice);
                 }
@@ -111,6 +112,20 @@ impl Store {
                 for _ in 0..flips {
                     self.flips += u64::from(self.disk.rot(&mut self.dice));
                 }
+            }
+        }
+    }
+
+    /// Dead letters that were about to make room when the power failed: gone, or not, and no longer promised.
+    fn takes_back(&mut self, command: &Command) {
+        let Command::Delete { segment: deleted } = command else { return };
+        if self.purpose != Purpose::DeadLetters {
+            return;
+        }
+        let mut recovery = Recovery::new(self.purpose, IDENTITY);
+        for (segment, bytes) in self.disk.segments().filter(|(segment, _)| segment == deleted) {
+            if recovery.segment(segment, bytes).is_ok() {
+                self.promised.retain(|number, _| recovery.live().all(|(there, _)| there.0 != *number));
             }
         }
     }
