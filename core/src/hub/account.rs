@@ -96,4 +96,16 @@ mod tests {
             assert_eq!(reason as usize, column);
         }
     }
+
+    #[test]
+    fn only_reasons_that_there_were_are_listed() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.dropped_by_reason().count(), 0);
+        for reason in [DropReason::OutboxFull, DropReason::Duplicate, DropReason::OutboxFull] {
+            ledger.drop_one(reason);
+        }
+        let mut listed: std::vec::Vec<_> = ledger.dropped_by_reason().collect();
+        listed.sort_by_key(|(_, dropped)| *dropped);
+        assert_eq!(listed, [(DropReason::Duplicate, 1), (DropReason::OutboxFull, 2)]);
+    }
 }

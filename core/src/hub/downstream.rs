@@ -307,7 +307,7 @@ impl Hub {
             self.paused = None;
             self.keepalive.heard(self.now.mono);
             self.flight.listens_again(self.now.mono);
-            self.session.listens_again(self.now.mono);
+            self.session.proven(self.now.mono);
             self.outputs.push_back(Output::Resume { epoch: self.epoch });
         }
     }

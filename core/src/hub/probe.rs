@@ -11,8 +11,10 @@
 //!      └────────── the answer, or any other message of a session ────────────┘
 //! ```
 //!
-//! How long it waits depends on what is known of the endpoint: see `patience`. The patience begins with the pong that proves that the question was read: a slow link and a busy peer are not taken
-//! for a missing session, and what becomes of those is decided elsewhere. While the link is not read, nobody counts.
+//! How long it waits depends on what is known of the endpoint: see `patience`. The patience begins with the pong that proves
+//! that the question was read: a slow link and a busy peer are not taken for a missing session, and what becomes of those is
+//! decided elsewhere. While the link is not read nobody asks, and the time begins anew when it is read again: what filled the
+//! inboxes came from a session.
 
 use super::{Hub, LinkEnd, LinkState, Suspicion};
 use crate::canary::Canary;
@@ -33,7 +35,7 @@ enum Stage {
     Asked,
     /// It is written; a pong of a later ping than this one says that it was read.
     Written(u64),
-    /// It was read, or somebody listens again since then.
+    /// It was read then.
     Read(Instant),
 }
 
@@ -59,13 +61,6 @@ impl Session {
         self.stage = Stage::Served;
     }
 
-    /// A message of the hub's own was dropped before it could leave: if it was the question, the next one has its time.
-    pub(super) fn dropped(&mut self, msg_id: &str, now: Instant) {
-        if self.stage == Stage::Asked && self.question.as_deref() == Some(msg_id) {
-            self.proven(now);
-        }
-    }
-
     /// A message of the hub's own leaves, behind the ping of this number.
     pub(super) fn wrote(&mut self, msg_id: &str, last_ping: u64) {
         if self.stage == Stage::Asked && self.question.as_deref() == Some(msg_id) {
@@ -79,15 +74,6 @@ impl Session {
             && number > before
         {
             self.stage = Stage::Read(now);
-        }
-    }
-
-    /// The link is read again.
-    pub(super) fn listens_again(&mut self, now: Instant) {
-        match &mut self.stage {
-            Stage::Served => self.proven = now,
-            Stage::Read(since) => *since = now,
-            Stage::Asked | Stage::Written(_) => {}
         }
     }
 

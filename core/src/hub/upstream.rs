@@ -107,7 +107,6 @@ impl Hub {
     pub(super) fn enqueue_own(&mut self, message: Message) {
         self.account.up.accepted += 1;
         if let Some(oldest) = self.outbox.push_own(message) {
-            self.session.dropped(oldest.msg_id(), self.now.mono);
             self.dropped_up(oldest.msg_id(), DropReason::OutboxFull);
         }
     }

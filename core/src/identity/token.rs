@@ -152,6 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_token_says_why_and_what_to_do() {
+        let said = |text: &str| format!("{}", JoinToken::parse(text).unwrap_err());
+        let cases = [
+            ("a.b", "2 of the four parts"),
+            ("x.a.b.c", "64 hexadecimal digits"),
+            (&format!("{HASH}.a..c"), "not a JWT"),
+            (&"x".repeat(TOKEN_BYTES_MAX + 1), "8193 bytes; one has at most 8192"),
+        ];
+        for (text, why) in cases {
+            assert!(
+                said(text).contains(why)
+                    && said(text).ends_with("copy the whole line that the cloud printed")
+            );
+        }
+    }
+
+    #[test]
     fn a_token_has_a_longest_length() {
         let of = |bytes: usize| format!("{HASH}.a.b.{}", "c".repeat(bytes - HASH.len() - 5));
         assert!(JoinToken::parse(&of(TOKEN_BYTES_MAX)).is_ok());

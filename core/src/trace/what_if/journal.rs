@@ -118,3 +118,72 @@ impl Journal {
         self.held.get(&number).or_else(|| environment.entry(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::DropReason;
+    use crate::message::Draft;
+    use core::time::Duration;
+
+    /// What stands for the disk's time in a recording that shows none.
+    const TIME: Duration = Duration::from_millis(50);
+
+    fn message() -> Message {
+        Draft { msg_id: "m", ..Draft::default() }.encode().unwrap()
+    }
+
+    fn letter(number: u64) -> Output {
+        Output::Bury {
+            letter: LetterNumber(number),
+            reason: DropReason::Expired,
+            class: 0,
+            message: message(),
+        }
+    }
+
+    #[test]
+    fn letters_become_durable_together_after_the_disks_time() {
+        let (mut journal, environment) = (Journal::default(), Environment::default());
+        assert_eq!(journal.next(&environment), None);
+        journal.wanted(Instant(1000), &letter(1));
+        journal.wanted(Instant(1000), &letter(2));
+        journal.wanted(Instant(2000), &letter(3));
+        let due = Instant(1000) + TIME;
+        assert_eq!(journal.next(&environment), Some(due));
+        assert_eq!(journal.take(Instant(due.0 - 1), &environment), None);
+        let paid = journal.take(due, &environment).unwrap();
+        assert_eq!(paid, JournalEvent::LetterStored { up_to: LetterNumber(2) });
+        journal.told(&paid);
+        assert_eq!(journal.next(&environment), Some(Instant(2000) + TIME));
+        journal.told(&JournalEvent::LetterLost { number: LetterNumber(3) });
+        assert_eq!(journal.next(&environment), None);
+    }
+
+    #[test]
+    fn a_journal_that_ails_stores_nothing_and_still_buries() {
+        let (mut journal, environment) = (Journal::default(), Environment::default());
+        let store = Output::Store { number: EntryNumber(7), class: 0, message: message() };
+        journal.wanted(Instant(0), &store);
+        journal.told(&JournalEvent::Health(Health::Failing));
+        assert_eq!((journal.next(&environment), journal.take(Instant(0) + TIME, &environment)), (None, None));
+        journal.wanted(Instant(0), &letter(1));
+        let paid = journal.take(Instant(0) + TIME, &environment);
+        assert_eq!(paid, Some(JournalEvent::LetterStored { up_to: LetterNumber(1) }));
+        journal.told(&paid.unwrap());
+        journal.told(&JournalEvent::Health(Health::Good));
+        let paid = journal.take(Instant(0) + TIME, &environment);
+        assert_eq!(paid, Some(JournalEvent::Stored { up_to: EntryNumber(7) }));
+    }
+
+    #[test]
+    fn what_was_restored_can_be_read_back() {
+        let (mut journal, environment) = (Journal::default(), Environment::default());
+        let number = EntryNumber(3);
+        journal.wanted(Instant(0), &Output::Fetch { number });
+        assert_eq!(journal.take(Instant(0) + TIME, &environment), None, "nobody knows what is in it");
+        journal.told(&JournalEvent::Restored { number, message: message() });
+        let paid = journal.take(Instant(0) + TIME, &environment);
+        assert_eq!(paid, Some(JournalEvent::Fetched { number, message: message() }));
+    }
+}
