@@ -73,9 +73,9 @@ impl Selection {
 
     /// Another list has come. Whoever is in both stays the present one.
     pub(super) fn reconfigure(&mut self, config: &Endpoints, rng: &mut Rng) {
-        let endpoint = self.present();
+        let endpoint = (!self.elsewhere).then(|| self.present());
         *self = Selection::new(config, rng);
-        let place = self.order.iter().position(|health| health.endpoint == endpoint);
+        let place = self.order.iter().position(|health| Some(health.endpoint) == endpoint);
         (self.present, self.elsewhere) = (place.unwrap_or(0), place.is_none());
     }
 
@@ -140,7 +140,7 @@ impl Selection {
     pub(super) fn up(&mut self, now: Instant, config: &Endpoints, rng: &mut Rng) {
         self.postponed = 0;
         self.return_at = None;
-        if config.choice != Choice::Ordered || self.present == 0 {
+        if config.choice != Choice::Ordered || self.present == 0 && !self.elsewhere {
             return;
         }
         let spread = rng.between(Duration::ZERO, config.return_after / 4);
@@ -268,6 +268,24 @@ mod tests {
             assert_eq!(more, second % 3 != 2, "the backoff comes when each has failed");
         }
         assert_eq!(dialled, [0, 1, 2, 0, 1, 2]);
+    }
+
+    /// A dial or link that is under way to an endpoint that was taken out of the list, and which another list does not bring back.
+    #[test]
+    fn an_endpoint_that_was_taken_out_is_none_of_the_list() {
+        let (one, three) = (config(Choice::Ordered, &[1]), config(Choice::Ordered, &[1, 1, 1]));
+        let rng = &mut Rng::new(1);
+        let mut selection = Selection::new(&three, rng);
+        selection.failed(Instant(0), &three, Planted::default());
+        assert_eq!(selection.present(), 1);
+        selection.reconfigure(&one, rng);
+        assert!(selection.is_elsewhere());
+        selection.up(Instant(0), &one, rng);
+        assert!(selection.return_at >= Some(Instant(60_000_000)), "it is left for the list's");
+        selection.reconfigure(&three, rng);
+        assert!(selection.is_elsewhere());
+        assert!(selection.failed(Instant(0), &three, Planted::default()), "no backoff: another is dialled");
+        assert_eq!(selection.present(), 0, "nothing is held against the first of the list");
     }
 
     /// The one that failed lately is the last choice.

@@ -60,8 +60,7 @@ impl Answers {
         let Some(Wait { module, deadline }) = self.waiting.get(msg_id).copied() else { return Ok(()) };
         let over = deadline <= step.now.mono;
         match outcome {
-            // Another request took its id, and was refused: this one goes on.
-            SyncOutcome::Rejected(reason) if is_refusal(reason) && is_sent(step, msg_id) => Ok(()),
+            _ if goes_on(step, msg_id, outcome) => Ok(()),
             SyncOutcome::Response | SyncOutcome::Error if over => broken(
                 "late",
                 format!(
@@ -91,18 +90,10 @@ impl Answers {
     }
 
     fn begin(&mut self, step: &Step<'_>) {
-        let Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } = step.input else {
-            return;
-        };
-        let refused = |output: &Output| {
-            matches!(output, Output::Note(Note::SyncEnded { msg_id, outcome: SyncOutcome::Rejected(_) })
-                if **msg_id == *message.msg_id())
-        };
-        if message.is_sync() && !step.outputs.iter().any(refused) {
-            let length = timeout.unwrap_or(self.sync_timeout).max(Duration::from_micros(1));
-            let wait = Wait { module: *module, deadline: step.now.mono + length };
-            self.waiting.insert(message.msg_id().to_string(), wait);
-        }
+        let Some((module, message, timeout)) = request(step) else { return };
+        let length = timeout.unwrap_or(self.sync_timeout).max(Duration::from_micros(1));
+        let wait = Wait { module, deadline: step.now.mono + length };
+        self.waiting.insert(message.msg_id().to_string(), wait);
     }
 }
 
@@ -117,10 +108,20 @@ pub(super) fn is_refusal(reason: DropReason) -> bool {
     )
 }
 
-/// Whether a step is about a message of this id that a module sends.
-fn is_sent(step: &Step<'_>, msg_id: &str) -> bool {
-    matches!(step.input,
-        Input::Module { event: ModuleEvent::Sent { message, .. }, .. } if message.msg_id() == msg_id)
+/// The request that a module makes in this step.
+fn request<'a>(step: &Step<'a>) -> Option<(ModuleId, &'a Message, Option<Duration>)> {
+    match step.input {
+        Input::Module { module, event: ModuleEvent::Sent { message, timeout, .. } } if message.is_sync() => {
+            Some((*module, message, *timeout))
+        }
+        _ => None,
+    }
+}
+
+/// Whether another request took the id of one that waits, and was refused: that one goes on.
+fn goes_on(step: &Step<'_>, msg_id: &str, outcome: SyncOutcome) -> bool {
+    let repeats = request(step).is_some_and(|(_, message, _)| message.msg_id() == msg_id);
+    repeats && matches!(outcome, SyncOutcome::Rejected(reason) if is_refusal(reason))
 }
 
 impl Check for Answers {
@@ -130,10 +131,14 @@ impl Check for Answers {
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.in_time(step)?;
-        let mut ended = Vec::new();
+        // A request that takes the id of one that just ended waits on its own, unless it ended as well.
+        let (mut ended, mut begins) = (Vec::new(), true);
         for output in step.outputs {
             if let Output::Note(Note::SyncEnded { msg_id, outcome }) = output {
                 self.ended(step, msg_id, *outcome)?;
+                let waited = !goes_on(step, msg_id, *outcome) && self.waiting.remove(&**msg_id).is_some();
+                let is_new = request(step).is_some_and(|(_, message, _)| message.msg_id() == &**msg_id);
+                begins &= waited || !is_new;
                 ended.push(&**msg_id);
             }
         }
@@ -147,15 +152,9 @@ impl Check for Answers {
                 );
             }
         }
-        // A request that takes the id of one that just ended waits on its own.
-        for msg_id in ended {
-            if !is_sent(step, msg_id)
-                || self.waiting.get(msg_id).is_some_and(|wait| wait.deadline <= step.now.mono)
-            {
-                self.waiting.remove(msg_id);
-            }
+        if begins {
+            self.begin(step);
         }
-        self.begin(step);
         if let Input::Reconfigure(config) = step.input {
             self.sync_timeout = config.sync_timeout;
         }

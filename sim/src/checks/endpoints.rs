@@ -36,6 +36,8 @@ pub(super) struct Endpoints {
     present: Option<usize>,
     /// Those that have failed since a link held last, or since all have.
     tried: BTreeSet<usize>,
+    /// Those of which that cannot be told.
+    maybe_tried: BTreeSet<usize>,
     next: Next,
     up: Option<Instant>,
     /// When the link came up, or the list was changed since.
@@ -54,6 +56,7 @@ impl Endpoints {
             base: config.backoff_base.max(BACKOFF_FLOOR),
             present: None,
             tried: BTreeSet::new(),
+            maybe_tried: BTreeSet::new(),
             next: Next::Any,
             up: None,
             away_since: None,
@@ -92,14 +95,14 @@ impl Endpoints {
             if !may || lived < self.config.return_after {
                 return broken("returns-early", format!("left after {lived:?}: {self:?}"));
             }
-            self.tried.clear();
+            self.none_is_tried();
             self.next = Next::Preferred;
             return self.soon(wait);
         }
         let held = lived.is_some_and(|lived| lived >= self.stable);
         if end == LinkEnd::Renewed {
             if held {
-                self.tried.clear();
+                self.none_is_tried();
             }
             self.next = if self.present.is_some() { Next::Same } else { Next::Any };
             // No lane has failed either.
@@ -118,23 +121,101 @@ impl Endpoints {
             }
             Some(false) => {}
             None => {
-                (self.next, self.present) = (Next::Any, None);
+                self.may_have_failed(Some(present));
                 return Ok(());
             }
         }
         if held {
-            self.tried.clear();
+            self.none_is_tried();
             self.next = Next::Same;
             return Ok(());
         }
         self.tried.insert(present);
         self.next = Next::Untried;
-        match self.tried.len() >= self.count() {
-            true => {
-                self.tried.clear();
+        let round_over = self.tried.len() >= self.count();
+        let may_be_over = self.tried.union(&self.maybe_tried).count() >= self.count();
+        match may_be_over {
+            // Only a backoff takes so long.
+            true if round_over || wait > self.base => self.none_is_tried(),
+            true => self.maybe_tried.append(&mut self.tried),
+            false => return self.soon(wait),
+        }
+        Ok(())
+    }
+
+    fn none_is_tried(&mut self) {
+        self.tried.clear();
+        self.maybe_tried.clear();
+    }
+
+    /// What became of an endpoint cannot be told, nor whether that was the end of a round.
+    fn may_have_failed(&mut self, endpoint: Option<usize>) {
+        self.maybe_tried.append(&mut self.tried);
+        self.maybe_tried.extend(endpoint.filter(|endpoint| *endpoint < self.count()));
+        self.next = Next::Any;
+    }
+
+    fn follow(&mut self, now: Instant, output: &Output) -> Outcome {
+        match output {
+            Output::Reach { .. } if !self.lanes.asks(now) => {
+                broken("asks-early", format!("QUIC is asked for beside a link: {self:?}"))
+            }
+            Output::Open { endpoint, lane, .. } => match self.lanes.opens(now, *lane) {
+                true => self.opens(*endpoint),
+                false => broken("wrong-lane", format!("{lane:?} is dialled: {self:?}")),
+            },
+            Output::Note(Note::LinkUp { .. }) => {
+                self.lanes.opened(now);
+                (self.up, self.away_since) = (Some(now), Some(now));
                 Ok(())
             }
-            false => self.soon(wait),
+            Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => self.ended(now, *end, *wait),
+            Output::Note(Note::LinkDown { .. }) => {
+                self.lanes.down();
+                (self.up, self.away_since) = (None, None);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was due in the moment of another configuration was done first, by the old one; what the new one makes due, after that.
+    /// Which of both an end was cannot be told.
+    fn follow_both(&mut self, now: Instant, outputs: &[Output], config: &edgehub_core::Config) {
+        let (last, mut over) = (self.present, false);
+        for output in outputs {
+            match output {
+                Output::Reach { .. } => {
+                    self.lanes.asks(now);
+                }
+                Output::Open { endpoint, lane, .. } => {
+                    self.lanes.opens(now, *lane);
+                    (self.present, self.next) = (Some(*endpoint), Next::Any);
+                }
+                Output::Note(Note::LinkDown { .. }) => {
+                    self.lanes.down();
+                    (self.up, self.away_since, over) = (None, None, true);
+                }
+                _ => {}
+            }
+        }
+        self.reconfigure(now, config);
+        if over {
+            self.may_have_failed(last);
+            self.lanes.may_have_failed();
+        }
+    }
+
+    /// Another configuration counts from now on.
+    fn reconfigure(&mut self, now: Instant, config: &edgehub_core::Config) {
+        self.lanes.reconfigure(config, config.endpoints != self.config);
+        (self.stable, self.base) = (config.stable_after, config.backoff_base.max(BACKOFF_FLOOR));
+        if config.endpoints != self.config {
+            self.config = config.endpoints.clone();
+            self.next = Next::Any;
+            self.present = self.present.filter(|present| *present < self.count());
+            self.away_since = self.away_since.map(|_| now);
+            self.none_is_tried();
         }
     }
 
@@ -168,11 +249,6 @@ impl Check for Endpoints {
         if step.deadline_before.is_some_and(|deadline| deadline.at + DRIVER_AWAY <= now) {
             self.awake_since = now;
         }
-        let reconfigured =
-            matches!(step.input, Input::Reconfigure(config) if config.endpoints != self.config);
-        let amid = step.outputs.iter().any(|output| {
-            matches!(output, Output::Open { .. } | Output::Note(Note::LinkUp { .. } | Note::LinkDown { .. }))
-        });
         let stale = |output: &Output| matches!(output, Output::Note(Note::StaleLinkEvent { .. }));
         if let Input::Link { epoch, event: LinkEvent::Reached } = step.input
             && *epoch == step.epoch
@@ -180,54 +256,15 @@ impl Check for Endpoints {
         {
             self.lanes.reached();
         }
-        for output in step.outputs {
-            if let Output::Reach { .. } = output
-                && !self.lanes.asks(now)
-                && !matches!(step.input, Input::Reconfigure(_))
-            {
-                return broken("asks-early", format!("QUIC is asked for beside a link: {self:?}"));
+        match step.input {
+            Input::Reconfigure(config) if step.was_due() => self.follow_both(now, step.outputs, config),
+            Input::Reconfigure(config) => {
+                self.reconfigure(now, config);
+                step.outputs.iter().try_for_each(|output| self.follow(now, output))?;
             }
-            if let Output::Open { lane, .. } = output
-                && !self.lanes.opens(now, *lane)
-                && !matches!(step.input, Input::Reconfigure(_))
-            {
-                return broken("wrong-lane", format!("{lane:?} is dialled: {self:?}"));
-            }
-            match output {
-                Output::Open { endpoint, .. } if reconfigured => {
-                    (self.present, self.next) = (Some(*endpoint), Next::Any);
-                }
-                Output::Open { endpoint, .. } => self.opens(*endpoint)?,
-                Output::Note(Note::LinkUp { .. }) => {
-                    self.lanes.opened(now);
-                    (self.up, self.away_since) = (Some(now), Some(now));
-                }
-                Output::Note(Note::LinkDown { end, retry_in: Some(wait), .. }) => match reconfigured {
-                    true => {
-                        self.lanes.down();
-                        (self.next, self.up, self.away_since) = (Next::Any, None, None);
-                    }
-                    false => self.ended(now, *end, *wait)?,
-                },
-                Output::Note(Note::LinkDown { .. }) => {
-                    self.lanes.down();
-                    (self.up, self.away_since) = (None, None);
-                }
-                _ => {}
-            }
+            _ => step.outputs.iter().try_for_each(|output| self.follow(now, output))?,
         }
         self.stopping |= *step.input == Input::Shutdown;
-        if let Input::Reconfigure(config) = step.input {
-            self.lanes.reconfigure(config, amid, config.endpoints != self.config);
-            (self.stable, self.base) = (config.stable_after, config.backoff_base.max(BACKOFF_FLOOR));
-            if config.endpoints != self.config {
-                self.config = config.endpoints.clone();
-                self.next = Next::Any;
-                self.present = self.present.filter(|present| *present < self.count());
-                self.away_since = self.away_since.map(|_| now);
-                self.tried.clear();
-            }
-        }
         // A link that is being left has its own time for that.
         if let Some(by) = self.lanes.asked_by().map(|by| by.max(self.awake_since) + RENEWAL_GRACE)
             && by < now

@@ -22,7 +22,7 @@ pub(super) struct Lanes {
     up: Option<Instant>,
     /// It was asked whether QUIC gets through.
     asked: bool,
-    /// What was decided in the moment of a reconfiguration may have been so by either configuration.
+    /// What is known of the lanes may be otherwise: an end may have been judged by either of two configurations.
     unsure: bool,
 }
 
@@ -102,6 +102,11 @@ impl Lanes {
         Some(up.max(self.second_until + self.length? / 4) + last)
     }
 
+    /// It cannot be told by which rules an end was judged.
+    pub(super) fn may_have_failed(&mut self) {
+        self.unsure = true;
+    }
+
     /// A dial has failed, or a link ended that lived so long. Returns whether the other lane has to follow, if that is known.
     pub(super) fn ended(&mut self, end: LinkEnd, lived: Option<Duration>) -> Option<bool> {
         if self.present == Lane::Quic && lived.is_some_and(|lived| lived >= self.held) {
@@ -112,7 +117,9 @@ impl Lanes {
         let first = self.failed.take().is_none();
         let follows = self.config.choice == LaneChoice::Auto && counts && first;
         self.failed = follows.then_some(self.present);
-        (!self.unsure).then_some(follows)
+        // No lane has failed before a link.
+        let sure = !self.unsure || lived.is_some() || self.config.choice != LaneChoice::Auto;
+        sure.then_some(follows)
     }
 
     /// What was tried was elsewhere.
@@ -120,17 +127,15 @@ impl Lanes {
         self.failed = None;
     }
 
-    /// Another configuration counts from now on; `amid`: something was decided in the same moment.
-    pub(super) fn reconfigure(&mut self, config: &edgehub_core::Config, amid: bool, elsewhere: bool) {
-        let held = config.stable_after + config.silence_limit();
-        let another = config.lanes != self.config;
-        self.unsure = amid && (another || elsewhere || held != self.held) || self.unsure && !another;
-        if another {
-            (self.second_until, self.length) = (Instant(0), None);
+    /// Another configuration counts from now on; `elsewhere`: so do other endpoints.
+    pub(super) fn reconfigure(&mut self, config: &edgehub_core::Config, elsewhere: bool) {
+        if config.lanes != self.config {
+            (self.second_until, self.length, self.unsure) = (Instant(0), None, false);
         }
-        if another || elsewhere {
+        if config.lanes != self.config || elsewhere {
             self.failed = None;
         }
-        (self.config, self.held) = (config.lanes.clone(), held);
+        self.config = config.lanes.clone();
+        self.held = config.stable_after + config.silence_limit();
     }
 }

@@ -17,7 +17,8 @@ pub(super) struct Receipts {
     /// The other way round, for ids that were used once.
     asked: BTreeMap<u64, ReceiptId>,
     sent: BTreeSet<u64>,
-    stored: BTreeSet<u64>,
+    /// Told as stored.
+    stored: BTreeSet<ReceiptId>,
 }
 
 /// What the other outputs of a step say of messages, by the numbers of their ids.
@@ -65,8 +66,8 @@ impl Receipts {
                 Stage::Written => facts.written.contains(&id) && !confirmation.is_kept(id),
                 // Whether it is stored is the business of another check.
                 Stage::Stored => {
-                    let asked = receipt.and_then(|receipt| self.open.get(&receipt));
-                    if asked != Some(&(*module, id)) || !self.stored.insert(id) {
+                    let asked = receipt.filter(|receipt| self.open.get(receipt) == Some(&(*module, id)));
+                    if !asked.is_some_and(|receipt| self.stored.insert(receipt)) {
                         return broken(
                             "stored-unasked",
                             format!("{module:?} is told again, or without asking, that {msg_id} is stored"),

@@ -1,5 +1,6 @@
 //! Each sync request ends exactly once, in time, and its module learns of it once.
 
+use super::answers::is_refusal;
 use super::reasons::rule;
 use super::{Check, Outcome, Step, broken};
 use crate::key;
@@ -90,15 +91,6 @@ impl Requests {
     }
 }
 
-/// Why a request can be refused without ever having waited.
-fn is_refusal(outcome: SyncOutcome) -> bool {
-    use DropReason::{NotForTheCloud, NotJoined, RequestIdTaken, Shutdown, TooLargeForClass};
-    matches!(
-        outcome,
-        SyncOutcome::Rejected(RequestIdTaken | NotJoined | NotForTheCloud | Shutdown | TooLargeForClass)
-    )
-}
-
 impl Check for Requests {
     fn name(&self) -> &'static str {
         "sync requests"
@@ -114,7 +106,7 @@ impl Check for Requests {
         for output in step.outputs {
             let Output::Note(Note::SyncEnded { msg_id, outcome }) = output else { continue };
             let is_new = new.as_ref().is_some_and(|(id, ..)| *id == key::of(msg_id));
-            if repeats && is_new && is_refusal(*outcome) {
+            if repeats && is_new && matches!(outcome, SyncOutcome::Rejected(reason) if is_refusal(*reason)) {
                 repeats = false;
             } else if !self.end(key::of(msg_id)) {
                 // The first one ended by time, and the second one at once.
