@@ -6,17 +6,24 @@
 
 use edgehub_core::trace::explain::{Question, explain, search};
 use edgehub_core::trace::state::state_at;
-use edgehub_core::trace::{Header, Recorder, Replay, Trace};
+use edgehub_core::trace::{Header, ReadAt, Recorder, Replay, Trace};
 use edgehub_core::{
     Config, Content, Draft, Hub, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Now, Output,
     rng::Rng,
 };
 use std::io::{BufWriter, Result, Write};
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// As the edge's recorder does it.
-const CHECKPOINT_EVERY: usize = 4 << 20;
+const CHECKPOINT_EVERY: usize = 256 << 10;
+
+/// A request that nobody answers is sent so often, and waits so long: isolated messages that are later than any other, fewer
+/// than are asked for.
+const REQUEST_EVERY_SECONDS: u64 = 2000;
+const REQUEST_WAITS: Duration = Duration::from_secs(100);
 
 /// Links live so long, and come back after an outage of a tenth of that.
 const LINK_SECONDS: u64 = 3600;
@@ -83,7 +90,7 @@ impl<W: Write> Node<W> {
     /// Ten milliseconds: one message, its flush, a pong, and what else is due.
     fn step(&mut self, message: edgehub_core::Message) -> Result<()> {
         let begin = self.now;
-        let sent = ModuleEvent::Sent { message, timeout: None, receipt: None };
+        let sent = ModuleEvent::Sent { message, timeout: Some(REQUEST_WAITS), receipt: None };
         self.handle(Input::Module { module: MODULE, event: sent })?;
         let second = self.now / 1_000_000 % (LINK_SECONDS + LINK_SECONDS / 10);
         let is_away = second >= LINK_SECONDS;
@@ -114,6 +121,31 @@ impl<W: Write> Node<W> {
     }
 }
 
+/// The file, read as it is needed.
+#[derive(Debug)]
+struct DayFile {
+    file: std::fs::File,
+    length: usize,
+}
+
+impl DayFile {
+    fn open(path: &Path) -> Result<DayFile> {
+        let file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len() as usize;
+        Ok(DayFile { file, length })
+    }
+}
+
+impl ReadAt for DayFile {
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn read_at(&self, offset: usize, into: &mut [u8]) -> bool {
+        self.file.read_exact_at(into, offset as u64).is_ok()
+    }
+}
+
 /// Writes the day; returns every so many ids.
 fn record(path: &Path, seconds: u64) -> Result<Vec<String>> {
     let mut node = Node::new(BufWriter::new(std::fs::File::create(path)?))?;
@@ -130,6 +162,7 @@ fn record(path: &Path, seconds: u64) -> Result<Vec<String>> {
             operation: "update",
             resource: &resources[number as usize % resources.len()],
             content: Content::Text(&text),
+            sync: number % (REQUEST_EVERY_SECONDS * 100) == REQUEST_EVERY_SECONDS * 50,
             ..Draft::default()
         };
         node.step(draft.encode().unwrap_or_else(|why| unreachable!("{why}")))?;
@@ -145,8 +178,8 @@ fn record(path: &Path, seconds: u64) -> Result<Vec<String>> {
 
 /// The id of a message that the hub made in the second half of the day.
 fn made_by_hub(path: &Path) -> Result<Option<String>> {
-    let file = std::fs::read(path)?;
-    let trace = Trace::open(&file).unwrap_or_else(|why| unreachable!("{why}"));
+    let file = DayFile::open(path)?;
+    let trace = Trace::open(&file as &dyn ReadAt).unwrap_or_else(|why| unreachable!("{why}"));
     let (mut found, middle) = (None, trace.blocks().len() / 2);
     let watched = Replay::near(&trace, middle).without_comparing().run(|moment| {
         found = moment.outputs.iter().find_map(|output| match output {
@@ -160,6 +193,22 @@ fn made_by_hub(path: &Path) -> Result<Option<String>> {
     Ok(watched.ok().and(found))
 }
 
+/// CPU time of this process so far, in hundredths of a second: what a machine that others use says little of otherwise. Zero
+/// where it is not told.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+    Duration::from_millis(10 * ticks.sum::<u64>())
+}
+
+/// The largest size of this process in memory so far, as the system tells it.
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.unwrap_or("unknown").trim().into()
+}
+
 fn main() -> Result<()> {
     let seconds =
         std::env::var("EDGEHUB_DAY_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(24 * 3600);
@@ -170,12 +219,13 @@ fn main() -> Result<()> {
     let bytes = std::fs::metadata(&path)?.len();
     println!("{} messages in {bytes} bytes, recorded and packed in {:.1?}", seconds * 100, begun.elapsed());
     let ask = |what: &str, question: &dyn Fn(&Trace<'_>) -> usize| -> Result<()> {
-        let begun = std::time::Instant::now();
-        let file = std::fs::read(&path)?;
-        let trace = Trace::open(&file).unwrap_or_else(|why| unreachable!("{why}"));
+        let (begun, worked) = (std::time::Instant::now(), cpu());
+        let file = DayFile::open(&path)?;
+        let trace = Trace::open(&file as &dyn ReadAt).unwrap_or_else(|why| unreachable!("{why}"));
         let opened = begun.elapsed();
         let found = question(&trace);
-        println!("{what}: {:.3?}, {opened:.3?} of it to open; {found} found", begun.elapsed());
+        let (took, cpu) = (begun.elapsed(), cpu() - worked);
+        println!("{what}: {took:.3?}, {opened:.3?} of it to open, {cpu:.2?} of CPU; {found} found");
         Ok(())
     };
     for id in &ids {
@@ -190,8 +240,9 @@ fn main() -> Result<()> {
     {
         ask(&format!("explain {what}"), &|trace| explain(trace, id).map_or(0, |stories| stories.len()))?;
     }
-    let half_a_second = std::time::Duration::from_millis(500);
-    for question in [Question::Dropped, Question::Pending, Question::Late(half_a_second)] {
+    // Many are later than half a second, a few than the longest wait in the outbox, none than any request.
+    let [many, few, none] = [500, 95_000, 600_000].map(Duration::from_millis).map(Question::Late);
+    for question in [Question::Dropped, Question::Pending, many, few, none] {
         ask(&format!("search {question:?}"), &|trace| {
             search(trace, question, 51).map_or(0, |found| found.len())
         })?;
@@ -202,6 +253,7 @@ fn main() -> Result<()> {
             usize::from(matches!(state_at(trace, at), Ok(Some(_))))
         })?;
     }
+    println!("largest size in memory: {}", peak());
     if kept.is_none() {
         std::fs::remove_file(&path)?;
     }

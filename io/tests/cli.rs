@@ -415,6 +415,9 @@ fn sigusr1_writes_what_the_recorder_holds() {
     let replayed = edgehub(&["replay", file.to_str().unwrap()]);
     let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert!(replayed.status.success() && told.starts_with("equal: "), "{told}");
+    let stats = edgehub(&["trace", "stats", file.to_str().unwrap()]);
+    let told = String::from_utf8(stats.stdout).unwrap();
+    assert!(told.contains("written because: somebody asked for it"), "{told}");
     let stats = edgehub(&["trace", "stats", file.to_str().unwrap(), "--json"]);
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["links"].as_array().unwrap().len(), 1, "{stats}");

@@ -3,14 +3,14 @@
 use crate::key;
 use edgehub_core::hub::{Direction, Hub, JournalEvent, LinkEvent, ModuleEvent};
 use edgehub_core::trace::{Header, Recorder};
-use edgehub_core::{Config, Input, Note, Now, Output};
+use edgehub_core::{Config, Input, Instant, Note, Now, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// As often as a small recorder would make them, so that runs have some.
 const CHECKPOINT_EVERY: usize = 200_000;
 
-/// How often something is true: by the number of the message's id, and by what else there is to say of it.
-pub(crate) type Facts = BTreeMap<(u64, u64), u64>;
+/// How often something is true: by the number of the message's id, by what else there is to say of it, and by when it was.
+pub(crate) type Facts = BTreeMap<(u64, u64, Instant), u64>;
 
 /// What the world and its checks saw, which know nothing of traces.
 #[derive(Debug, Default)]
@@ -40,14 +40,16 @@ pub(crate) struct Flight {
     pub(crate) file: Vec<u8>,
     pub(crate) node: usize,
     pub(crate) truth: Truth,
+    /// When what happens now happens; like the hub, it holds a clock that goes back.
+    now: Instant,
     /// The pong that came last, if nothing came since.
     pong: Option<u64>,
     /// Delivered, and not answered since.
     unanswered: BTreeSet<u64>,
 }
 
-fn count(facts: &mut Facts, id: &str, detail: u64) {
-    *facts.entry((key::of(id), detail)).or_default() += 1;
+fn count(facts: &mut Facts, id: &str, detail: u64, at: Instant) {
+    *facts.entry((key::of(id), detail, at)).or_default() += 1;
 }
 
 impl Flight {
@@ -60,6 +62,7 @@ impl Flight {
             recorder,
             node,
             truth: Truth::default(),
+            now: begin.mono,
             pong: None,
             unanswered: BTreeSet::new(),
         }
@@ -67,20 +70,21 @@ impl Flight {
 
     pub(crate) fn input(&mut self, now: Now, input: &Input) {
         self.recorder.input(now, input);
+        self.now = self.now.max(now.mono);
         self.pong = None;
         match input {
             Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => {
-                count(&mut self.truth.sent, message.msg_id(), 0);
+                count(&mut self.truth.sent, message.msg_id(), 0, self.now);
                 if message.is_response() && self.unanswered.remove(&key::of(message.parent_msg_id())) {
                     let by = key::of(message.msg_id());
-                    count(&mut self.truth.acknowledged, message.parent_msg_id(), by);
+                    count(&mut self.truth.acknowledged, message.parent_msg_id(), by, self.now);
                 }
             }
             Input::Journal(JournalEvent::Restored { message, .. }) => {
-                count(&mut self.truth.restored, message.msg_id(), 0);
+                count(&mut self.truth.restored, message.msg_id(), 0, self.now);
             }
             Input::Link { event: LinkEvent::Received(message), .. } => {
-                count(&mut self.truth.received, message.msg_id(), 0);
+                count(&mut self.truth.received, message.msg_id(), 0, self.now);
             }
             Input::Link { event: LinkEvent::Pong(number), .. } => self.pong = Some(*number),
             _ => {}
@@ -92,22 +96,23 @@ impl Flight {
             self.recorder.output(output);
             match output {
                 Output::Write { epoch, message } => {
-                    count(&mut self.truth.written, message.msg_id(), epoch.0);
+                    count(&mut self.truth.written, message.msg_id(), epoch.0, self.now);
                 }
                 Output::Deliver { module, message, .. } => {
-                    count(&mut self.truth.delivered, message.msg_id(), u64::from(module.0));
+                    count(&mut self.truth.delivered, message.msg_id(), u64::from(module.0), self.now);
                     self.unanswered.insert(key::of(message.msg_id()));
                 }
                 Output::Note(Note::Dropped { direction, msg_id, reason }) => {
                     let way = usize::from(*direction == Direction::Down);
-                    count(&mut self.truth.dropped[way], msg_id, *reason as u64);
+                    count(&mut self.truth.dropped[way], msg_id, *reason as u64, self.now);
                 }
                 _ => {}
             }
         }
         for key in confirmed {
             // Nothing else confirms: a confirmation without a pong is told of the pong that there never was.
-            *self.truth.confirmed.entry((*key, self.pong.unwrap_or_default())).or_default() += 1;
+            let pong = self.pong.unwrap_or_default();
+            *self.truth.confirmed.entry((*key, pong, self.now)).or_default() += 1;
         }
         self.recorder.drained(hub);
         self.keep();
@@ -132,7 +137,7 @@ mod tests {
     use crate::generate::generate;
     use crate::log::LogKind;
     use crate::world::World;
-    use edgehub_core::trace::explain::{Story, What, stories};
+    use edgehub_core::trace::explain::{Fate, Question, Story, What, search, stories};
     use edgehub_core::trace::{Trace, replay};
     use std::time::Duration;
 
@@ -140,8 +145,10 @@ mod tests {
     fn told(stories: &[Story], direction: Direction, says: impl Fn(&What) -> Option<u64>) -> Facts {
         let mut facts = Facts::new();
         for story in stories.iter().filter(|story| story.direction == direction) {
-            for detail in story.events.iter().filter_map(|event| says(&event.what)) {
-                count(&mut facts, &story.msg_id, detail);
+            for event in &story.events {
+                if let Some(detail) = says(&event.what) {
+                    count(&mut facts, &story.msg_id, detail, event.now.mono);
+                }
             }
         }
         facts
@@ -152,7 +159,7 @@ mod tests {
     fn same(told: &Facts, truth: &Facts, of: &BTreeSet<u64>, what: &str) -> usize {
         let truth: Facts = truth
             .iter()
-            .filter(|((key, _), _)| of.contains(key))
+            .filter(|((key, ..), _)| of.contains(key))
             .map(|(&fact, &count)| (fact, count))
             .collect();
         let different: Vec<_> = told
@@ -162,13 +169,40 @@ mod tests {
             .map(|fact| (fact, told.get(fact), truth.get(fact)))
             .take(5)
             .collect();
-        assert!(different.is_empty(), "{what}: message and detail, told, true: {different:?}");
+        assert!(different.is_empty(), "{what}: message, detail and time, told, true: {different:?}");
         truth.len()
     }
 
     /// What there is to say of an event beyond that it is one: nothing.
     fn is(is: bool) -> Option<u64> {
         is.then_some(0)
+    }
+
+    /// What is found without replaying everything is what a whole replay finds. Returns how many it was for each question.
+    fn same_found(trace: &Trace<'_>) -> [usize; 5] {
+        let end = trace.blocks().iter().map(|block| block.end()).max().unwrap_or_default();
+        let all = stories(trace, |_| true).unwrap();
+        let late = [100, 1_000, 20_000].map(|millis| Question::Late(Duration::from_millis(millis)));
+        let [brief, long, longest] = late;
+        [Question::Dropped, Question::Pending, brief, long, longest].map(|question| {
+            let fits = |story: &&Story| match question {
+                Question::Dropped => matches!(story.fate(), Fate::Dropped(_)),
+                Question::Pending => story.fate() == Fate::Pending,
+                Question::Late(limit) => story.lasted(end) > limit,
+            };
+            let mut expected: Vec<Story> = all.iter().filter(fits).cloned().collect();
+            let in_order =
+                |story: &Story| (story.events.first().map(|event| event.record), story.to_string());
+            expected.sort_by_key(in_order);
+            let mut found = search(trace, question, usize::MAX).unwrap();
+            found.sort_by_key(in_order);
+            let missed = expected.iter().find(|story| !found.contains(story));
+            assert!(missed.is_none(), "{question:?} does not find:\n{}", missed.unwrap());
+            let wrong = found.iter().find(|story| !expected.contains(story));
+            assert!(wrong.is_none(), "{question:?} finds:\n{}", wrong.unwrap());
+            assert_eq!(found.len(), expected.len(), "{question:?}");
+            found.len()
+        })
     }
 
     /// How many facts of each kind were compared.
@@ -179,8 +213,8 @@ mod tests {
         let all = stories(&trace, Story::is_from_outside).unwrap();
         let Truth { sent, restored, received, confirmed, written, delivered, acknowledged, dropped } =
             &flight.truth;
-        let up: BTreeSet<u64> = sent.keys().chain(restored.keys()).map(|&(key, _)| key).collect();
-        let down: BTreeSet<u64> = received.keys().map(|&(key, _)| key).collect();
+        let up: BTreeSet<u64> = sent.keys().chain(restored.keys()).map(|&(key, ..)| key).collect();
+        let down: BTreeSet<u64> = received.keys().map(|&(key, ..)| key).collect();
         let of_up = |says: fn(&What) -> Option<u64>| told(&all, Direction::Up, says);
         let of_down = |says: fn(&What) -> Option<u64>| told(&all, Direction::Down, says);
         let reason = |what: &What| match what {
@@ -191,7 +225,7 @@ mod tests {
             What::Confirmed { pong } => *pong,
             _ => None,
         });
-        assert!(by_pong.keys().all(|&(key, _)| arrived(key)), "what is confirmed has arrived in the cloud");
+        assert!(by_pong.keys().all(|&(key, ..)| arrived(key)), "what is confirmed has arrived in the cloud");
         [
             same(&of_up(|what| is(matches!(what, What::Sent { .. }))), sent, &up, "sent"),
             same(&of_up(|what| is(matches!(what, What::Restored { .. }))), restored, &up, "restored"),
@@ -231,7 +265,7 @@ mod tests {
 
     #[test]
     fn explain_agrees_with_the_world_for_every_message() {
-        let (mut compared, mut flights) = ([0; 9], 0);
+        let (mut compared, mut found, mut flights) = ([0; 9], [0; 5], 0);
         for seed in 0..60 {
             let scenario = generate(seed, Duration::from_secs(120));
             let mut world = World::new(&scenario, LogKind::Nothing).recorded();
@@ -239,9 +273,12 @@ mod tests {
             for flight in world.land() {
                 let facts = check(&flight, |key| world.arrivals.contains(flight.node, key));
                 compared.iter_mut().zip(facts).for_each(|(sum, facts)| *sum += facts);
+                let stories = same_found(&Trace::open(&flight.file).unwrap());
+                found.iter_mut().zip(stories).for_each(|(sum, stories)| *sum += stories);
                 flights += 1;
             }
         }
         assert!(compared.iter().all(|&facts| facts > 50) && flights > 60, "{compared:?} of {flights} hubs");
+        assert!(found.iter().all(|&stories| stories > 50), "{found:?}");
     }
 }

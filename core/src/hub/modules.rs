@@ -5,6 +5,7 @@
 //! module hurts itself only (defects D3, D9, D11).
 
 use super::consistent::is_sum;
+use super::ended::Oldest;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::ModuleView;
@@ -24,11 +25,18 @@ struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
     credit: u32,
-    inbox: VecDeque<Message>,
+    inbox: VecDeque<Waiting>,
     inbox_bytes: usize,
     /// Since when messages wait and none was taken.
     waiting_since: Option<Instant>,
     stalled: bool,
+}
+
+/// A message that waits for its module.
+#[derive(Debug, Serialize, Deserialize)]
+struct Waiting {
+    message: Message,
+    since: Instant,
 }
 
 /// What became of a message for a module.
@@ -48,6 +56,7 @@ pub(super) struct Modules {
     names: BTreeMap<Box<str>, ModuleId>,
     groups: BTreeMap<Box<str>, Vec<ModuleId>>,
     queued: usize,
+    ended: Oldest,
     planted: Planted,
 }
 
@@ -60,12 +69,29 @@ impl Modules {
     /// Whether a state out of a file can be one: the sums are right, and each module has its name.
     pub(super) fn is_consistent(&self) -> bool {
         let bytes = |module: &Module| {
-            is_sum(module.inbox_bytes as u64, module.inbox.iter().map(|message| message.bytes() as u64))
+            is_sum(
+                module.inbox_bytes as u64,
+                module.inbox.iter().map(|waiting| waiting.message.bytes() as u64),
+            )
         };
         is_sum(self.queued as u64, self.joined.values().map(|module| module.inbox.len() as u64))
             && self.joined.values().all(bytes)
             && self.names.len() == self.joined.len()
             && self.joined.iter().all(|(id, module)| self.names.get(&module.name) == Some(id))
+    }
+
+    /// What has left an inbox lately.
+    pub(super) fn ended(&self) -> Oldest {
+        self.ended
+    }
+
+    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
+        &mut self.ended
+    }
+
+    /// When the oldest message came that waits.
+    pub(super) fn holds_since(&self) -> Option<Instant> {
+        self.joined.values().filter_map(|module| module.inbox.front()).map(|waiting| waiting.since).min()
     }
 
     /// Messages that wait in all inboxes.
@@ -94,11 +120,11 @@ impl Modules {
     }
 
     pub(super) fn inbox(&self, id: ModuleId) -> impl Iterator<Item = &Message> {
-        self.joined.get(&id).into_iter().flat_map(|module| &module.inbox)
+        self.joined.get(&id).into_iter().flat_map(|module| &module.inbox).map(|waiting| &waiting.message)
     }
 
     pub(super) fn newest_waiting(&self, id: ModuleId) -> Option<&Message> {
-        self.joined.get(&id)?.inbox.back()
+        self.joined.get(&id)?.inbox.back().map(|waiting| &waiting.message)
     }
 
     pub(super) fn is_joined(&self, module: ModuleId) -> bool {
@@ -155,6 +181,7 @@ impl Modules {
 
     /// Removes a module and returns what waited for it; `None` if it had not joined.
     pub(super) fn leave(&mut self, id: ModuleId) -> Option<VecDeque<Message>> {
+        let inbox = self.empty(id);
         let module = self.joined.remove(&id)?;
         self.names.remove(&module.name);
         for group in &module.groups {
@@ -165,8 +192,7 @@ impl Modules {
                 }
             }
         }
-        self.queued -= module.inbox.len();
-        Some(module.inbox)
+        Some(inbox)
     }
 
     /// A message for a module.
@@ -187,7 +213,7 @@ impl Modules {
         }
         module.waiting_since.get_or_insert(now);
         module.inbox_bytes = module.inbox_bytes.saturating_add(message.bytes());
-        module.inbox.push_back(message);
+        module.inbox.push_back(Waiting { message, since: now });
         self.queued += 1;
         Delivery::Queued
     }
@@ -209,7 +235,8 @@ impl Modules {
         if module.credit == 0 {
             return None;
         }
-        let message = module.inbox.pop_front()?;
+        let Waiting { message, since } = module.inbox.pop_front()?;
+        self.ended.see(since);
         module.credit -= 1;
         module.inbox_bytes -= message.bytes();
         self.queued -= 1;
@@ -264,7 +291,9 @@ impl Modules {
         module.waiting_since = None;
         module.inbox_bytes = 0;
         self.queued -= module.inbox.len();
-        core::mem::take(&mut module.inbox)
+        let inbox = core::mem::take(&mut module.inbox);
+        inbox.front().into_iter().for_each(|oldest| self.ended.see(oldest.since));
+        inbox.into_iter().map(|waiting| waiting.message).collect()
     }
 
     /// Takes everything that waits for anyone.

@@ -141,6 +141,23 @@ pub enum LinkEnd {
     Renewed,
 }
 
+impl fmt::Display for LinkEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LinkEnd::OpenFailed => "it could not be opened",
+            LinkEnd::OpenTimeout => "opening it took too long",
+            LinkEnd::Closed => "the peer or the network closed it",
+            LinkEnd::Silent => "nothing was heard on it in time",
+            LinkEnd::Stalled => "the peer lives, and did not answer a ping in time",
+            LinkEnd::Violation => "the peer broke the framing",
+            LinkEnd::Shutdown => "the hub shut down",
+            LinkEnd::NoSession => "the peer lives, and has no session for the node",
+            LinkEnd::Moved => "it was left for the preferred endpoint",
+            LinkEnd::Renewed => "it was left for a better one",
+        })
+    }
+}
+
 /// How a sync request ended; each ends exactly once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SyncOutcome {

@@ -38,6 +38,7 @@ pub(super) use keep::{Keep, UnstoredShare};
 pub(super) use queue::Amount;
 pub(super) use room::Room;
 
+use super::ended::Oldest;
 use super::view::Standing;
 use crate::canary::{Canary, Planted};
 use crate::class::{Class, Classes};
@@ -91,6 +92,7 @@ pub(super) struct Outbox {
     /// Modules' messages, queued or unconfirmed.
     total: Amount,
     bounds: Amount,
+    ended: Oldest,
     planted: Planted,
 }
 
@@ -111,6 +113,7 @@ impl Outbox {
             accepted: 0,
             total: Amount::default(),
             bounds,
+            ended: Oldest::default(),
             planted: Planted::default(),
         };
         outbox.put_in_order();
@@ -135,6 +138,21 @@ impl Outbox {
             self.accepted = unused.0.saturating_sub(1);
         }
         fresh
+    }
+
+    /// What has left lately.
+    pub(super) fn ended(&self) -> Oldest {
+        self.ended
+    }
+
+    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
+        &mut self.ended
+    }
+
+    /// When the oldest of modules' messages was accepted.
+    pub(super) fn holds_since(&self) -> Option<Instant> {
+        let fronts = self.queues.iter().filter_map(ClassQueue::front);
+        fronts.chain(&self.unconfirmed).map(|slot| slot.at).min()
     }
 
     /// Messages queued or unconfirmed.
@@ -359,6 +377,7 @@ impl Outbox {
 
     fn release(&mut self, slot: Slot) -> Option<Taken> {
         leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
+        self.ended.see(slot.at);
         let body = match slot.spot() {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;

@@ -4,6 +4,7 @@
 //! table, in one thread, knows who waits (defect D7).
 
 use super::consistent::is_small;
+use super::ended::Oldest;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::RequestView;
@@ -25,6 +26,7 @@ pub(super) struct Waiter {
     pub(super) module: ModuleId,
     /// The request without its content: a time-out is told with its source, group and resource.
     pub(super) request: Message,
+    since: Instant,
     deadline: Instant,
     wait: WaitId,
 }
@@ -34,6 +36,7 @@ pub(super) struct SyncKeeper {
     waiters: BTreeMap<Arc<str>, Waiter>,
     deadlines: BTreeSet<(Instant, Arc<str>)>,
     begun: u64,
+    ended: Oldest,
 }
 
 impl SyncKeeper {
@@ -46,6 +49,20 @@ impl SyncKeeper {
 
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
+    }
+
+    /// What has ended lately.
+    pub(super) fn ended(&self) -> Oldest {
+        self.ended
+    }
+
+    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
+        &mut self.ended
+    }
+
+    /// When the oldest wait began.
+    pub(super) fn holds_since(&self) -> Option<Instant> {
+        self.waiters.values().map(|waiter| waiter.since).min()
     }
 
     pub(super) fn view(&self) -> Vec<RequestView> {
@@ -72,6 +89,7 @@ impl SyncKeeper {
         &mut self,
         module: ModuleId,
         request: &Message,
+        since: Instant,
         deadline: Instant,
     ) -> Result<WaitId, DropReason> {
         if request.msg_id().is_empty() || self.waiters.contains_key(request.msg_id()) {
@@ -84,7 +102,7 @@ impl SyncKeeper {
         self.deadlines.insert((deadline, id.clone()));
         self.begun += 1;
         let wait = WaitId(self.begun);
-        self.waiters.insert(id, Waiter { module, request: without_content(request), deadline, wait });
+        self.waiters.insert(id, Waiter { module, request: without_content(request), since, deadline, wait });
         Ok(wait)
     }
 
@@ -92,6 +110,7 @@ impl SyncKeeper {
     pub(super) fn end(&mut self, msg_id: &str) -> Option<Waiter> {
         let (id, waiter) = self.waiters.remove_entry(msg_id)?;
         self.deadlines.remove(&(waiter.deadline, id));
+        self.ended.see(waiter.since);
         Some(waiter)
     }
 
@@ -105,8 +124,8 @@ impl SyncKeeper {
         if self.next_deadline()? > now {
             return None;
         }
-        let (_, id) = self.deadlines.pop_first()?;
-        self.waiters.remove(&id)
+        let (_, id) = self.deadlines.first()?.clone();
+        self.end(&id)
     }
 
     /// Ends every wait of a module, or every wait, oldest deadline first.
@@ -142,7 +161,7 @@ mod tests {
     }
 
     fn begin(keeper: &mut SyncKeeper, module: u32, id: &str, deadline: u64) -> Result<WaitId, DropReason> {
-        keeper.begin(ModuleId(module), &request(id), Instant(deadline))
+        keeper.begin(ModuleId(module), &request(id), Instant(0), Instant(deadline))
     }
 
     #[test]

@@ -54,9 +54,9 @@ impl Hub {
         } else if persistent && self.outbox.unstored_exceeds(UnstoredShare::Limit) {
             Some(DropReason::JournalFull)
         } else if message.is_sync() {
-            let deadline =
-                self.now.mono + timeout.unwrap_or(self.config.sync_timeout).max(Duration::from_micros(1));
-            match self.sync_keeper.begin(module, &message, deadline) {
+            let since = self.now.mono;
+            let deadline = since + timeout.unwrap_or(self.config.sync_timeout).max(Duration::from_micros(1));
+            match self.sync_keeper.begin(module, &message, since, deadline) {
                 Ok(begun) => {
                     wait = Some(begun);
                     None

@@ -2,11 +2,13 @@
 
 use super::filter::filter_of;
 use super::problem::Broken;
+use super::source::Source;
 use super::wire::Cursor;
 use crate::time::{Instant, Now, UnixMillis};
 use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 use lz4_flex::block::compress;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -14,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub(super) const MAGIC: &[u8; 4] = b"EHBK";
 
 /// Length of the head of a block in bytes.
-pub(super) const HEAD_BYTES: usize = 60;
+pub(super) const HEAD_BYTES: usize = 72;
 
 /// Offset of the hash in the head.
 const HASH_AT: usize = HEAD_BYTES - 8;
@@ -41,6 +43,15 @@ pub enum BlockKind {
     Checkpoint,
 }
 
+/// What came to its end while a block was written: whoever looks for that knows where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    /// Messages that were dropped, or copies of them.
+    pub dropped: u32,
+    /// No message was on its way for longer, and no request waited for longer.
+    pub longest: Duration,
+}
+
 /// A finished block, not yet packed: packing takes time and can be done elsewhere.
 #[derive(Debug)]
 pub struct Block {
@@ -51,6 +62,7 @@ pub struct Block {
     pub(super) records: u32,
     pub(super) begin: Now,
     pub(super) end: Instant,
+    pub(super) ended: Ended,
 }
 
 impl Block {
@@ -96,7 +108,10 @@ impl Packer {
         out.extend_from_slice(&block.begin.mono.0.to_le_bytes());
         out.extend_from_slice(&block.begin.wall.0.to_le_bytes());
         out.extend_from_slice(&block.end.0.to_le_bytes());
-        let hash = hash(&out, &filter, payload);
+        let Ended { dropped, longest } = block.ended;
+        out.extend_from_slice(&dropped.to_le_bytes());
+        out.extend_from_slice(&u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
+        let hash = hash([&out, &filter, payload]);
         out.extend_from_slice(&hash.to_le_bytes());
         out.extend_from_slice(&filter);
         out.extend_from_slice(payload);
@@ -117,11 +132,9 @@ impl Packer {
     }
 }
 
-fn hash(head: &[u8], filter: &[u8], payload: &[u8]) -> u64 {
+fn hash<const PARTS: usize>(parts: [&[u8]; PARTS]) -> u64 {
     let mut hash = Xxh3::new();
-    for part in [head, filter, payload] {
-        hash.update(part);
-    }
+    parts.into_iter().for_each(|part| hash.update(part));
     hash.digest()
 }
 
@@ -137,6 +150,7 @@ pub(super) struct Head {
     pub(super) records: u32,
     pub(super) begin: Now,
     pub(super) end: Instant,
+    pub(super) ended: Ended,
 }
 
 impl Head {
@@ -145,18 +159,23 @@ impl Head {
         HEAD_BYTES + self.filter_bytes + self.payload_bytes
     }
 
-    /// Reads the head of the block at the start of `file` and checks the whole block.
-    pub(super) fn read(file: &[u8]) -> Result<Head, BlockError> {
-        let begins = file.len().min(MAGIC.len());
-        if file[..begins] != MAGIC[..begins] {
+    /// Reads the head of the block at this place and checks the whole block.
+    pub(super) fn read(file: Source<'_>, at: usize) -> Result<Head, BlockError> {
+        const UNREADABLE: BlockError = BlockError::Corrupt("it cannot be read");
+        let left = file.length().saturating_sub(at);
+        let bytes = file.get(at..at + left.min(HEAD_BYTES)).ok_or(UNREADABLE)?;
+        let begins = bytes.len().min(MAGIC.len());
+        if bytes[..begins] != MAGIC[..begins] {
             return Err(BlockError::Corrupt("no block begins here"));
         }
-        let mut cursor = Cursor::new(file);
+        let mut cursor = Cursor::new(&bytes);
         let head = Head::fields(&mut cursor).map_err(|_| BlockError::Truncated)??;
         let hashed = u64::from_le_bytes(cursor.array().map_err(|_| BlockError::Truncated)?);
-        let body = file.get(HEAD_BYTES..head.bytes()).ok_or(BlockError::Truncated)?;
-        let (filter, payload) = body.split_at_checked(head.filter_bytes).ok_or(BlockError::Truncated)?;
-        if hash(&file[..HASH_AT], filter, payload) != hashed {
+        if head.bytes() > left {
+            return Err(BlockError::Truncated);
+        }
+        let body = file.get(at + HEAD_BYTES..at + head.bytes()).ok_or(UNREADABLE)?;
+        if hash([&bytes[..HASH_AT], &body]) != hashed {
             return Err(BlockError::Hash { bytes: head.bytes() });
         }
         Ok(head)
@@ -178,6 +197,10 @@ impl Head {
                 wall: UnixMillis(i64::from_le_bytes(cursor.array()?)),
             },
             end: Instant(u64::from_le_bytes(cursor.array()?)),
+            ended: Ended {
+                dropped: u32::from_le_bytes(cursor.array()?),
+                longest: Duration::from_micros(u64::from_le_bytes(cursor.array()?)),
+            },
         };
         let sane = kind <= BlockKind::Checkpoint as u8
             && packing <= 1
@@ -187,18 +210,20 @@ impl Head {
         Ok(if sane { Ok(head) } else { Err(BlockError::Corrupt("its head makes no sense")) })
     }
 
-    /// The filter and the payload of a checked block at the start of `file`.
-    pub(super) fn body<'a>(&self, file: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        file.get(HEAD_BYTES..self.bytes())?.split_at_checked(self.filter_bytes)
+    /// The filter of the block at this place.
+    pub(super) fn filter<'a>(&self, file: Source<'a>, at: usize) -> Option<Cow<'a, [u8]>> {
+        file.get(at + HEAD_BYTES..at + HEAD_BYTES + self.filter_bytes)
     }
 
-    /// The payload, unpacked.
-    pub(super) fn unpack<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, Broken> {
+    /// The payload of the block at this place, unpacked.
+    pub(super) fn payload<'a>(&self, file: Source<'a>, at: usize) -> Result<Cow<'a, [u8]>, Broken> {
+        let payload = file.get(at + HEAD_BYTES + self.filter_bytes..at + self.bytes());
+        let payload = payload.ok_or(Broken("it cannot be read"))?;
         if !self.packed {
-            return Ok(Cow::Borrowed(payload));
+            return Ok(payload);
         }
         let mut raw = vec![0; self.raw_bytes];
-        match lz4_flex::block::decompress_into(payload, &mut raw) {
+        match lz4_flex::block::decompress_into(&payload, &mut raw) {
             Ok(bytes) if bytes == raw.len() => Ok(Cow::Owned(raw)),
             _ => Err(Broken("it cannot be unpacked")),
         }
@@ -220,6 +245,12 @@ pub(super) enum BlockError {
 mod tests {
     use super::*;
 
+    const ENDED: Ended = Ended { dropped: 8, longest: Duration::from_micros(9) };
+
+    fn read(file: &[u8]) -> Result<Head, BlockError> {
+        Head::read(file.into(), 0)
+    }
+
     fn block(raw: &[u8]) -> Block {
         Block {
             kind: BlockKind::Records,
@@ -229,6 +260,7 @@ mod tests {
             records: 3,
             begin: Now::new(5, -6),
             end: Instant(7),
+            ended: ENDED,
         }
     }
 
@@ -236,12 +268,12 @@ mod tests {
     fn reads_what_it_packed() {
         for raw in [&[7; 1000][..], b"xyz", b""] {
             let file = block(raw).pack();
-            let head = Head::read(&file).unwrap();
+            let head = read(&file).unwrap();
             assert_eq!((head.bytes(), head.first, head.records), (file.len(), 9, 3));
             assert_eq!((head.begin, head.end), (Now::new(5, -6), Instant(7)));
-            let (filter, payload) = head.body(&file).unwrap();
-            assert!(super::super::filter::may_hold(filter, 2));
-            assert_eq!(&*head.unpack(payload).unwrap(), raw);
+            assert_eq!(head.ended, ENDED);
+            assert!(super::super::filter::may_hold(&head.filter(file[..].into(), 0).unwrap(), 2));
+            assert_eq!(&*head.payload(file[..].into(), 0).unwrap(), raw);
         }
     }
 
@@ -257,7 +289,7 @@ mod tests {
         assert!((0..UNTRIED).all(|_| !packs(&even)));
         assert!(packs(&even) && packs(&even));
         // A small one always is: a quiet hub has no others.
-        assert!(!packs(&random) && Head::read(&packer.pack(&block(&[7; SAMPLE_BYTES - 1]))).unwrap().packed);
+        assert!(!packs(&random) && read(&packer.pack(&block(&[7; SAMPLE_BYTES - 1]))).unwrap().packed);
     }
 
     #[test]
@@ -266,10 +298,10 @@ mod tests {
         for at in 0..file.len() * 8 {
             let mut flipped = file.clone();
             flipped[at / 8] ^= 1 << (at % 8);
-            assert!(Head::read(&flipped).is_err(), "bit {at}");
+            assert!(read(&flipped).is_err(), "bit {at}");
         }
         for cut in 0..file.len() {
-            assert_eq!(Head::read(&file[..cut]), Err(BlockError::Truncated), "cut at {cut}");
+            assert_eq!(read(&file[..cut]), Err(BlockError::Truncated), "cut at {cut}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod biographer;
 mod find;
+mod mention;
 mod search;
 mod story;
 

@@ -19,6 +19,9 @@ const MAGIC: &[u8; 8] = b"EHTRACE\n";
 /// Longest header in bytes; a configuration has some hundreds.
 const HEADER_BYTES_MAX: usize = 1 << 20;
 
+/// Longest head in bytes: what is around the header, too.
+pub(super) const HEAD_BYTES_MAX: usize = HEADER_BYTES_MAX + 64;
+
 /// What a trace keeps of contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Contents {
@@ -63,6 +66,8 @@ pub struct Header {
     pub core: Box<str>,
     /// The node's name, or what the operator calls it.
     pub node: Box<str>,
+    /// Why it was written, if it is what a recorder had in memory; else empty.
+    pub why: Box<str>,
     /// What decided every jitter and message id.
     pub seed: u64,
     /// When the hub began, by both its clocks.
@@ -84,6 +89,7 @@ impl Default for Header {
         Header {
             core: VERSION.into(),
             node: "".into(),
+            why: "".into(),
             seed: 0,
             begin: Now::default(),
             start: Start::New,
@@ -208,6 +214,7 @@ mod tests {
     fn reads_what_it_wrote() {
         let header = Header {
             node: "edge-1".into(),
+            why: "the link was lost".into(),
             seed: u64::MAX,
             config: Config { rate: None, ..Config::classic() },
             begin: Now::new(7, -1),
@@ -242,7 +249,7 @@ mod tests {
         let refused = Header::decode(&newer).unwrap_err();
         assert_eq!(refused, Refusal::UnknownVersion { found: 9 });
         let told = format!("{refused}");
-        assert!(told.contains("version 9") && told.contains("version 2"), "{told}");
+        assert!(told.contains("version 9") && told.contains("version 3"), "{told}");
         let mut flipped = good;
         flipped[20] ^= 1;
         assert!(matches!(Header::decode(&flipped), Err(Refusal::Header(_))));

@@ -14,6 +14,8 @@ pub(super) struct Broken(pub(super) &'static str);
 pub enum Refusal {
     /// It does not begin as a trace does.
     NotATrace,
+    /// Its beginning cannot be read.
+    Unreadable,
     /// It ends inside its header.
     Truncated,
     /// It was written in another version of the format.
@@ -29,6 +31,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::NotATrace => f.write_str("not a trace of an edge hub"),
+            Refusal::Unreadable => f.write_str("the file cannot be read"),
             Refusal::Truncated => f.write_str("the file ends inside the header"),
             Refusal::UnknownVersion { found } => {
                 write!(f, "the trace has format version {found}; this program reads version {FORMAT_VERSION}")

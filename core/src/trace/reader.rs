@@ -1,13 +1,15 @@
 //! Reads a trace: its head, and where its blocks are.
 
-use super::block::{BlockError, BlockKind, Head, MAGIC};
+use super::block::{BlockError, BlockKind, Ended, Head, MAGIC};
 use super::filter::{id_hash, may_hold};
-use super::header::{Contents, Header, Start, Versions};
+use super::header::{Contents, HEAD_BYTES_MAX, Header, Start, Versions};
 use super::problem::{Broken, Damage, Refusal};
 use super::record::{Record, RecordReader};
 use super::snapshot::{self, Unread};
+use super::source::Source;
 use crate::hub::Hub;
 use crate::time::{Instant, Now};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// A block and its place in the file.
@@ -58,16 +60,21 @@ impl BlockPlace {
         self.head.begin
     }
 
-    /// When its last record happened.
+    /// When its last record happened, or an earlier one if the clock went back.
     pub fn end(&self) -> Instant {
         self.head.end
     }
+
+    /// What came to its end meanwhile.
+    pub fn ended(&self) -> Ended {
+        self.head.ended
+    }
 }
 
-/// A trace: a file in memory, checked and indexed.
+/// A trace: a file, checked and indexed.
 #[derive(Debug)]
 pub struct Trace<'a> {
-    file: &'a [u8],
+    file: Source<'a>,
     header: Header,
     blocks: Vec<BlockPlace>,
     damage: Vec<Damage>,
@@ -76,8 +83,10 @@ pub struct Trace<'a> {
 impl<'a> Trace<'a> {
     /// Reads a file. What is damaged in it is listed in [`Trace::damage`] and left out; only a file whose head cannot be
     /// read is refused.
-    pub fn open(file: &'a [u8]) -> Result<Trace<'a>, Refusal> {
-        let (header, at) = Header::decode(file)?;
+    pub fn open(file: impl Into<Source<'a>>) -> Result<Trace<'a>, Refusal> {
+        let file = file.into();
+        let begin = file.get(0..file.length().min(HEAD_BYTES_MAX)).ok_or(Refusal::Unreadable)?;
+        let (header, at) = Header::decode(&begin)?;
         let mut trace = Trace { file, header, blocks: Vec::new(), damage: Vec::new() };
         trace.index(at);
         Ok(trace)
@@ -89,9 +98,8 @@ impl<'a> Trace<'a> {
             Start::New => Some(0),
             Start::Checkpoint => None,
         };
-        while at < self.file.len() {
-            let rest = &self.file[at..];
-            match Head::read(rest) {
+        while at < self.file.length() {
+            match Head::read(self.file, at) {
                 Ok(head) => {
                     if let Some(expected) = next.filter(|&expected| expected != head.first) {
                         self.damage.push(Damage::Missing { offset: at, from: expected, to: head.first });
@@ -102,14 +110,14 @@ impl<'a> Trace<'a> {
                     at += head.bytes();
                 }
                 Err(error) => {
-                    let mut found = next_magic(rest);
+                    let mut found = self.next_magic(at);
                     let why = match error {
                         BlockError::Truncated if found.is_none() => None,
                         BlockError::Truncated => Some("its length is wrong"),
                         BlockError::Corrupt(why) => Some(why),
                         BlockError::Hash { bytes } => {
                             hashed_in_vain += bytes;
-                            let gives_up = hashed_in_vain / VAIN_MAX > self.file.len();
+                            let gives_up = hashed_in_vain / VAIN_MAX > self.file.length();
                             match found.take_if(|_| gives_up) {
                                 Some(_) => {
                                     Some("its hash is wrong, and nothing behind it is looked at any more")
@@ -124,10 +132,25 @@ impl<'a> Trace<'a> {
                     });
                     // The gap in the numbers is the damage that was just told.
                     next = None;
-                    at = found.map_or(self.file.len(), |found| at + found);
+                    at = found.unwrap_or(self.file.length());
                 }
             }
         }
+    }
+
+    /// Where the next block may begin behind this place.
+    fn next_magic(&self, at: usize) -> Option<usize> {
+        let mut from = at + 1;
+        while from < self.file.length() {
+            let until = from.saturating_add(LOOK_BYTES).min(self.file.length());
+            let part = self.file.get(from..until)?;
+            if let Some(found) = part.windows(MAGIC.len()).position(|window| window == MAGIC) {
+                return Some(from + found);
+            }
+            // One may begin in this part and end in the next.
+            from = if until < self.file.length() { until - (MAGIC.len() - 1) } else { until };
+        }
+        None
     }
 
     /// The head.
@@ -152,23 +175,25 @@ impl<'a> Trace<'a> {
 
     /// Length of the file in bytes.
     pub fn bytes(&self) -> usize {
-        self.file.len()
+        self.file.length()
     }
 
     fn kept(&self) -> bool {
         self.header.contents == Contents::Kept
     }
 
-    pub(super) fn raw(&self, block: &BlockPlace) -> Result<alloc::borrow::Cow<'a, [u8]>, Broken> {
-        let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
-        let (_, payload) = body.ok_or(Broken("ends too early"))?;
-        block.head.unpack(payload)
+    /// The payload of a block, unpacked.
+    pub(super) fn raw(&self, block: &BlockPlace) -> Result<Cow<'a, [u8]>, Broken> {
+        block.head.payload(self.file, block.offset)
     }
 
-    /// Whether a block may hold records about a message; `false` is certain.
-    pub fn may_hold(&self, block: &BlockPlace, msg_id: &str) -> bool {
-        let body = self.file.get(block.offset..).and_then(|file| block.head.body(file));
-        body.is_some_and(|(filter, _)| may_hold(filter, id_hash(msg_id.as_bytes())))
+    /// Those of some ids of whose messages a block may hold records; of the others it holds none for certain.
+    pub fn may_hold<'i>(&self, block: &BlockPlace, ids: impl Iterator<Item = &'i str>) -> Vec<&'i str> {
+        let filter = block.head.filter(self.file, block.offset);
+        // What cannot be read is found out by whoever goes on to read it.
+        let may_be_there =
+            |id: &&str| filter.as_ref().is_none_or(|filter| may_hold(filter, id_hash(id.as_bytes())));
+        ids.filter(may_be_there).collect()
     }
 
     /// Calls `visit` with each record of a block, until it returns `false`.
@@ -209,8 +234,5 @@ impl<'a> Trace<'a> {
 /// Heads that are none may claim any length. So many times the file's length is hashed for their sake, and no more.
 const VAIN_MAX: usize = 4;
 
-/// Where the next block may begin, after the first byte.
-fn next_magic(rest: &[u8]) -> Option<usize> {
-    let later = rest.get(1..)?;
-    later.windows(MAGIC.len()).position(|window| window == MAGIC).map(|at| at + 1)
-}
+/// Bytes that are looked through at once for the next block.
+const LOOK_BYTES: usize = 1 << 20;

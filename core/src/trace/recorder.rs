@@ -1,13 +1,13 @@
 //! Writes down what a hub is told.
 
-use super::block::{Block, BlockKind, RAW_BYTES_MAX};
+use super::block::{Block, BlockKind, Ended, RAW_BYTES_MAX};
 use super::digest::Digest;
 use super::header::{Contents, Header, Start};
 use super::record::RecordWriter;
 use super::snapshot;
 use super::template::ContentRule;
-use crate::hub::{Hub, Input, Output};
-use crate::time::Now;
+use crate::hub::{Hub, Input, Note, Output};
+use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -35,6 +35,9 @@ pub struct Recorder {
     raw: Vec<u8>,
     begin: Option<Now>,
     end: Now,
+    /// The latest time that was: what a hub takes for the time when its clock goes back.
+    latest: Instant,
+    ended: Ended,
     first: u64,
     next: u64,
     blocks: VecDeque<Block>,
@@ -57,6 +60,8 @@ impl Recorder {
             raw: Vec::with_capacity(BLOCK_BYTES + 4096),
             begin: None,
             end: header.begin,
+            latest: header.begin.mono,
+            ended: Ended::default(),
             first: 0,
             next: 0,
             blocks: VecDeque::new(),
@@ -114,6 +119,7 @@ impl Recorder {
     fn put_input(&mut self, now: Now, input: &Input, rule: ContentRule) {
         self.begin_at(now);
         self.end = now;
+        self.latest = self.latest.max(now.mono);
         self.records.put_input(&mut self.raw, now, input, rule);
         self.next += 1;
     }
@@ -121,10 +127,14 @@ impl Recorder {
     /// The hub wants something.
     pub fn output(&mut self, output: &Output) {
         self.digest.add(output);
+        if let Output::Note(Note::Dropped { .. }) = output {
+            self.ended.dropped = self.ended.dropped.saturating_add(1);
+        }
     }
 
     /// The hub wants nothing more: the moment between two steps.
     pub fn drained(&mut self, hub: &Hub) {
+        self.ended.longest = self.ended.longest.max(hub.longest_ended());
         if let Some((count, digest)) = self.digest.take() {
             self.begin_at(self.end);
             self.records.put_outputs(&mut self.raw, count, digest);
@@ -159,7 +169,8 @@ impl Recorder {
             first: self.first,
             records: u32::try_from(self.next - self.first).unwrap_or(u32::MAX),
             begin,
-            end: self.end.mono,
+            end: self.latest,
+            ended: core::mem::take(&mut self.ended),
         });
         self.first = self.next;
     }
@@ -185,7 +196,8 @@ impl Recorder {
             first: self.next,
             records: 0,
             begin: self.end,
-            end: self.end.mono,
+            end: self.latest,
+            ended: Ended::default(),
         });
     }
 

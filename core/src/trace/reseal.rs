@@ -53,9 +53,10 @@ pub fn reseal(
             begin: place.begins(),
             end: place.end(),
         };
+        let ended = place.ended();
         edit(&mut open);
         let OpenBlock { kind, raw, first, records, begin, end } = open;
-        out.extend_from_slice(&Block { kind, raw, ids, first, records, begin, end }.pack());
+        out.extend_from_slice(&Block { kind, raw, ids, first, records, begin, end, ended }.pack());
     }
     Some(out)
 }

@@ -61,9 +61,9 @@ impl Ring {
         self.header.start = Start::Checkpoint;
     }
 
-    /// A trace of all that the ring holds. Finish the recorder's block and push it first.
-    pub fn dump(&self) -> Vec<u8> {
-        let mut out = self.header.encode();
+    /// A trace of all that the ring holds, and why it is written. Finish the recorder's block and push it first.
+    pub fn dump(&self, why: &str) -> Vec<u8> {
+        let mut out = Header { why: why.into(), ..self.header.clone() }.encode();
         out.reserve(self.bytes);
         self.blocks.iter().for_each(|(_, packed)| out.extend_from_slice(packed));
         out

@@ -1,5 +1,9 @@
 //! A summary of a trace.
 
+mod spread;
+
+pub use spread::{Lengths, Spread};
+
 use super::explain::{Biographer, Fate, Story};
 use super::replay::{Replay, ReplayError, Replayed};
 use super::{Moment, Trace};
@@ -26,42 +30,6 @@ pub struct LinkSpan {
     pub up: Instant,
     /// When it ended, and why; `None` if the trace ends first.
     pub down: Option<(Instant, LinkEnd)>,
-}
-
-/// The spread of some lengths of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Spread {
-    /// How many.
-    pub count: usize,
-    /// The shortest.
-    pub min: Duration,
-    /// Half are no longer.
-    pub p50: Duration,
-    /// Nine of ten are no longer.
-    pub p90: Duration,
-    /// 99 of 100 are no longer.
-    pub p99: Duration,
-    /// The longest.
-    pub max: Duration,
-}
-
-impl Spread {
-    /// Of these lengths.
-    pub fn of(mut lengths: Vec<Duration>) -> Spread {
-        lengths.sort_unstable();
-        let at = |percent: usize| {
-            lengths.get((lengths.len() * percent / 100).min(lengths.len().saturating_sub(1)))
-        };
-        let take = |percent| at(percent).copied().unwrap_or_default();
-        Spread {
-            count: lengths.len(),
-            min: take(0),
-            p50: take(50),
-            p90: take(90),
-            p99: take(99),
-            max: take(100),
-        }
-    }
 }
 
 /// A summary of a trace.
@@ -98,8 +66,8 @@ pub struct Stats {
 #[derive(Default)]
 struct Gathered {
     messages: [u64; 2],
-    confirmed: Vec<Duration>,
-    delivered: Vec<Duration>,
+    confirmed: Lengths,
+    delivered: Lengths,
     requests: Vec<(Duration, Box<str>)>,
 }
 
@@ -109,11 +77,12 @@ impl Gathered {
         match story.direction {
             Direction::Up => {
                 self.messages[0] += 1;
-                self.confirmed.extend(took);
+                took.into_iter().for_each(|took| self.confirmed.add(took));
             }
             Direction::Down => {
                 self.messages[1] += 1;
-                self.delivered.extend(took.filter(|_| story.fate() == Fate::Arrived));
+                let arrived = took.filter(|_| story.fate() == Fate::Arrived);
+                arrived.into_iter().for_each(|took| self.delivered.add(took));
             }
         }
         if let Some(waited) = story.waited() {
@@ -154,7 +123,7 @@ pub fn stats(trace: &Trace<'_>) -> Result<(Stats, Replayed), ReplayError> {
         slowest_requests: Vec::new(),
         outbox_most: (0, begin),
     };
-    let (mut round_trips, mut drops) = (Vec::new(), BTreeMap::<DropReason, u64>::new());
+    let (mut round_trips, mut drops) = (Lengths::default(), BTreeMap::<DropReason, u64>::new());
     let replayed = Replay::new(trace).without_comparing().run(|moment| {
         biographer.watch(moment);
         stats.take(moment, &mut round_trips, &mut drops);
@@ -166,9 +135,9 @@ pub fn stats(trace: &Trace<'_>) -> Result<(Stats, Replayed), ReplayError> {
     stats.inputs = replayed.inputs;
     stats.outputs = replayed.outputs;
     stats.messages = gathered.messages;
-    stats.round_trips = Spread::of(round_trips);
-    stats.confirmed_after = Spread::of(gathered.confirmed);
-    stats.delivered_after = Spread::of(gathered.delivered);
+    stats.round_trips = round_trips.spread();
+    stats.confirmed_after = gathered.confirmed.spread();
+    stats.delivered_after = gathered.delivered.spread();
     stats.slowest_requests = gathered.requests;
     stats.drops = drops.into_iter().map(|(reason, count)| (format!("{reason}"), count)).collect();
     let end = stats.span.1;
@@ -181,7 +150,7 @@ impl Stats {
     fn take(
         &mut self,
         moment: &Moment<'_>,
-        round_trips: &mut Vec<Duration>,
+        round_trips: &mut Lengths,
         drops: &mut BTreeMap<DropReason, u64>,
     ) {
         let now = moment.now.mono;
@@ -204,25 +173,10 @@ impl Stats {
                         None => self.failed_attempts += 1,
                     }
                 }
-                Output::Note(Note::RoundTrip { rtt }) => round_trips.push(*rtt),
+                Output::Note(Note::RoundTrip { rtt }) => round_trips.add(*rtt),
                 Output::Note(Note::Dropped { reason, .. }) => *drops.entry(*reason).or_default() += 1,
                 _ => {}
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec;
-
-    #[test]
-    fn a_spread_has_exact_ends() {
-        let spread = Spread::of((1..=100).rev().map(Duration::from_millis).collect());
-        assert_eq!((spread.min, spread.max), (Duration::from_millis(1), Duration::from_millis(100)));
-        assert_eq!((spread.p50, spread.p99), (Duration::from_millis(51), Duration::from_millis(100)));
-        assert_eq!(Spread::of(vec![]), Spread::default());
-        assert_eq!(Spread::of(vec![Duration::from_secs(1)]).p50, Duration::from_secs(1));
     }
 }

@@ -12,7 +12,9 @@ mod stats;
 use super::Failure;
 use clap::Subcommand;
 use edgehub::core::Instant;
-use edgehub::core::trace::{self, Damage};
+use edgehub::core::trace::{self, Damage, ReadAt};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -52,21 +54,46 @@ impl Trace {
     }
 }
 
-/// A trace's file in memory.
+/// A trace's file. What can be read again and again stays where it is: it may be larger than the memory.
 pub(super) struct File {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Here(Vec<u8>),
+    There(TraceFile),
+}
+
+/// A file on a disk.
+#[derive(Debug)]
+struct TraceFile {
+    file: std::fs::File,
+    length: usize,
+}
+
+impl ReadAt for TraceFile {
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn read_at(&self, offset: usize, into: &mut [u8]) -> bool {
+        self.file.read_exact_at(into, offset as u64).is_ok()
+    }
 }
 
 impl File {
     pub(super) fn read(path: &Path) -> Result<File, Failure> {
-        let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let bytes = Bytes::of(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(File { path: path.into(), bytes })
     }
 
     /// Checks it, and tells of another version and of every part that cannot be read.
     pub(super) fn open(&self) -> Result<trace::Trace<'_>, Failure> {
-        let trace = trace::Trace::open(&self.bytes);
+        let trace = match &self.bytes {
+            Bytes::Here(bytes) => trace::Trace::open(bytes),
+            Bytes::There(file) => trace::Trace::open(file as &dyn ReadAt),
+        };
         let trace = trace.map_err(|refusal| format!("{}: {refusal}", self.path.display()))?;
         if let Some(versions) = trace.header().other_version() {
             tracing::warn!("{}: {versions}", self.path.display());
@@ -76,6 +103,22 @@ impl File {
         }
         warn_of(trace.damage());
         Ok(trace)
+    }
+}
+
+impl Bytes {
+    fn of(path: &Path) -> std::io::Result<Bytes> {
+        let mut file = std::fs::File::open(path)?;
+        let found = file.metadata()?;
+        if let Ok(length) = usize::try_from(found.len())
+            && found.is_file()
+        {
+            // What is written to it later is not looked at.
+            return Ok(Bytes::There(TraceFile { file, length }));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Bytes::Here(bytes))
     }
 }
 

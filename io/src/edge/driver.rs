@@ -11,7 +11,7 @@ use super::journal::NodeJournal;
 use super::letters::NodeLetters;
 use super::link::Link;
 use super::module::{Delivery, INBOX, RequestError};
-use super::recorder::Flight;
+use super::recorder::{Flight, Reason};
 use super::rejection::Rejections;
 use super::{EdgeHub, Options};
 use crate::again::again;
@@ -354,7 +354,7 @@ impl Driver {
             Control::Health(reply) => drop(reply.try_send(self.hub.health())),
             Control::Dump => {
                 if let Some(recorder) = &mut self.recorder {
-                    recorder.dump("requested");
+                    recorder.dump(Reason::Requested);
                 }
             }
             Control::WhenSettled(reply) => self.settled.push(reply),

@@ -7,6 +7,7 @@ use edgehub_core::hub::LinkEnd;
 use edgehub_core::trace::{Block, BlockKind, Contents, Header, Packer, Recorder, Ring};
 use edgehub_core::{Hub, Input, Instant, Note, Now, Output};
 use files::{put_aside, write_dump};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// Bytes of records between two checkpoints, unpacked.
-const CHECKPOINT_EVERY: usize = 4 << 20;
+/// Bytes of records between two checkpoints, unpacked: whoever asks for one message replays half of that in the middle, and the
+/// state of a hub that holds little is a few KiB.
+const CHECKPOINT_EVERY: usize = 256 << 10;
 
 /// Longest time that records wait for more before they are packed.
 const BLOCK_AFTER: Duration = Duration::from_secs(5);
@@ -88,10 +90,42 @@ impl RecorderOptions {
     }
 }
 
+/// Why what is in memory is written to a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reason {
+    /// The driver panics.
+    Panic,
+    /// A link was lost, in this way.
+    LinkLost(LinkEnd),
+    /// Somebody asked for it: a signal, or [`EdgeHub::dump_recording`](crate::EdgeHub::dump_recording).
+    Requested,
+}
+
+impl Reason {
+    /// What its files' names begin with.
+    fn name(self) -> &'static str {
+        match self {
+            Reason::Panic => "panic",
+            Reason::LinkLost(_) => "link-lost",
+            Reason::Requested => "requested",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Panic => f.write_str("the hub's driver panicked"),
+            Reason::LinkLost(end) => write!(f, "the link was lost: {end}"),
+            Reason::Requested => f.write_str("somebody asked for it"),
+        }
+    }
+}
+
 /// What the thread is told.
 enum Job {
     Block(Block),
-    Dump(&'static str),
+    Dump(Reason),
 }
 
 /// A running recorder. Dropping it writes what is left; during a panic that is also a dump.
@@ -105,7 +139,7 @@ pub(super) struct Flight {
     /// When a lost link was last written of.
     lost: Option<Instant>,
     /// Why a dump is to follow the present drain.
-    wanted: Option<&'static str>,
+    wanted: Option<Reason>,
 }
 
 impl Flight {
@@ -155,7 +189,7 @@ impl Flight {
             )
         {
             // After the drain, so that the file holds all that the loss led to.
-            self.wanted = Some("link-lost");
+            self.wanted = Some(Reason::LinkLost(*end));
         }
     }
 
@@ -178,7 +212,7 @@ impl Flight {
     }
 
     /// Has everything so far written to a file of its own.
-    pub(super) fn dump(&mut self, reason: &'static str) {
+    pub(super) fn dump(&mut self, reason: Reason) {
         self.recorder.finish_block();
         self.hand_on();
         self.tell(Job::Dump(reason));
@@ -206,7 +240,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.dump("panic");
+            self.dump(Reason::Panic);
         } else if self.jobs.is_some() {
             self.recorder.finish_block();
             self.hand_on();
@@ -310,12 +344,12 @@ impl Keeper {
         self.begin_file(&head);
     }
 
-    fn dump(&mut self, reason: &str) {
+    fn dump(&mut self, reason: Reason) {
         let Some((ring, folder)) = &self.ring else { return };
-        match write_dump(folder, reason, &ring.dump()) {
-            Ok(file) => info!(file = %file.display(), reason, "flight recorder written"),
+        match write_dump(folder, reason.name(), &ring.dump(&reason.to_string())) {
+            Ok(file) => info!(file = %file.display(), %reason, "flight recorder written"),
             Err(error) => warn!(
-                %error, folder = %folder.display(), reason,
+                %error, folder = %folder.display(), %reason,
                 "cannot write the flight recorder; set edgehub.recorder.path"
             ),
         }

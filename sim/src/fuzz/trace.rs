@@ -28,7 +28,7 @@ pub fn trace(data: &[u8]) {
     look_at(data);
     let damaged = damage(&GOOD, data);
     if damaged == *GOOD {
-        let replayed = Trace::open(&GOOD).map(|trace| replay(&trace));
+        let replayed = Trace::open(GOOD.as_slice()).map(|trace| replay(&trace));
         assert!(matches!(&replayed, Ok(Ok(replayed)) if replayed.compared > 10), "{replayed:?}");
     }
     look_at(&damaged);

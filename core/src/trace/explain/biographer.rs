@@ -82,7 +82,9 @@ impl<F: FnMut(Story)> Biographer<F> {
 
     /// Takes the next moment of a replay.
     pub fn watch(&mut self, moment: &Moment<'_>) {
-        (self.now, self.record) = (moment.now, moment.record);
+        // The hub holds a clock that goes back, too.
+        self.now = Now { mono: moment.now.mono.max(self.now.mono), ..moment.now };
+        self.record = moment.record;
         if self.classes.is_empty() || matches!(moment.input, Some(Input::Reconfigure(_))) {
             self.reclass(moment.hub.classes());
         }

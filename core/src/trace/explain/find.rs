@@ -1,11 +1,14 @@
 //! Finds a message in a trace, and replays no more than its story needs.
 
 use super::biographer::Biographer;
+use super::mention::may_mention;
 use super::story::Story;
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::rng::Rng;
 use crate::trace::{BlockKind, BlockPlace, Replay, ReplayError, Start, Trace};
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
@@ -32,14 +35,19 @@ pub fn stories(trace: &Trace<'_>, mut keep: impl FnMut(&Story) -> bool) -> Resul
 /// what the hub made itself is found by its id, which is drawn from the hub's random numbers; what was there before the
 /// trace begins, or before its next readable part does, is in the checkpoint there.
 pub fn explain(trace: &Trace<'_>, msg_id: &str) -> Result<Vec<Story>, ReplayError> {
-    let wanted = |story: &Story| &*story.msg_id == msg_id || &*story.parent_msg_id == msg_id;
+    explain_each(trace, &BTreeSet::from([msg_id.into()]))
+}
+
+/// The same for each of several messages.
+pub(super) fn explain_each(trace: &Trace<'_>, ids: &Ids) -> Result<Vec<Story>, ReplayError> {
+    let wanted = |story: &Story| ids.contains(&story.msg_id) || ids.contains(&story.parent_msg_id);
     let mut found = Vec::new();
     let mut biographer = Biographer::new(|story| {
         if wanted(&story) {
             found.push(story);
         }
     });
-    let mut spans = spans(trace, msg_id).into_iter().peekable();
+    let mut spans = spans(trace, ids).into_iter().peekable();
     while let Some(span) = spans.next() {
         let (mut until, mut is_at_end) = (span.end, true);
         Replay::near(trace, span.block).without_comparing().run(|moment| {
@@ -57,7 +65,7 @@ pub fn explain(trace: &Trace<'_>, msg_id: &str) -> Result<Vec<Story>, ReplayErro
                 || moment
                     .hub
                     .outbox_messages()
-                    .any(|held| held.message.is_some_and(|message| is_of(message, msg_id)));
+                    .any(|held| held.message.is_some_and(|message| is_of(message, ids)));
             is_at_end = goes_on;
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -69,6 +77,9 @@ pub fn explain(trace: &Trace<'_>, msg_id: &str) -> Result<Vec<Story>, ReplayErro
     drop(biographer);
     Ok(found)
 }
+
+/// Messages that are asked for.
+pub(super) type Ids = BTreeSet<Box<str>>;
 
 /// Records between two looks at whether a story is over.
 const LOOK_AGAIN: u64 = 500;
@@ -86,7 +97,7 @@ struct Span {
     end: u64,
 }
 
-fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
+fn spans(trace: &Trace<'_>, ids: &Ids) -> Vec<Span> {
     // Where a replay begins that is to come to this block: the same for all up to the next checkpoint.
     let (mut spans, mut begin) = (Vec::new(), None);
     let mut known = (trace.header().start == Start::New).then_some(0);
@@ -94,10 +105,10 @@ fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
         let is_known = known == Some(place.first_record());
         let end = place.after();
         let is_about = match place.kind() {
-            BlockKind::Records => holds(trace, place, msg_id),
+            BlockKind::Records => holds(trace, place, ids),
             BlockKind::Checkpoint => {
                 begin = None;
-                !is_known && trace.restore(place).is_ok_and(|hub| hub_holds(&hub, msg_id))
+                !is_known && trace.restore(place).is_ok_and(|hub| hub_holds(&hub, ids))
             }
         };
         if is_about {
@@ -106,7 +117,7 @@ fn spans(trace: &Trace<'_>, msg_id: &str) -> Vec<Span> {
         }
         known = Some(end);
     }
-    spans.extend(made_in(trace, msg_id));
+    spans.extend(ids.iter().filter_map(|msg_id| made_in(trace, msg_id)));
     spans.sort_by_key(|span| (span.begin, span.end));
     spans
 }
@@ -128,25 +139,32 @@ fn made_in(trace: &Trace<'_>, msg_id: &str) -> Option<Span> {
     Some(Span { block: before.and_then(|at| checkpoints.get(at).copied()).unwrap_or_default(), begin, end })
 }
 
-fn is_of(message: &Message, msg_id: &str) -> bool {
-    message.msg_id() == msg_id || message.parent_msg_id() == msg_id
+fn is_of(message: &Message, ids: &Ids) -> bool {
+    ids.contains(message.msg_id()) || ids.contains(message.parent_msg_id())
 }
 
-/// Whether a hub holds a message of this id, or one that answers it.
-fn hub_holds(hub: &Hub, msg_id: &str) -> bool {
+/// Whether a hub holds a message of one of these ids, or one that answers it.
+fn hub_holds(hub: &Hub, ids: &Ids) -> bool {
     hub.outbox_messages()
-        .any(|held| held.msg_id == msg_id || held.message.is_some_and(|message| is_of(message, msg_id)))
-        || hub.joined_modules().any(|module| hub.inbox_messages(module).any(|message| is_of(message, msg_id)))
+        .any(|held| ids.contains(&*held.msg_id) || held.message.is_some_and(|message| is_of(message, ids)))
+        || hub.joined_modules().any(|module| hub.inbox_messages(module).any(|message| is_of(message, ids)))
 }
 
-/// Whether a block has a record about a message: its filter first, then its records.
-fn holds(trace: &Trace<'_>, block: &BlockPlace, msg_id: &str) -> bool {
-    if !trace.may_hold(block, msg_id) {
+/// Whether a block has a record about one of these messages: its filter first, then its bytes, then its records.
+fn holds(trace: &Trace<'_>, block: &BlockPlace, ids: &Ids) -> bool {
+    let mut may_be_there = trace.may_hold(block, ids.iter().map(|id| &**id));
+    if may_be_there.is_empty() {
+        return false;
+    }
+    if let Ok(raw) = trace.raw(block) {
+        may_be_there.retain(|id| may_mention(&raw, id));
+    }
+    if may_be_there.is_empty() {
         return false;
     }
     let mut found = false;
     let read = trace.each_record(block, |_, record| {
-        found = record.message().is_some_and(|message| is_of(message, msg_id));
+        found = record.message().is_some_and(|message| is_of(message, ids));
         !found
     });
     found || read.is_err()

@@ -1,18 +1,19 @@
 //! Searches a trace for the messages of one fate, and replays only where there can be any.
 //!
-//! A checkpoint has the hub's books in it. Between two with the same number of drops nothing was dropped; and what is
-//! pending when the trace ends is pending behind its last checkpoint.
+//! Each block says whether something was dropped while it was written, and how long at most it had taken what came to its
+//! end then. So whatever was dropped or late is whole in a replay that begins so long before such a block. What is still on
+//! its way where a part of the trace ends began no earlier than the last checkpoint there can tell.
 
 use super::biographer::Biographer;
-use super::find::explain;
-use super::story::{Event, Fate, Story, What};
-use crate::hub::Account;
+use super::find::explain_each;
+use super::story::{Fate, Story};
 use crate::time::Instant;
-use crate::trace::{BlockKind, Replay, ReplayError, Start, Trace};
+use crate::trace::{BlockKind, BlockPlace, Ended, Replay, ReplayError, Trace};
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::cell::Cell;
+use core::iter::Peekable;
 use core::ops::ControlFlow;
 use core::time::Duration;
 
@@ -23,8 +24,7 @@ pub enum Question {
     Dropped,
     /// Those that had neither arrived nor been dropped when the trace ends.
     Pending,
-    /// Those that were on their way, or whose sender waited, for longer than this. Nothing in a checkpoint tells: this
-    /// one replays everything, until it has found enough.
+    /// Those that were on their way, or whose sender waited, for longer than this.
     Late(Duration),
 }
 
@@ -36,135 +36,112 @@ impl Question {
             Question::Late(limit) => story.lasted(now) > limit,
         }
     }
+
+    /// Whether a message that it asks for may have come to its end in a block.
+    fn concerns(self, Ended { dropped, longest }: Ended) -> bool {
+        match self {
+            Question::Dropped => dropped > 0,
+            Question::Pending => false,
+            Question::Late(limit) => longest > limit,
+        }
+    }
 }
 
-/// The stories that a question asks for, in the order of their beginnings; no more than `most`.
+/// The stories that a question asks for, in the order of their beginnings. Where there are more than `most`, some of them,
+/// and no more than that.
 pub fn search(trace: &Trace<'_>, question: Question, most: usize) -> Result<Vec<Story>, ReplayError> {
-    let stretches = stretches(trace, question);
     let (mut found, mut unfinished): (Vec<Story>, BTreeSet<Box<str>>) = Default::default();
-    let mut at = 0;
-    while found.len() + unfinished.len() < most
-        && let Some(first) = (at..stretches.len()).find(|&place| stretches[place].matters)
+    let mut windows = windows(trace, question).into_iter().peekable();
+    while let Some(left) = most.checked_sub(found.len() + unfinished.len()).filter(|&left| left > 0)
+        && let Some(window) = windows.next()
     {
-        let behind = (first..stretches.len()).find(|&place| !stretches[place].matters);
-        let until = behind.and_then(|place| stretches.get(place)).map_or(u64::MAX, |stretch| stretch.begin);
-        let run = whole_run(trace, &stretches, first, until, question, most)?;
-        for story in run.stories {
-            if !found.contains(&story) {
-                found.push(story);
-            }
-        }
-        unfinished.extend(run.unfinished);
-        let Some(reached) = run.reached else { break };
-        at = stretches.partition_point(|stretch| stretch.begin <= reached).max(first + 1);
+        let run = run(trace, window, &mut windows, question, left)?;
+        unfinished.extend(run.unfinished.into_iter().take(left.saturating_sub(run.stories.len())));
+        found.extend(run.stories);
     }
-    let end = trace.blocks().last().map(|block| block.end()).unwrap_or_default();
-    for id in unfinished {
-        let whole = explain(trace, &id)?;
-        found.extend(whole.into_iter().filter(|story| story.msg_id == id && question.fits(story, end)));
-    }
+    let end = trace.blocks().iter().map(BlockPlace::end).max().unwrap_or_default();
+    let finished = if unfinished.is_empty() { Vec::new() } else { explain_each(trace, &unfinished)? };
+    let asked = |story: &Story| unfinished.contains(&story.msg_id) && question.fits(story, end);
+    found.extend(finished.into_iter().filter(asked));
     found.sort_by_key(|story| story.events.first().map(|event| event.record));
     found.dedup();
     found.truncate(most);
     Ok(found)
 }
 
-/// What lies between one place at which a replay can begin and the next.
-struct Stretch {
+/// A part of a trace that must be replayed.
+struct Window {
+    /// The checkpoint at which the replay begins, or a block before the first one.
     block: usize,
+    /// The first record of that replay.
     begin: u64,
-    /// Whether the trace has what came just before.
-    is_continued: bool,
-    /// Whether it must be replayed to answer the question.
-    matters: bool,
+    /// The first record behind what was to be seen.
+    end: u64,
 }
 
-fn stretches(trace: &Trace<'_>, question: Question) -> Vec<Stretch> {
-    let mut books: Vec<Account> = Vec::new();
-    let mut stretches: Vec<Stretch> = Vec::new();
-    let mut known = None;
-    let beginning = || Stretch { block: 0, begin: 0, is_continued: false, matters: true };
-    if trace.header().start == Start::New {
-        known = Some(0);
-        books.push(Account::default());
-        stretches.push(beginning());
-    }
-    for (block, place) in trace.blocks().iter().enumerate() {
-        // A checkpoint that cannot be restored is no place at which a replay can begin.
-        if place.kind() == BlockKind::Checkpoint
-            && let Ok(hub) = trace.restore(place)
-        {
-            let begin = place.first_record();
-            books.push(hub.account());
-            stretches.push(Stretch { block, begin, is_continued: known == Some(begin), matters: true });
+/// What must be replayed to answer a question, in order.
+fn windows(trace: &Trace<'_>, question: Question) -> Vec<Window> {
+    let blocks = trace.blocks();
+    let mut starts = Starts { trace, known: BTreeMap::new() };
+    let (mut windows, mut checkpoint) = (Vec::new(), None);
+    for (at, block) in blocks.iter().enumerate() {
+        if block.kind() == BlockKind::Checkpoint {
+            checkpoint = Some(at);
         }
-        known = Some(place.after());
+        if question.concerns(block.ended()) {
+            windows.push(starts.window(at, block.begin() - block.ended().longest, block.after()));
+        }
+        // Behind it, nothing is known of what was on its way.
+        if blocks.get(at + 1).is_none_or(|next| next.first_record() != block.after()) {
+            let held = checkpoint.take().and_then(|at| {
+                let since = trace.restore(&blocks[at]).ok()?.holds_since();
+                Some((at, since.unwrap_or(blocks[at].begin())))
+            });
+            let (at, since) = held.unwrap_or((at, Instant(0)));
+            windows.push(starts.window(at, since, block.after()));
+        }
     }
-    if stretches.is_empty() {
-        // The replay tells why there is none.
-        stretches.push(beginning());
-    }
-    let drops = |account: &Account| account.up.dropped() + account.down.dropped();
-    let last = stretches.len() - 1;
-    for (at, stretch) in stretches.iter_mut().enumerate() {
-        stretch.matters = at == last
-            || match question {
-                Question::Dropped => books.get(at).map(drops) != books.get(at + 1).map(drops),
-                Question::Pending => false,
-                Question::Late(_) => true,
-            };
-    }
-    stretches
+    windows.sort_by_key(|window| (window.begin, window.end));
+    windows
 }
 
-/// What a replay of some stretches found.
+/// Where replays can begin.
+struct Starts<'t, 'a> {
+    trace: &'t Trace<'a>,
+    /// The first record of a replay that begins near a block, by the last checkpoint before that.
+    known: BTreeMap<usize, u64>,
+}
+
+impl Starts<'_, '_> {
+    /// The window up to this record whose replay sees all that began at this time or later and comes to this block.
+    fn window(&mut self, at: usize, since: Instant, end: u64) -> Window {
+        let blocks = self.trace.blocks();
+        let is_before = |block: &BlockPlace| block.kind() == BlockKind::Checkpoint && block.end() < since;
+        let block = blocks.iter().take(at + 1).rposition(is_before).unwrap_or(0);
+        let begin = *self.known.entry(block).or_insert_with(|| Replay::near(self.trace, block).begin());
+        Window { block, begin, end }
+    }
+}
+
+/// What a replay of some windows found.
 #[derive(Default)]
 struct Run {
     stories: Vec<Story>,
     /// Ids of messages that were delivered, and might have been acknowledged later.
     unfinished: BTreeSet<Box<str>>,
-    /// Up to which record it went, if not to the end.
-    reached: Option<u64>,
 }
 
-/// Replays from a stretch on; from an earlier one if something that is found had begun before it.
-fn whole_run(
-    trace: &Trace<'_>,
-    stretches: &[Stretch],
-    first: usize,
-    until: u64,
-    question: Question,
-    most: usize,
-) -> Result<Run, ReplayError> {
-    let (mut from, mut back) = (first, 1);
-    loop {
-        let Some(stretch) = stretches.get(from) else { return Ok(Run::default()) };
-        let found = run(trace, stretch, until, question, most)?;
-        let begun_before = |story: &Story| {
-            let first = story.events.first();
-            first.is_some_and(|Event { record, what, .. }| {
-                *record == stretch.begin && matches!(what, What::There { .. })
-            })
-        };
-        if !stretch.is_continued || from == 0 || !found.stories.iter().any(begun_before) {
-            return Ok(found);
-        }
-        let earlier = from.saturating_sub(back);
-        let after_gap = (earlier..from).rev().find(|&place| !stretches[place].is_continued);
-        (from, back) = (after_gap.unwrap_or(earlier), back * 2);
-    }
-}
-
+/// Replays a window, and those that begin before it is over.
 fn run(
     trace: &Trace<'_>,
-    stretch: &Stretch,
-    mut until: u64,
+    window: Window,
+    windows: &mut Peekable<impl Iterator<Item = Window>>,
     question: Question,
     most: usize,
 ) -> Result<Run, ReplayError> {
     let mut found = Run::default();
     let (now, count, is_broken_off) = (Cell::new(Instant(0)), Cell::new(0), Cell::new(false));
-    let Run { stories, unfinished, reached } = &mut found;
+    let Run { stories, unfinished } = &mut found;
     let mut biographer = Biographer::new(|story| {
         if question.fits(&story, now.get()) {
             count.set(count.get() + 1);
@@ -175,19 +152,23 @@ fn run(
             }
         }
     });
-    Replay::near(trace, stretch.block).without_comparing().run(|moment| {
+    let mut until = window.end;
+    Replay::near(trace, window.block).without_comparing().run(|moment| {
         biographer.watch(moment);
-        now.set(moment.now.mono);
-        if moment.record < until && count.get() < most {
+        now.set(now.get().max(moment.now.mono));
+        while let Some(next) = windows.next_if(|next| next.begin <= moment.record) {
+            until = until.max(next.end);
+        }
+        let is_enough = count.get() >= most;
+        if moment.record < until && !is_enough {
             return ControlFlow::Continue(());
         }
         // Open stories are looked through now and then only: there may be thousands.
-        until = moment.record.saturating_add(LOOK_AGAIN);
-        let fits = |story: &Story| story.is_unsettled() && question.fits(story, moment.now.mono);
-        if count.get() < most && biographer.open().any(fits) {
+        until = until.max(moment.record.saturating_add(LOOK_AGAIN));
+        let fits = |story: &Story| story.is_unsettled() && question.fits(story, now.get());
+        if !is_enough && biographer.open().any(fits) {
             return ControlFlow::Continue(());
         }
-        *reached = Some(moment.record);
         is_broken_off.set(true);
         ControlFlow::Break(())
     })?;

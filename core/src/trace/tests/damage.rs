@@ -2,6 +2,7 @@
 
 use super::world::recording;
 use crate::rng::Rng;
+use crate::trace::block::HEAD_BYTES;
 use crate::trace::reseal::reseal;
 use crate::trace::{BlockKind, BlockPlace, Contents, Damage, Refusal, Replay, ReplayError, Trace, replay};
 use std::ops::ControlFlow;
@@ -155,7 +156,7 @@ fn a_part_that_was_taken_out_is_missed() {
 fn heads_that_claim_too_much_are_given_up() {
     let good = file();
     let first = Trace::open(&good).unwrap().blocks()[0].offset();
-    let mut head = good[first..first + 60].to_vec();
+    let mut head = good[first..first + HEAD_BYTES].to_vec();
     let (heads, filter) = (2000_usize, 0_u16);
     let mut hostile = good[..first].to_vec();
     for number in 0..heads {

@@ -107,7 +107,7 @@ fn a_full_ring_forgets_its_oldest_part_and_still_replays() {
         ring.push(&block);
     }
     assert!(ring.has_dropped() && ring.bytes() <= 200_000, "{}", ring.bytes());
-    let dump = ring.dump();
+    let dump = ring.dump("for a test");
     let trace = Trace::open(&dump).unwrap();
     assert_eq!(trace.damage(), []);
     let replayed = replay(&trace).unwrap();

@@ -49,7 +49,7 @@ fn recorded(ring_bytes: usize, messages: u64, often: u64) -> (Result<Replayed, R
         let sent = ModuleEvent::Sent { message: draft.encode().unwrap(), timeout: None, receipt: None };
         step(number, Input::Module { module, event: sent });
     }
-    let dump = ring.dump();
+    let dump = ring.dump("for a test");
     let trace = Trace::open(&dump).unwrap();
     assert_eq!(trace.damage(), []);
     let begins = trace.blocks().first().is_none_or(|block| block.kind() == BlockKind::Checkpoint);

@@ -4,12 +4,11 @@ use crate::hub::{Direction, Note, Output};
 use crate::time::Instant;
 use crate::trace::Moment;
 use crate::trace::explain::{Biographer, Fate, Story, What};
-use crate::trace::stats::Spread;
+use crate::trace::stats::{Lengths, Spread};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::time::Duration;
 
@@ -48,8 +47,8 @@ pub struct Outcome {
 
 #[derive(Debug, Default)]
 struct Told {
-    confirmed: Vec<Duration>,
-    delivered: Vec<Duration>,
+    confirmed: Lengths,
+    delivered: Lengths,
     pending: u64,
     stored: u64,
 }
@@ -64,8 +63,8 @@ impl Told {
         self.pending += u64::from(story.fate() == Fate::Pending);
         let Some(took) = story.took().filter(|_| story.fate() == Fate::Arrived) else { return };
         match story.direction {
-            Direction::Up => self.confirmed.push(took),
-            Direction::Down => self.delivered.push(took),
+            Direction::Up => self.confirmed.add(took),
+            Direction::Down => self.delivered.add(took),
         }
     }
 }
@@ -132,13 +131,14 @@ impl Tally {
             self.outcome.uptime += self.now.since(since);
         }
         let told = core::mem::take(&mut *self.told.borrow_mut());
+        let (confirmed_after, delivered_after) = (told.confirmed.spread(), told.delivered.spread());
         Outcome {
-            confirmed: told.confirmed.len() as u64,
-            delivered: told.delivered.len() as u64,
+            confirmed: confirmed_after.count as u64,
+            delivered: delivered_after.count as u64,
             pending: told.pending,
             stored: told.stored,
-            confirmed_after: Spread::of(told.confirmed),
-            delivered_after: Spread::of(told.delivered),
+            confirmed_after,
+            delivered_after,
             ..self.outcome
         }
     }

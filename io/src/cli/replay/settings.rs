@@ -1,195 +1,83 @@
 //! `key=value,…`: other values for settings of a recorded configuration.
 
-use super::super::trace::length;
-use edgehub::core::config::{Choice, Drain, LaneChoice, Rate};
-use edgehub::core::{Config, Probe, Profile};
+mod value;
+
+use edgehub::core::Config;
+use edgehub::core::class::Class;
 use std::fmt::Write;
-use std::time::Duration;
+use value::{Start, Value};
 
-/// Gives a setting another value, or says why not.
-type Change = fn(&mut Config, &str) -> Result<(), String>;
+/// A setting of `T`: its name, and where its value is.
+type Setting<T> = (&'static str, fn(&mut T) -> &mut dyn Value);
 
-/// A setting: its name, an example, and how it is changed.
-struct Setting {
-    name: &'static str,
-    example: &'static str,
-    change: Change,
-}
-
-macro_rules! time {
-    ($name:literal, $example:literal, $($field:ident).+) => {
-        Setting {
-            name: $name,
-            example: $example,
-            change: |config, value| length(value).map(|length: Duration| config.$($field).+ = length),
-        }
-    };
-}
-
-macro_rules! count {
-    ($name:literal, $example:literal, $($field:ident).+) => {
-        Setting {
-            name: $name,
-            example: $example,
-            change: |config, value| number(value).map(|number| config.$($field).+ = number),
-        }
-    };
-}
-
-const SETTINGS: [Setting; 32] = [
-    time!("heartbeat", "15s", heartbeat),
-    time!("ping.interval", "5s", ping_interval),
-    count!("ping.misses", "3", ping_misses),
-    count!("barrier.messages", "128", barrier_messages),
-    time!("barrier.after", "50ms", barrier_after),
-    time!("open.timeout", "30s", open_timeout),
-    time!("backoff.base", "1s", backoff_base),
-    time!("backoff.max", "60s", backoff_max),
-    time!("stable.after", "30s", stable_after),
-    time!("sync.timeout", "60s", sync_timeout),
-    Setting {
-        name: "rate",
-        example: "30 messages/s, or off",
-        change: |config, value| {
-            let burst = config.rate.map_or(60, |rate| rate.burst);
-            config.rate = match value {
-                "off" => None,
-                value => Some(Rate { per_second: number(value)?, burst }),
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "burst",
-        example: "60",
-        change: |config, value| {
-            let rate = config.rate.as_mut().ok_or("there is no rate limit: set rate first")?;
-            rate.burst = number(value)?;
-            Ok(())
-        },
-    },
-    Setting {
-        name: "drain.rate",
-        example: "20 messages/s, or off",
-        change: |config, value| {
-            let drain = config.drain.or(Config::default().drain);
-            config.drain = match value {
-                "off" => None,
-                value => drain
-                    .map(|drain| Ok::<_, String>(Drain { per_second: number(value)?, ..drain }))
-                    .transpose()?,
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "drain.above",
-        example: "100",
-        change: |config, value| {
-            number(value).and_then(|above| paced(config).map(|drain| drain.above = above))
-        },
-    },
-    Setting {
-        name: "drain.spread",
-        example: "10s",
-        change: |config, value| {
-            length(value).and_then(|spread| paced(config).map(|drain| drain.spread = spread))
-        },
-    },
-    count!("outbox.messages", "8192", outbox_messages),
-    count!("outbox.bytes", "16777216", outbox_bytes),
-    time!("stall.limit", "30s", stall_limit),
-    count!("duplicates.messages", "1024", duplicate_window.messages),
-    time!("duplicates.time", "60s", duplicate_window.time),
-    time!("shutdown.grace", "5s", shutdown_grace),
-    time!("pong.limit", "90s", pong_limit),
-    count!("spool.above", "8388608", spool_above),
-    Setting {
-        name: "probe",
-        example: "60s, or off",
-        change: |config, value| {
-            let probe = config.probe.take().unwrap_or_default();
-            config.probe = match value {
-                "off" => None,
-                value => Some(Probe { after: length(value)?, ..probe }),
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "probe.limit",
-        example: "30s",
-        change: |config, value| {
-            // Who asks for its limit wants it to be asked.
-            length(value).map(|limit| config.probe.get_or_insert_default().limit = limit)
-        },
-    },
-    time!("cloud.keepalive", "60s", cloud_keepalive),
-    time!("endpoints.return.after", "5m", endpoints.return_after),
-    time!("lanes.trial", "5s", lanes.trial),
-    time!("lanes.retry.after", "10m", lanes.retry_after),
-    Setting {
-        name: "endpoints.choice",
-        example: "ordered, random or weighted",
-        change: |config, value| {
-            config.endpoints.choice = match value {
-                "ordered" => Choice::Ordered,
-                "random" => Choice::Random,
-                "weighted" => Choice::Weighted,
-                _ => return Err(format!("expected ordered, random or weighted, found {value:?}")),
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "lanes.choice",
-        example: "auto, quic or websocket",
-        change: |config, value| {
-            config.lanes.choice = match value {
-                "auto" => LaneChoice::Auto,
-                "quic" => LaneChoice::Quic,
-                "websocket" => LaneChoice::WebSocket,
-                _ => return Err(format!("expected auto, quic or websocket, found {value:?}")),
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "profile",
-        example: "current, or classic",
-        change: |config, value| {
-            config.profile = match value {
-                "current" => Profile::Current,
-                "classic" => Profile::Classic,
-                _ => return Err(format!("expected current or classic, found {value:?}")),
-            };
-            Ok(())
-        },
-    },
+/// The settings of a hub. What is off comes with its usual values when one of them is set.
+const OF_HUB: [Setting<Config>; 34] = [
+    ("profile", |hub| &mut hub.profile),
+    ("heartbeat", |hub| &mut hub.heartbeat),
+    ("ping.interval", |hub| &mut hub.ping_interval),
+    ("ping.misses", |hub| &mut hub.ping_misses),
+    ("pong.limit", |hub| &mut hub.pong_limit),
+    ("barrier.messages", |hub| &mut hub.barrier_messages),
+    ("barrier.after", |hub| &mut hub.barrier_after),
+    ("open.timeout", |hub| &mut hub.open_timeout),
+    ("backoff.base", |hub| &mut hub.backoff_base),
+    ("backoff.max", |hub| &mut hub.backoff_max),
+    ("stable.after", |hub| &mut hub.stable_after),
+    ("sync.timeout", |hub| &mut hub.sync_timeout),
+    ("rate", |hub| &mut hub.rate),
+    ("burst", |hub| &mut hub.rate.get_or_insert_with(Start::start).burst),
+    ("drain.rate", |hub| &mut hub.drain),
+    ("drain.above", |hub| &mut hub.drain.get_or_insert_with(Start::start).above),
+    ("drain.spread", |hub| &mut hub.drain.get_or_insert_with(Start::start).spread),
+    ("otherwise", |hub| &mut hub.classes),
+    ("outbox.messages", |hub| &mut hub.outbox_messages),
+    ("outbox.bytes", |hub| &mut hub.outbox_bytes),
+    ("spool.above", |hub| &mut hub.spool_above),
+    ("stall.limit", |hub| &mut hub.stall_limit),
+    ("duplicates.messages", |hub| &mut hub.duplicate_window.messages),
+    ("duplicates.time", |hub| &mut hub.duplicate_window.time),
+    ("shutdown.grace", |hub| &mut hub.shutdown_grace),
+    ("probe", |hub| &mut hub.probe),
+    ("probe.limit", |hub| &mut hub.probe.get_or_insert_with(Start::start).limit),
+    ("probe.resource", |hub| &mut hub.probe.get_or_insert_with(Start::start).resource),
+    ("cloud.keepalive", |hub| &mut hub.cloud_keepalive),
+    ("endpoints.choice", |hub| &mut hub.endpoints.choice),
+    ("endpoints.return.after", |hub| &mut hub.endpoints.return_after),
+    ("lanes.choice", |hub| &mut hub.lanes.choice),
+    ("lanes.trial", |hub| &mut hub.lanes.trial),
+    ("lanes.retry.after", |hub| &mut hub.lanes.retry_after),
 ];
 
-/// How a backlog leaves, where it is paced at all.
-fn paced(config: &mut Config) -> Result<&mut Drain, String> {
-    config.drain.as_mut().ok_or_else(|| "backlogs are not paced: set drain.rate first".into())
-}
+/// The settings of each class, behind `class.NAME.`.
+const OF_CLASS: [Setting<Class>; 11] = [
+    ("priority", |class| &mut class.priority),
+    ("delivery", |class| &mut class.delivery),
+    ("ttl", |class| &mut class.time_to_live),
+    ("messages", |class| &mut class.messages),
+    ("bytes", |class| &mut class.bytes),
+    ("message.bytes", |class| &mut class.message_bytes),
+    ("overflow", |class| &mut class.overflow),
+    ("coalesce", |class| &mut class.coalesce),
+    ("persistent", |class| &mut class.persistent),
+    ("dead.letters", |class| &mut class.dead_letters),
+    ("rate.limited", |class| &mut class.rate_limited),
+];
 
-fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
-    value.parse().map_err(|_| format!("expected a number, found {value:?}"))
-}
+/// What the settings of classes begin with.
+const CLASS: &str = "class.";
 
-/// Other values for some settings, checked.
+/// Other values for some settings.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    changes: Vec<(Change, String)>,
+    changes: Vec<(String, String)>,
 }
 
 impl Settings {
-    /// Changes a configuration. What can only be said of a whole configuration, such as a burst without a rate, changes
-    /// nothing there.
-    pub(super) fn change(&self, config: &mut Config) {
-        for (change, value) in &self.changes {
-            let _ = change(config, value);
-        }
+    /// Changes a configuration, as far as that can be done; says what cannot.
+    pub(super) fn change(&self, config: &mut Config) -> Result<(), String> {
+        let failed = |(key, value): &(String, String)| change(config, key, value).err();
+        let problems: Vec<String> = self.changes.iter().filter_map(failed).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
     }
 }
 
@@ -197,24 +85,54 @@ impl std::str::FromStr for Settings {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Settings, String> {
-        let mut changes = Vec::new();
-        for part in text.split(',') {
-            let (name, value) =
+        let change = |part: &str| {
+            let (key, value) =
                 part.split_once('=').ok_or_else(|| format!("expected key=value, found {part:?}"))?;
-            let (name, value) = (name.trim(), value.trim());
-            let known = SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| unknown(name))?;
-            (known.change)(&mut Config::default(), value).map_err(|why| format!("{name}: {why}"))?;
-            changes.push((known.change, value.into()));
-        }
-        Ok(Settings { changes })
+            Ok((key.trim().to_owned(), value.trim().to_owned()))
+        };
+        Ok(Settings { changes: text.split(',').map(change).collect::<Result<_, String>>()? })
     }
 }
 
-fn unknown(name: &str) -> String {
-    let mut told = format!("there is no setting {name:?}; there are:");
-    for Setting { name, example, .. } in &SETTINGS {
+fn change(config: &mut Config, key: &str, value: &str) -> Result<(), String> {
+    let of_hub = OF_HUB.iter().find(|(name, _)| *name == key);
+    let set = match of_hub {
+        Some((_, place)) => place(config).set(value),
+        None => of_class(config, key)?.set(value),
+    };
+    set.map_err(|why| format!("{key}: {why}"))
+}
+
+/// The place of a setting of a class.
+fn of_class<'a>(config: &'a mut Config, key: &str) -> Result<&'a mut dyn Value, String> {
+    let all = listed(config);
+    let rest = key.strip_prefix(CLASS).unwrap_or_default();
+    // `bytes` is the end of `message.bytes`, too, and a name may have dots.
+    let ends = OF_CLASS.iter().filter_map(|(name, place)| {
+        let class = rest.strip_suffix(name)?.strip_suffix('.')?;
+        Some((config.classes.named(class)?, place))
+    });
+    match ends.min_by_key(|(at, _)| config.classes.classes.get(*at).map(|class| class.name.len())) {
+        Some((at, place)) if at < config.classes.classes.len() => Ok(place(&mut config.classes.classes[at])),
+        _ => Err(format!("there is no setting {key:?}; there are, with the recorded values:{all}")),
+    }
+}
+
+/// Every setting with its value, one a line.
+fn listed(config: &Config) -> String {
+    let mut told = String::new();
+    let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
-        let _ = write!(told, "\n  {name:<20} {example}");
+        let _ = write!(told, "\n  {name:<32} {value}");
+    };
+    for (name, place) in &OF_HUB {
+        // To look at a part of what is off must not turn it on.
+        line(name, place(&mut config.clone()).show());
+    }
+    for class in &config.classes.classes {
+        for (name, place) in &OF_CLASS {
+            line(&format!("{CLASS}{}.{name}", class.name), place(&mut class.clone()).show());
+        }
     }
     told
 }
@@ -222,12 +140,19 @@ fn unknown(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use edgehub::core::class::Delivery;
+    use serde_json::Value as Json;
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    fn changed(text: &str) -> Result<Config, String> {
+        let mut config = Config::default();
+        text.parse::<Settings>()?.change(&mut config).map(|()| config)
+    }
 
     #[test]
     fn settings_change_what_they_name() {
-        let settings: Settings = "heartbeat=5s, backoff.max=10s,rate=off,outbox.messages=7".parse().unwrap();
-        let mut config = Config::default();
-        settings.change(&mut config);
+        let config = changed("heartbeat=5s, backoff.max=10s,rate=off,outbox.messages=7").unwrap();
         let expected = Config {
             heartbeat: Duration::from_secs(5),
             backoff_max: Duration::from_secs(10),
@@ -239,22 +164,131 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_answered_with_what_is() {
-        let told = "hartbeat=5s".parse::<Settings>().unwrap_err();
-        assert!(
-            told.contains("\"hartbeat\"") && SETTINGS.iter().all(|setting| told.contains(setting.name)),
-            "{told}"
-        );
-        for wrong in ["heartbeat", "heartbeat=soon", "rate=-1", "profile=new", ""] {
-            assert!(wrong.parse::<Settings>().is_err(), "{wrong}");
+    fn classes_have_settings_too() {
+        let config = changed(
+            "class.telemetry.ttl=5s,class.telemetry.delivery=at-most-once,class.telemetry.message.bytes=9,\
+             class.state.priority=7,otherwise=telemetry",
+        )
+        .unwrap();
+        let mut expected = Config::default();
+        let telemetry = expected.classes.named("telemetry").unwrap();
+        let state = expected.classes.named("state").unwrap();
+        expected.classes.otherwise = telemetry;
+        expected.classes.classes[state].priority = 7;
+        let class = &mut expected.classes.classes[telemetry];
+        class.time_to_live = Some(Duration::from_secs(5));
+        class.delivery = Delivery::AtMostOnce;
+        class.message_bytes = Some(9);
+        assert_eq!(config, expected);
+        assert_eq!(changed("class.telemetry.ttl=5s,class.telemetry.ttl=off"), Ok(Config::default()));
+    }
+
+    /// A class may have any name.
+    #[test]
+    fn a_name_with_dots_is_no_other_setting() {
+        let mut config = Config::default();
+        for name in ["a", "a.message"] {
+            config.classes.classes.push(Class { name: name.into(), ..Class::default() });
         }
+        let place = |config: &Config, name: &str| config.classes.named(name).unwrap();
+        change(&mut config, "class.a.message.bytes", "5").unwrap();
+        let at = place(&config, "a");
+        assert_eq!(config.classes.classes[at].message_bytes, Some(5));
+        change(&mut config, "class.a.message.message.bytes", "6").unwrap();
+        let at = place(&config, "a.message");
+        assert_eq!(config.classes.classes[at].message_bytes, Some(6));
     }
 
     #[test]
-    fn every_example_is_a_value() {
-        for Setting { name, example, .. } in &SETTINGS {
-            let value = example.split([' ', ',']).next().unwrap();
-            assert!(format!("{name}={value}").parse::<Settings>().is_ok(), "{name}={value}");
+    fn what_is_not_known_is_answered_with_what_is() {
+        let told = changed("hartbeat=5s").unwrap_err();
+        assert!(told.contains("\"hartbeat\""), "{told}");
+        assert!(OF_HUB.iter().all(|(name, _)| told.contains(name)), "{told}");
+        assert!(told.contains("class.telemetry.ttl") && told.contains("15s"), "{told}");
+        for wrong in [
+            "heartbeat",
+            "heartbeat=soon",
+            "heartbeat=off",
+            "rate=-1",
+            "profile=new",
+            "class.none.ttl=1s",
+            "class.telemetry.colour=red",
+            "class.telemetry.coalesce=perhaps",
+            "otherwise=none",
+            "",
+        ] {
+            assert!(changed(wrong).is_err(), "{wrong}");
         }
+        let both = changed("heartbeat=soon,rate=-1").unwrap_err();
+        assert!(both.contains("heartbeat: ") && both.contains("rate: "), "{both}");
+    }
+
+    /// What is shown can be said, and changes nothing.
+    #[test]
+    fn every_value_that_is_shown_is_one() {
+        let config =
+            changed("probe=60s,class.state.ttl=5s,class.state.messages=5,class.state.bytes=5").unwrap();
+        let mut same = config.clone();
+        for line in listed(&config).lines().skip(1) {
+            let (key, value) = line.trim().split_once(' ').unwrap();
+            change(&mut same, key, value.trim()).unwrap();
+        }
+        assert_eq!(same, config);
+    }
+
+    /// The leaves of a configuration, and what is in each.
+    fn leaves(path: String, json: &Json, found: &mut BTreeSet<(String, String)>) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match json {
+            // Lengths of time are seconds and nanoseconds.
+            Json::Object(fields) if !fields.contains_key("nanos") => {
+                fields.iter().for_each(|(key, value)| leaves(below(key), value, found));
+            }
+            Json::Array(items) => {
+                items.iter().enumerate().for_each(|(at, item)| leaves(below(&at.to_string()), item, found));
+            }
+            value => drop(found.insert((path, value.to_string()))),
+        }
+    }
+
+    /// Whoever adds a setting to the configuration finds here that it can be asked about.
+    #[test]
+    fn every_setting_of_the_configuration_can_be_changed() {
+        let all = |config: &Config| {
+            let mut found = BTreeSet::new();
+            leaves(String::new(), &serde_json::to_value(config).unwrap(), &mut found);
+            found
+        };
+        let config = changed("probe=60s,otherwise=state").unwrap();
+        let mut other = config.clone();
+        for line in listed(&config).lines().skip(1) {
+            let key = line.split_whitespace().next().unwrap();
+            let values = [
+                "7",
+                "7s",
+                "classic",
+                "random",
+                "quic",
+                "at-most-once",
+                "reject",
+                "true",
+                "telemetry",
+                "false",
+                "else",
+            ];
+            let before = other.clone();
+            let differs =
+                values.iter().any(|value| change(&mut other, key, value).is_ok() && other != before);
+            assert!(differs, "{key}");
+        }
+        let (before, after) = (all(&config), all(&other));
+        let same: BTreeSet<&str> = before.intersection(&after).map(|(path, _)| path.as_str()).collect();
+        let is_meant = |path: &str| {
+            path.starts_with("classes.rules.")
+                || path.ends_with(".name")
+                || path.starts_with("endpoints.weights.")
+        };
+        let missed: Vec<&&str> = same.iter().filter(|path| !is_meant(path)).collect();
+        assert!(missed.is_empty(), "{missed:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::Failure;
 use super::settings::Settings;
+use edgehub::core::Config;
 use edgehub::core::trace::stats::Spread;
 use edgehub::core::trace::what_if::{Outcome, WhatIf, what_if};
 use edgehub::core::trace::{Trace, describe};
@@ -12,7 +13,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub(super) fn run(trace: &Trace<'_>, settings: &Settings) -> Result<ExitCode, Failure> {
-    let WhatIf { parting, recorded, other } = what_if(trace, |config| settings.change(config))?;
+    settings.change(&mut trace.header().config.clone())?;
+    let change = |config: &mut Config| {
+        // What a later configuration does not have, such as a class, cannot be changed there.
+        let _ = settings.change(config);
+    };
+    let WhatIf { parting, recorded, other } = what_if(trace, change)?;
     let mut out = stdout().lock();
     let Some(parting) = parting else {
         writeln!(out, "no difference: with these settings the hub does the same, to the last output")?;

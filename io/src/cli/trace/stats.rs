@@ -33,6 +33,9 @@ impl Stats {
             "node {}, core {}, seed {}, contents {:?}",
             header.node, header.core, header.seed, header.contents
         )?;
+        if !header.why.is_empty() {
+            writeln!(out, "written because: {}", header.why)?;
+        }
         let per_message = trace.bytes() as u64 / (stats.messages[0] + stats.messages[1]).max(1);
         writeln!(
             out,
@@ -64,7 +67,7 @@ impl Stats {
             match link.down {
                 Some((down, end)) => writeln!(
                     out,
-                    "  epoch {:<6} {:.3} s to {:.3} s, {end:?}",
+                    "  epoch {:<6} {:.3} s to {:.3} s: {end}",
                     link.epoch.0,
                     seconds(link.up),
                     seconds(down)

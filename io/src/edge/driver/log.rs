@@ -31,7 +31,8 @@ impl Log {
                     warn!(epoch = epoch.0, frames = self.refused, "so many frames were refused on this link");
                 }
                 self.refused = 0;
-                info!(epoch = epoch.0, ?end, ?retry_in, unconfirmed, "link down");
+                let retry_in = retry_in.map(tracing::field::debug);
+                info!(epoch = epoch.0, %end, retry_in, unconfirmed, "link down");
             }
             Note::BetterLane { epoch } => {
                 info!(epoch = epoch.0, "QUIC gets through again; the link moves there");

@@ -27,15 +27,16 @@ fn in_memory(options: &mut Options, folder: &Path) {
     options.recorder.as_mut().unwrap().memory = Some(Memory { bytes: 1 << 20, folder: folder.into() });
 }
 
-/// The one trace in a folder whose name begins like this, replayed.
-fn dumped(folder: &Path, reason: &str) -> (PathBuf, Replayed) {
+/// The one trace in a folder whose name begins like this, replayed. Its head says why it was written.
+fn dumped(folder: &Path, reason: &str, why: &str) -> (PathBuf, Replayed) {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_it = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(reason);
     let files: Vec<PathBuf> = files.filter(is_it).collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let bytes = std::fs::read(&files[0]).unwrap();
     let trace = Trace::open(&bytes).unwrap();
-    assert_eq!((&*trace.header().node, trace.damage()), (NODE, &[][..]));
+    let header = trace.header();
+    assert_eq!((&*header.node, &*header.why, trace.damage()), (NODE, why, &[][..]));
     let replayed = replay(&trace).unwrap();
     assert_eq!(replayed.skipped, 0);
     (files[0].clone(), replayed)
@@ -109,7 +110,8 @@ fn a_lost_link_leaves_a_trace_of_itself() {
         assert_eq!(edge.link_down().await, LinkEnd::Closed);
         edge.stop().await;
     });
-    let (file, _) = dumped(folder.path(), "link-lost");
+    let (file, _) =
+        dumped(folder.path(), "link-lost", "the link was lost: the peer or the network closed it");
     let bytes = std::fs::read(file).unwrap();
     let trace = Trace::open(&bytes).unwrap();
     // The loss itself is in it, and all that it led to.
@@ -145,7 +147,7 @@ fn a_panic_leaves_a_trace_with_its_last_input() {
         smol::unblock(move || driver.join()).await
     });
     assert!(ended.is_err(), "the driver panicked");
-    let (file, replayed) = dumped(folder.path(), "panic");
+    let (file, replayed) = dumped(folder.path(), "panic", "the hub's driver panicked");
     assert!(replayed.inputs >= 3);
     let bytes = std::fs::read(file).unwrap();
     let trace = Trace::open(&bytes).unwrap();
@@ -174,7 +176,7 @@ fn a_request_for_a_dump_is_served() {
         edge.hub.dump_recording().await.unwrap();
         edge.stop().await;
     });
-    let (_, replayed) = dumped(folder.path(), "requested");
+    let (_, replayed) = dumped(folder.path(), "requested", "somebody asked for it");
     assert!(replayed.inputs > 0);
 }
 

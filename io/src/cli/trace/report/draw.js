@@ -41,10 +41,10 @@ function fit(target) {
 function lay(width, height) {
   const charts = Math.min(230, Math.max(120, height * 0.29));
   const room = height - AXIS - charts - 30;
-  const lane = Math.max(9, Math.min(44, room / (laneNames.length + 4.4)));
+  const lane = Math.max(9, Math.min(52, room / (laneNames.length + 4.4)));
   const modules = AXIS + 8;
   const hub = modules + laneNames.length * lane + lane * 0.7;
-  const way = Math.max(lane * 1.5, Math.min(120, (room + AXIS - hub) / 2));
+  const way = Math.max(lane * 1.5, Math.min(170, (room + AXIS - hub) / 2));
   const link = hub + way, cloud = link + way;
   const depth = height - charts;
   const half = (charts - 34) / 2;
@@ -109,7 +109,7 @@ function draw() {
   inside(context, () => { drawOutages(context); drawAxisLines(context); drawLinks(context); });
   const seen = visible();
   inside(context, () => (seen.length > SINGLE_MAX ? drawDensity : drawSingles)(context, seen));
-  inside(context, () => drawEpochs(context));
+  inside(context, () => { drawEpochs(context); drawReasons(context); });
   inside(context, () => drawCharts(context));
   drawNames(context, seen.length);
   drawOverview();
@@ -163,20 +163,27 @@ function drawAxisLines(context) {
 }
 
 function drawOutages(context) {
-  for (const { from, to, why } of outages) {
+  for (const { from, to } of outages) {
     if (to < view.from || from > view.to) continue;
     const x0 = Math.max(layout.left, xOf(from)), x1 = Math.min(layout.right, xOf(to));
     context.globalAlpha = 0.09;
     context.fillStyle = colours.outage;
     context.fillRect(x0, AXIS, Math.max(1, x1 - x0), layout.height - AXIS);
     context.globalAlpha = 1;
-    const text = `no link for ${length(to - from)}: ${why}`;
-    const short = length(to - from);
-    const wide = context.measureText(text).width;
-    context.fillStyle = colours.outage;
-    context.textAlign = "center";
-    if (x1 - x0 > wide + 10) context.fillText(text, (x0 + x1) / 2, layout.link);
-    else if (x1 - x0 > context.measureText(short).width + 6) context.fillText(short, (x0 + x1) / 2, layout.link);
+  }
+}
+
+/* What outages were, above the attempts to end them. */
+function drawReasons(context) {
+  context.textAlign = "center";
+  context.font = `11.5px ${colours.sans}`;
+  context.fillStyle = colours.outage;
+  for (const { from, to, why } of outages) {
+    if (to < view.from || from > view.to) continue;
+    const x0 = Math.max(layout.left, xOf(from)), x1 = Math.min(layout.right, xOf(to));
+    const short = length(to - from), texts = [`no link for ${short}: ${why}`, `no link for ${short}`, short];
+    const text = texts.find((text) => context.measureText(text).width + 8 < x1 - x0);
+    if (text) context.fillText(text, (x0 + x1) / 2, layout.link - 15);
   }
 }
 
@@ -278,7 +285,7 @@ function drawDensity(context, seen) {
   };
   const crosses = new Set();
   for (const at of seen) {
-    const colour = messages.direction[at] === 0 ? "up" : "down";
+    const colour = messages.fate[at] === 1 ? "bad" : messages.direction[at] === 0 ? "up" : "down";
     strokes(at, (t0, y0, t1, y1, kind) => {
       const x0 = xOf(t0), x1 = xOf(t1);
       if (x1 < layout.left || x0 > layout.right) return;

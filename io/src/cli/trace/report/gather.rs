@@ -2,7 +2,7 @@
 
 use edgehub::core::hub::{Direction, LinkEnd, ModuleId};
 use edgehub::core::trace::explain::{Biographer, Event, Fate, Story, What};
-use edgehub::core::trace::stats::Spread;
+use edgehub::core::trace::stats::{Lengths, Spread};
 use edgehub::core::trace::{Moment, Replay, ReplayError, Trace};
 use edgehub::core::{Input, ModuleEvent, Note, Output};
 use serde::Serialize;
@@ -229,7 +229,7 @@ impl Gathered {
         let of = |direction| {
             let wanted =
                 stories.iter().filter(|story| story.is_from_outside() && story.direction == direction);
-            let Spread { p50, p99, max, .. } = Spread::of(wanted.filter_map(Story::took).collect());
+            let Spread { p50, p99, max, .. } = wanted.filter_map(Story::took).collect::<Lengths>().spread();
             [p50, p99, max].map(|length: Duration| length.as_micros() as u64)
         };
         (self.confirmed_after_us, self.delivered_after_us) = (of(Direction::Up), of(Direction::Down));
