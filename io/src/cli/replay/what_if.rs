@@ -5,6 +5,7 @@ use super::settings::Settings;
 use edgehub::core::trace::stats::Spread;
 use edgehub::core::trace::what_if::{Outcome, WhatIf, what_if};
 use edgehub::core::trace::{Trace, describe};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{Write, stdout};
@@ -12,7 +13,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub(super) fn run(trace: &Trace<'_>, settings: &Settings) -> Result<ExitCode, Failure> {
-    let WhatIf { parting, recorded, other } = what_if(trace, |config| settings.change(config))?;
+    // The recorded hub may have been given more than one configuration.
+    let (changed, lacking) = (Cell::new(false), RefCell::new(None));
+    let WhatIf { parting, recorded, other } = what_if(trace, |config| match settings.change(config) {
+        Ok(()) => changed.set(true),
+        Err(why) => *lacking.borrow_mut() = Some(why),
+    })?;
+    if let Some(why) = lacking.take().filter(|_| !changed.get()) {
+        return Err(why.into());
+    }
     let mut out = stdout().lock();
     let Some(parting) = parting else {
         writeln!(out, "no difference: with these settings the hub does the same, to the last output")?;
