@@ -110,19 +110,29 @@ impl Command {
 
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         match self {
-            Command::Demo(demo) => smol::block_on(demo.run()),
-            Command::Run(run) => smol::block_on(run.run()),
-            Command::Check(check) => smol::block_on(check.run()),
-            Command::Join(join) => smol::block_on(join.run()),
-            Command::Cloud(cloud) => smol::block_on(cloud.run()),
-            Command::Send(send) => smol::block_on(send.run()),
-            Command::Watch(watch) => smol::block_on(watch.run()),
-            Command::DeadLetters(dead_letters) => smol::block_on(dead_letters.run()),
-            Command::Bench(bench) => smol::block_on(bench.run()),
+            Command::Demo(demo) => wait(demo, demo::Demo::run),
+            Command::Run(run) => wait(run, run::Run::run),
+            Command::Check(check) => wait(check, check::Check::run),
+            Command::Join(join) => wait(join, join::Join::run),
+            Command::Cloud(cloud) => wait(cloud, cloud::Cloud::run),
+            Command::Send(send) => wait(send, send::Send::run),
+            Command::Watch(watch) => wait(watch, watch::Watch::run),
+            Command::DeadLetters(dead_letters) => wait(dead_letters, dead_letters::DeadLetters::run),
+            Command::Bench(bench) => wait(bench, bench::Bench::run),
             Command::Replay(replay) => replay.run(),
             Command::Explain(explain) => explain.run(),
             Command::Trace(trace) => trace.run(),
-            Command::BenchCloud(arguments) => smol::block_on(bench::cloud::run(arguments)),
+            Command::BenchCloud(arguments) => wait(arguments, bench::cloud::run),
         }
     }
+}
+
+/// Runs a command to its end. Not inlined: one frame with room for what each of them holds while it waits would be some 200 KiB,
+/// which stay in the memory of whichever runs.
+#[inline(never)]
+fn wait<C, F: Future<Output = Result<ExitCode, Failure>>>(
+    command: C,
+    run: impl FnOnce(C) -> F,
+) -> Result<ExitCode, Failure> {
+    smol::block_on(run(command))
 }

@@ -307,6 +307,9 @@ fn a_recorded_demo_replays_and_explains_itself() {
     assert!(told.contains("model-based from there on") && told.contains("confirmed by the cloud"), "{told}");
     let told = String::from_utf8(what_if("shutdown.grace=5s").stdout).unwrap();
     assert!(told.starts_with("no difference"), "{told}");
+    let lacking = what_if("class.mine.messages=5");
+    let told = String::from_utf8(lacking.stderr).unwrap();
+    assert!(lacking.status.code() == Some(2) && told.contains("there is no class \"mine\""), "{told}");
     let unknown = what_if("hartbeat=5s");
     let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(unknown.status.code() == Some(2) && told.contains("heartbeat "), "{told}");

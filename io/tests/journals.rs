@@ -143,7 +143,7 @@ fn what_was_dropped_is_listed_shown_and_sent_after_all() {
     let mut hub = Process::start(&["run", "--config", &tight]);
     hub.says("will leave first");
     let (code, text) = letters(&["requeue", "--config", &tight, "--all"]);
-    let process = format!("in use by process {}; end that one first", hub.0.id());
+    let process = format!("in use by process {}, and nothing was moved; stop the node's hub", hub.0.id());
     assert!(code == Some(2) && text.contains(&process), "{text}");
     assert_eq!(listed(), found, "reading does not disturb the hub, nor the hub the reading");
     drop(hub);

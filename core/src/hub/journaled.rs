@@ -72,6 +72,10 @@ impl Hub {
                 }
             }
         }
+        if stopped {
+            // It may be the first time that it says what it cannot keep.
+            self.drop_what_is_not_kept();
+        }
     }
 
     fn journal_opened(&mut self, unused: EntryNumber, frame_bytes_max: usize) {
@@ -139,9 +143,15 @@ impl Hub {
         self.outbox.unstored_exceeds(share)
     }
 
-    /// Whether a stop may leave to the journal what it has not reported as stored.
-    pub(super) fn trusts_journal(&self) -> bool {
-        self.journal.is_some_and(|journal| journal.health == Health::Good)
+    /// Drops what a stop does not leave to the journal: what that does not have, and, unless it is well, what it has not
+    /// reported as stored.
+    pub(super) fn drop_what_is_not_kept(&mut self) {
+        let trusted = self.journal.is_some_and(|journal| journal.health == Health::Good);
+        for (class, number) in self.outbox.not_kept(trusted) {
+            if let Some(taken) = self.outbox.remove(class, number) {
+                self.give_up(taken, DropReason::Shutdown);
+            }
+        }
     }
 
     /// How the journal is; `None` without one.

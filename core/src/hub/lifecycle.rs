@@ -231,11 +231,7 @@ impl Hub {
     /// Closes the books: what is still queued is left to the journal or dropped, whoever still waits is told.
     fn stopped(&mut self) {
         self.state_ends = None;
-        for (class, number) in self.outbox.not_kept(self.trusts_journal()) {
-            if let Some(taken) = self.outbox.remove(class, number) {
-                self.give_up(taken, DropReason::Shutdown);
-            }
-        }
+        self.drop_what_is_not_kept();
         for waiter in self.sync_keeper.end_all(None) {
             self.sync_ended(waiter, SyncOutcome::Rejected(DropReason::Shutdown));
         }

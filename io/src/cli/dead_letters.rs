@@ -4,7 +4,9 @@ use super::{Failure, run, say};
 use clap::{Args, Subcommand};
 use edgehub::config::NodeConfig;
 use edgehub::core::Message;
-use edgehub::journal::{Entry, EntryNumber, FullReason, Health, Requeued, cause_of, list, requeue};
+use edgehub::journal::{
+    Entry, EntryNumber, FullReason, Health, JournalError, Requeued, cause_of, list, requeue,
+};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -92,7 +94,8 @@ impl Place {
         };
         // Files that cannot be used are for the hub to set aside, if it is to.
         let options = edgehub::journal::Options { set_aside: false, ..journal.options() };
-        let requeued = requeue(&dir, (&journal.dir, options), &node.identity(), &numbers).await?;
+        let requeued =
+            requeue(&dir, (&journal.dir, options), &node.identity(), &numbers).await.map_err(not_moved)?;
         let moved = format!(
             "{} in {} now; the hub sends them after its next start",
             requeued.moved,
@@ -102,6 +105,18 @@ impl Place {
             None => say(moved).map(|()| ExitCode::SUCCESS).map_err(Failure::from),
             Some(shortfall) => Err(format!("{}: {shortfall}; {moved}", dir.display()).into()),
         }
+    }
+}
+
+/// Why nothing was moved. The files of a hub that runs are its own.
+fn not_moved(error: JournalError) -> Failure {
+    match error {
+        JournalError::InUse { path, process } => format!(
+            "{}: in use by process {process}, and nothing was moved; stop the node's hub, requeue, and start it again",
+            path.display()
+        )
+        .into(),
+        error => error.into(),
     }
 }
 

@@ -89,31 +89,23 @@ impl NodeJournal {
         }
     }
 
-    /// Closes it once everything is handed over, or at once when it does not work. Returns what happens until then, and
-    /// `None` at the end, which is reported if it is a bad one.
-    pub(super) async fn next_before_end(&mut self, works: bool) -> Option<JournalEvent> {
+    /// Hands over what there is, and returns what happens next; `None` when nothing more can.
+    pub(super) async fn next_after_handing_over(&mut self) -> Option<JournalEvent> {
         loop {
             self.hand_over();
-            if !self.closed && (self.stores.is_empty() || !works) {
-                self.closed = true;
-                self.journal.close();
-            }
-            match self.events.recv().await.ok()? {
-                Event::Closed { unwritten } => {
-                    let unwritten = unwritten + self.stores.len();
-                    if unwritten == 0 {
-                        return None;
-                    }
-                    error!(unwritten, "journal: messages could not be stored and are lost; check the disk");
-                    return None;
-                }
-                event => {
-                    if let Some(event) = translated(event) {
-                        return Some(event);
-                    }
-                }
+            if let Some(event) = translated(self.events.recv().await.ok()?) {
+                return Some(event);
             }
         }
+    }
+
+    /// Closes it, and returns what happens until then; `None` at the end.
+    pub(super) async fn next_before_end(&mut self) -> Option<JournalEvent> {
+        self.hand_over();
+        if !std::mem::replace(&mut self.closed, true) {
+            self.journal.close();
+        }
+        self.next_after_handing_over().await
     }
 
     pub(super) fn store(&mut self, number: EntryNumber, class: u8, at: UnixMillis, message: Message) {
@@ -216,7 +208,7 @@ mod tests {
         journal.forget(EntryNumber(9), EntryNumber(9));
         let waiting: Vec<_> = journal.stores.iter().map(|entry| entry.number.0).collect();
         assert_eq!((waiting, journal.others.len()), (vec![7, 8], 1));
-        while smol::block_on(journal.next_before_end(true)).is_some() {}
+        while smol::block_on(journal.next_before_end()).is_some() {}
         let live: Vec<_> = open().recovered.live.iter().map(|(number, _)| number.0).collect();
         assert_eq!(live, [1, 2, 7, 8]);
     }

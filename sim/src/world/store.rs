@@ -36,8 +36,10 @@ pub(crate) struct Store {
     writer: Writer,
     /// The command that is out.
     out: Option<Command>,
-    /// Something comes of it, or a retry.
+    /// Something comes of it, or a retry, or there is something to hear.
     planned: bool,
+    /// What the writer has told, and the hub is to hear.
+    heard: Vec<JournalEvent>,
     commands: u64,
     /// A command takes so much longer, until then.
     pub(crate) slow: Option<(Duration, Instant)>,
@@ -76,6 +78,7 @@ impl Store {
             writer: canary::writer(settings(purpose), Recovery::new(purpose, IDENTITY)),
             out: None,
             planned: false,
+            heard: Vec::new(),
             commands: 0,
             slow: None,
             struck: [0; 3],
@@ -149,7 +152,7 @@ impl Store {
             let _ = self.disk.execute(&Command::Delete { segment }, None, &mut self.dice);
         }
         let unused = recovery.unused();
-        (self.out, self.planned) = (None, false);
+        (self.out, self.planned, self.heard) = (None, false, Vec::new());
         self.writer = canary::writer(settings(self.purpose), recovery);
         while !self.writer.is_started() {
             let Some(command) = self.writer.next_command() else { break };
@@ -213,13 +216,19 @@ impl Store {
         }
     }
 
-    /// What the hub has to know of what the writer tells.
-    fn told(&mut self) -> Vec<JournalEvent> {
-        let events: Vec<journal::Event> = std::iter::from_fn(|| self.writer.poll_event()).collect();
-        if self.purpose == Purpose::DeadLetters {
-            return events.into_iter().filter_map(|event| self.told_of_letters(event)).collect();
+    /// Hears what the writer tells, as far as the hub has to know it.
+    fn hear(&mut self) {
+        while let Some(event) = self.writer.poll_event() {
+            let event = match self.purpose {
+                Purpose::Messages => Store::told_of_messages(event),
+                Purpose::DeadLetters => self.told_of_letters(event),
+            };
+            self.heard.extend(event);
         }
-        let translated = |event| match event {
+    }
+
+    fn told_of_messages(event: journal::Event) -> Option<JournalEvent> {
+        match event {
             journal::Event::Stored { up_to } => Some(JournalEvent::Stored { up_to }),
             journal::Event::Refused { number, .. } => Some(JournalEvent::Refused { number }),
             journal::Event::Fetched(entry) => {
@@ -232,11 +241,9 @@ impl Store {
             journal::Event::Lost { number } => Some(JournalEvent::Lost { number }),
             journal::Event::Health(health) => Some(JournalEvent::Health(health)),
             journal::Event::Discarded { .. } | journal::Event::Closed { .. } => None,
-        };
-        events.into_iter().filter_map(translated).collect()
+        }
     }
 
-    /// The same of dead letters.
     fn told_of_letters(&mut self, event: journal::Event) -> Option<JournalEvent> {
         let letter = |number: EntryNumber| LetterNumber(number.0.saturating_sub(self.base));
         Some(match event {
@@ -274,7 +281,7 @@ impl Store {
             let input = self.carry_out(&command, now);
             self.writer.handle(input);
         }
-        self.told();
+        self.hear();
         self.disk.lose_power(&mut self.dice);
         let mut recovery = Recovery::new(self.purpose, IDENTITY);
         for (segment, bytes) in self.disk.segments() {
@@ -342,6 +349,8 @@ impl World {
             return;
         }
         store.out = store.writer.next_command();
+        // Looking for something to do, it may have found that it cannot.
+        store.hear();
         let after = if store.out.is_some() {
             store.commands += 1;
             let slow = store.slow.filter(|(_, until)| now < *until).map_or(Duration::ZERO, |(by, _)| by);
@@ -353,6 +362,8 @@ impl World {
             ) + slow
         } else if store.writer.wants_retry() {
             RETRY
+        } else if !store.heard.is_empty() {
+            Duration::ZERO
         } else {
             return;
         };
@@ -383,8 +394,11 @@ impl World {
     /// Tells the hub what the journal tells.
     fn listen_to_store(&mut self, node: usize) -> Outcome {
         let edge = &mut self.edges[node];
-        let events = edge.store.told().into_iter().chain(edge.letters.told());
-        for event in events.collect::<Vec<_>>() {
+        let events = [&mut edge.store, &mut edge.letters].map(|store| {
+            store.hear();
+            std::mem::take(&mut store.heard)
+        });
+        for event in events.into_iter().flatten() {
             self.edge_handle(node, edgehub_core::Input::Journal(event))?;
         }
         Ok(())

@@ -220,6 +220,9 @@ fn a_stop_leaves_to_the_journal_what_it_has() {
     // The last that is heard of it.
     stored(&mut script, 11);
     script.expect(&["receipt b Stored"]);
+    // What is stored stays so, whatever becomes of the disk.
+    journal(&mut script, JournalEvent::Health(Health::Failing));
+    script.expect(&[]);
     balanced(&script);
     // A journal that fails is not relied upon.
     let mut script = offline(config());
@@ -232,6 +235,31 @@ fn a_stop_leaves_to_the_journal_what_it_has() {
     let seen = script.seen();
     assert_eq!(seen[1..], ["receipt b Dropped { reason: Shutdown, limit: None }", "forget 11", "stopped"]);
     balanced(&script);
+}
+
+#[test]
+fn what_the_journal_cannot_keep_after_a_stop_is_dropped() {
+    let number = EntryNumber(11);
+    let events = [
+        (JournalEvent::Health(Health::Full(FullReason::Limit)), vec!["bc", "forget 11-12"]),
+        (JournalEvent::Refused { number }, vec!["b"]),
+    ];
+    for (event, expected) in events {
+        let mut script = offline(only(Class::default()));
+        ask(&mut script, message("a", "g", "update"));
+        stored(&mut script, 10);
+        ask(&mut script, message("b", "g", "update"));
+        ask(&mut script, message("c", "g", "update"));
+        script.input(Input::Shutdown).seen();
+        assert_eq!(script.hub.account().up.pending, 3);
+        journal(&mut script, event);
+        let told = |id| format!("receipt {id} Dropped {{ reason: Shutdown, limit: None }}");
+        let dropped = expected[0].chars().map(told);
+        let rest = expected[1..].iter().map(|line| line.to_string());
+        assert_eq!(script.seen(), dropped.chain(rest).collect::<Vec<_>>());
+        assert_eq!(script.hub.account().up.pending + expected[0].len() as u64, 3);
+        balanced(&script);
+    }
 }
 
 /// A journal that answers: what was stored can be read back.

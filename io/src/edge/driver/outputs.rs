@@ -6,12 +6,11 @@ use super::super::link::Link;
 use super::super::module::Delivery;
 use super::Driver;
 use crate::lane::{Way, Write};
-use edgehub_core::hub::{DropReason, LetterNumber, ReceiptId, Stage};
-use edgehub_core::journal::Health;
-use edgehub_core::{Hub, Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
+use edgehub_core::hub::{DropReason, JournalEvent, LetterNumber, ReceiptId, Stage};
+use edgehub_core::{Input, LinkEpoch, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output};
 use smol::Executor;
 use std::collections::btree_map::Entry;
-use tracing::debug;
+use tracing::{debug, error};
 
 impl Driver {
     /// What the hub asks next. All of it is on record when there is nothing more.
@@ -209,22 +208,41 @@ impl Driver {
         }
     }
 
-    /// Lets the journals write what they have, and hears them out: dead letters first, since the journal of messages may
-    /// forget what they are about only then.
+    /// Lets the journals write what they have, and hears them out. What the journal of messages cannot keep the hub drops,
+    /// and that may become a dead letter; what a letter is about the journal may forget only when that is written.
     pub(super) async fn close_journals(&mut self) {
+        let dropped = self.hub.account().up.dropped();
+        while self.hub.unstored() > 0
+            && let Some(journal) = &mut self.journal
+            && let Some(event) = journal.next_after_handing_over().await
+        {
+            self.hear_out(event);
+        }
+        let unstored = self.hub.account().up.dropped() - dropped;
+        if unstored > 0 {
+            error!(
+                unstored,
+                "journal: messages could not be stored at the end and are dropped; check the disk"
+            );
+        }
         while let Some(letters) = &mut self.letters
             && let Some(event) = letters.next_before_end().await
         {
-            self.handle(Input::Journal(event));
-            self.carry_out_the_rest();
+            self.hear_out(event);
         }
         self.letters = None;
-        let Some(mut journal) = self.journal.take() else { return };
-        let works = |hub: &Hub| hub.journal_health() == Some(Health::Good);
-        while let Some(event) = journal.next_before_end(works(&self.hub)).await {
-            self.handle(Input::Journal(event));
-            self.carry_out_the_rest();
+        while let Some(journal) = &mut self.journal
+            && let Some(event) = journal.next_before_end().await
+        {
+            self.hear_out(event);
         }
+        self.journal = None;
+    }
+
+    /// Hands the hub what a journal tells after the stop.
+    fn hear_out(&mut self, event: JournalEvent) {
+        self.handle(Input::Journal(event));
+        self.carry_out_the_rest();
     }
 
     /// Does what the hub says after its stop.

@@ -5,7 +5,7 @@ use edgehub::config::Lane;
 use edgehub::loopback::{Loopback, Ticket};
 use edgehub::server::{CloudServer, ServerOptions};
 use edgehub::{EdgeHub, Options};
-use edgehub_core::hub::LinkEnd;
+use edgehub_core::hub::{Account, LinkEnd};
 use edgehub_core::rng::Rng;
 use edgehub_core::{Config, Content, Draft, Message, Note, UnixMillis};
 use std::net::SocketAddr;
@@ -44,10 +44,11 @@ impl Edge {
         Edge { hub, notes, driver: smol::spawn(driver.run()) }
     }
 
-    /// Ends the hub, and waits until nothing of it runs any more.
-    pub(super) async fn stop(self) {
-        self.hub.shutdown().await.unwrap();
+    /// Ends the hub, and waits until nothing of it runs any more; returns its books.
+    pub(super) async fn stop(self) -> Account {
+        let account = self.hub.shutdown().await.unwrap();
         self.driver.await;
+        account
     }
 
     /// Waits for a note and returns what `wanted` makes of it.

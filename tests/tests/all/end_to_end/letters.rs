@@ -2,10 +2,11 @@
 
 use super::LANE;
 use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
-use edgehub::journal::{Opened, Options, cause_of, list, requeue};
+use edgehub::journal::{Opened, Options, Settings, cause_of, list, requeue};
 use edgehub::loopback::Loopback;
 use edgehub_core::Config;
 use edgehub_core::class::Classes;
+use edgehub_core::hub::DropReason;
 
 const OWNER: &str = "project/edge-1";
 
@@ -57,5 +58,40 @@ fn a_dropped_message_is_kept_and_can_be_sent_after_all() {
         assert_eq!(arrived, ["3", "4", "0", "2"]);
         let account = edge.hub.settled().await.unwrap();
         assert_eq!((account.restored, account.up.dropped()), (4, 0));
+    });
+}
+
+/// A journal that is full before all of it is stored, in the moment of a stop: the rest is dropped, told, and a letter.
+#[test]
+fn what_a_full_journal_cannot_keep_at_a_stop_becomes_a_letter() {
+    const SENT: u64 = 60;
+    let (journal, letters) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = Settings { segment_bytes: 8 * 1024, total_bytes: 48 * 1024, ..Settings::default() };
+    let small = Options { settings, ..Options::default() };
+    let mut classes = Classes::default();
+    classes.classes.iter_mut().for_each(|class| (class.persistent, class.dead_letters) = (true, true));
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), server_options(&loopback)).await;
+        let config = Config { classes, ..config() };
+        let mut options = LANE.options(loopback.ticket(server.address(), NODE).unwrap(), config);
+        options.targets.clear();
+        options.journal = Some(Opened::open(journal.path(), OWNER, small.clone()).unwrap());
+        options.letters = Some(Opened::open(letters.path(), OWNER, Options::dead_letters()).unwrap());
+        let edge = Edge::with(options);
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        let content = "x".repeat(1000);
+        for _ in 0..SENT {
+            module.send(module.compose("resource", "update", "x", &content).unwrap()).await.unwrap();
+        }
+        let account = edge.stop().await;
+        let dropped = account.up.dropped_for(DropReason::Shutdown);
+        assert_eq!((account.up.pending + dropped, account.up.accepted), (SENT, SENT));
+        assert!(dropped > 0 && account.up.pending > 0, "{account:?}");
+        let kept = Opened::open(journal.path(), OWNER, small).unwrap().recovered.live.len() as u64;
+        assert_eq!(kept, account.up.pending);
+        let buried = list(letters.path()).unwrap();
+        assert_eq!((buried.len() as u64, account.letters), (dropped, dropped));
+        assert!(buried.iter().map(cause_of).all(|cause| cause == (Some("state"), "hub shutting down")));
     });
 }
