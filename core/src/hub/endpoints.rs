@@ -136,11 +136,13 @@ impl Selection {
         !round_over
     }
 
-    /// A link is up: when is the preferred endpoint worth another attempt?
+    /// A link is up: when is the preferred endpoint worth another attempt? What is not in the list any more is left for it in
+    /// any case.
     pub(super) fn up(&mut self, now: Instant, config: &Endpoints, rng: &mut Rng) {
         self.postponed = 0;
         self.return_at = None;
-        if config.choice != Choice::Ordered || self.present == 0 && !self.elsewhere {
+        let stays = config.choice != Choice::Ordered || self.present == 0;
+        if stays && !self.elsewhere {
             return;
         }
         let spread = rng.between(Duration::ZERO, config.return_after / 4);
@@ -286,6 +288,25 @@ mod tests {
         assert!(selection.is_elsewhere());
         assert!(selection.failed(Instant(0), &three, Planted::default()), "no backoff: another is dialled");
         assert_eq!(selection.present(), 0, "nothing is held against the first of the list");
+    }
+
+    #[test]
+    fn what_is_not_in_the_list_any_more_is_left() {
+        for choice in [Choice::Ordered, Choice::Random, Choice::Weighted] {
+            let (of_three, of_one) = (config(choice, &[1, 1, 1]), config(choice, &[1]));
+            let mut rng = Rng::new(1);
+            let mut selection = Selection::new(&of_three, &mut rng);
+            while selection.present() != 2 {
+                selection.failed(Instant(0), &of_three, Planted::default());
+            }
+            selection.reconfigure(&of_one, &mut rng);
+            selection.up(Instant(7), &of_one, &mut rng);
+            let leaves = selection.return_at.expect("it is left");
+            assert!((Instant(60_000_007)..Instant(75_000_008)).contains(&leaves), "{leaves:?}");
+            selection.dials();
+            selection.up(Instant(7), &of_one, &mut rng);
+            assert_eq!(selection.return_at, None, "the only one is not");
+        }
     }
 
     /// The one that failed lately is the last choice.

@@ -91,12 +91,11 @@ impl Endpoints {
         if end == LinkEnd::Moved {
             self.lanes.ended(end, up.map(|up| now.since(up)));
             let lived = away_since.map(|since| now.since(since)).unwrap_or_default();
-            let may = self.config.choice == Choice::Ordered && self.present != Some(0);
-            if !may || lived < self.config.return_after {
+            if !self.returns() || lived < self.config.return_after {
                 return broken("returns-early", format!("left after {lived:?}: {self:?}"));
             }
             self.none_is_tried();
-            self.next = Next::Preferred;
+            self.next = if self.config.choice == Choice::Ordered { Next::Preferred } else { Next::Any };
             return self.soon(wait);
         }
         let held = lived.is_some_and(|lived| lived >= self.stable);
@@ -228,10 +227,18 @@ impl Endpoints {
         }
     }
 
+    /// Whether the present endpoint is to be left for the preferred one.
+    fn returns(&self) -> bool {
+        match self.present {
+            Some(present) => self.config.choice == Choice::Ordered && present != 0,
+            // It is in no list any more.
+            None => true,
+        }
+    }
+
     /// When a node must have returned at the latest, whatever it has found before.
     fn returned_by(&self) -> Option<Instant> {
-        let up =
-            self.away_since.filter(|_| self.config.choice == Choice::Ordered && self.present != Some(0))?;
+        let up = self.away_since.filter(|_| self.returns())?;
         let postponed = RETURN_POSTPONED_FOR * (RETURN_POSTPONED_MAX + 1);
         // A link that is being left has its own time for that.
         let due = up + self.config.return_after * (RETURN_PENALTY_MAX + 1);

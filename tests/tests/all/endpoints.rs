@@ -4,7 +4,7 @@
 use crate::script::{Script, message};
 use edgehub_core::config::{Choice, Endpoints};
 use edgehub_core::hub::{LinkEnd, LinkState};
-use edgehub_core::{Config, LinkEvent, Note};
+use edgehub_core::{Config, Input, LinkEvent, Note};
 use std::time::Duration;
 
 fn secs(seconds: u64) -> Duration {
@@ -62,6 +62,22 @@ fn a_link_that_held_is_dialled_again_where_it_was() {
     // One that drops at once is left for another.
     script.link(LinkEvent::Opened).link(LinkEvent::Closed);
     assert_eq!(next_dial(&mut script).0, "2", "the first one failed lately");
+}
+
+/// Whoever takes an endpoint out of the list wants nodes to leave it.
+#[test]
+fn a_link_to_what_another_list_does_not_have_is_left() {
+    let mut script = Script::new(three());
+    script.seen();
+    next_dial(script.link(LinkEvent::OpenFailed));
+    script.link(LinkEvent::Opened);
+    let endpoints = Endpoints { weights: vec![1], ..three().endpoints };
+    script.at(50_000).input(Input::Reconfigure(Box::new(Config { endpoints, ..three() })));
+    script.notes();
+    let (endpoint, after) = next_dial(&mut script);
+    assert!(endpoint == "0" && (100_100..=126_000).contains(&after), "{endpoint} after {after} ms");
+    let moved = |note: &Note| matches!(note, Note::LinkDown { end: LinkEnd::Moved, .. });
+    assert!(script.notes().iter().any(moved));
 }
 
 /// The way back is made when nothing is unconfirmed, and later each time that it fails.
