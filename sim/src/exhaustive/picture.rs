@@ -1,13 +1,14 @@
 //! The life of the link as an SVG picture: what was seen, in boxes and arrows.
 //!
 //! Where a box stands and how an arrow runs is fixed here; what is written on them is what the exploration saw. An arrow
-//! that was seen and has no place here is an error, so the picture cannot hide one.
+//! that was seen and has no place here is an error, and so is a text that is longer than its box, so the picture cannot hide
+//! one.
 
 use super::lifecycle::Lifecycle;
-use crate::svg::Picture;
+use crate::svg::{LINE, Picture};
 use edgehub_core::hub::LinkState;
 
-const SIZE: (i32, i32) = (1840, 1010);
+const SIZE: (i32, i32) = (1840, 1110);
 
 /// A state's box: its left upper corner and its size.
 struct Place {
@@ -23,10 +24,10 @@ const fn place(state: LinkState, at: (i32, i32), size: (i32, i32)) -> Place {
 const PLACES: [Place; 6] = [
     place(LinkState::Waiting, (20, 130), (300, 290)),
     place(LinkState::Opening, (500, 130), (300, 290)),
-    place(LinkState::Up, (1020, 130), (300, 420)),
-    place(LinkState::Draining, (1020, 620), (300, 340)),
-    place(LinkState::Stopped, (300, 590), (500, 370)),
-    place(LinkState::Renewing, (1520, 130), (300, 420)),
+    place(LinkState::Up, (1020, 130), (300, 450)),
+    place(LinkState::Draining, (1020, 650), (300, 400)),
+    place(LinkState::Stopped, (300, 650), (500, 400)),
+    place(LinkState::Renewing, (1520, 130), (300, 450)),
 ];
 
 /// An arrow: its way as an SVG path, and where its text begins.
@@ -46,16 +47,16 @@ const ARROWS: [Arrow; 14] = [
     arrow(LinkState::Opening, LinkState::Waiting, "M 500 310 H 328", (340, 258)),
     arrow(LinkState::Opening, LinkState::Up, "M 800 210 H 1012", (880, 202)),
     arrow(LinkState::Up, LinkState::Waiting, "M 1170 130 V 70 H 170 V 122", (610, 18)),
-    arrow(LinkState::Up, LinkState::Draining, "M 1170 550 V 612", (1180, 585)),
-    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 650 H 808", (910, 500)),
-    arrow(LinkState::Draining, LinkState::Stopped, "M 1020 860 H 808", (830, 745)),
-    arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 582", (660, 510)),
-    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 760 H 292", (180, 510)),
+    arrow(LinkState::Up, LinkState::Draining, "M 1170 580 V 642", (1180, 615)),
+    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 710 H 808", (910, 500)),
+    arrow(LinkState::Draining, LinkState::Stopped, "M 1020 940 H 808", (830, 812)),
+    arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 642", (660, 510)),
+    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 820 H 292", (180, 510)),
     arrow(LinkState::Up, LinkState::Renewing, "M 1320 210 H 1512", (1340, 202)),
     arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 106)),
     arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 5 H 120 V 122", (1730, 30)),
-    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 550 V 790 H 1328", (1680, 585)),
-    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 550 V 990 H 550 V 968", (1400, 984)),
+    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 580 V 790 H 1328", (1680, 615)),
+    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 580 V 1085 H 550 V 1058", (1400, 1079)),
 ];
 
 impl Lifecycle {
@@ -73,12 +74,16 @@ impl Lifecycle {
             );
         }
         for place in &PLACES {
-            self.draw_box(&mut picture, place);
+            self.draw_box(&mut picture, place)?;
         }
         Ok(picture.finished())
     }
 
-    fn draw_box(&self, picture: &mut Picture, Place { state, at: (x, y), size: (width, height) }: &Place) {
+    fn draw_box(
+        &self,
+        picture: &mut Picture,
+        Place { state, at: (x, y), size: (width, height) }: &Place,
+    ) -> Result<(), String> {
         picture.state(&format!("{state:?}"), (*x, *y), (*width, *height));
         let (taken, refused) = self.inside(*state);
         let columns = [("stays", "taken", taken, 12), ("refused", "refused", refused, width / 2 + 2)];
@@ -87,7 +92,11 @@ impl Lifecycle {
             for cause in causes {
                 below = picture.line(class, x + left, below, cause);
             }
+            if below - LINE > y + height {
+                return Err(format!("the box of {state:?} is too low for what {title}"));
+            }
         }
+        Ok(())
     }
 }
 
