@@ -131,6 +131,12 @@ pub enum Canary {
     ZombieCalledStable,
     /// Links that are closed again and again right after they have opened have no name.
     KickedUnnamed,
+    /// A node that is kicked again and again is well whenever it is served in between.
+    HealthGoodBetweenKicks,
+    /// Nobody is told that two heartbeats are longer than the cloud waits.
+    SlowHeartbeatUntold,
+    /// Nobody is told that the cloud does not hear keepalives in time.
+    UnheardKeepaliveUntold,
     /// After a failure the same endpoint is dialled again.
     FailsOverNever,
     /// After a link that held another endpoint is dialled.
@@ -193,7 +199,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 89] = [
+    pub const ALL: [Canary; 92] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -254,6 +260,9 @@ impl Canary {
         Canary::NoSessionStays,
         Canary::ZombieCalledStable,
         Canary::KickedUnnamed,
+        Canary::HealthGoodBetweenKicks,
+        Canary::SlowHeartbeatUntold,
+        Canary::UnheardKeepaliveUntold,
         Canary::FailsOverNever,
         Canary::NotSticky,
         Canary::ReturnsNever,
@@ -463,8 +472,10 @@ pub enum IdentityCanary {
     AuthorityToldAgain,
     /// Files that another process has put in place are not noticed while all is well.
     FilesUnwatched,
-    /// A pair of an authority that is not beside it is used.
+    /// A pair of an authority that is not beside it replaces one of a known authority.
     StrangersPairUsed,
+    /// A pair of an authority that is not beside it is used, whatever the cloud says of it.
+    StrangersPairKept,
     /// A token that is given by hand does not say which cloud is meant.
     TokenDoesNotDecide,
     /// A certificate is taken whenever it is valid.
@@ -477,13 +488,19 @@ pub enum IdentityCanary {
     RotatesAtOnePoint,
     /// Only the new authority is trusted as soon as there is one.
     OldRootDropped,
+    /// An authority that was superseded is trusted for ever.
+    OldRootKept,
+    /// What somebody put beside the authority for the cloud's servers leaves with a renewal.
+    ServersRootDropped,
+    /// A service that fails is asked again and again, and no other.
+    ServiceStuck,
     /// A connection that the clocks do not allow is not explained with their difference.
     OutOfDateUnexplained,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 21] = [
+    pub const ALL: [IdentityCanary; 25] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -498,12 +515,16 @@ impl IdentityCanary {
         IdentityCanary::AuthorityToldAgain,
         IdentityCanary::FilesUnwatched,
         IdentityCanary::StrangersPairUsed,
+        IdentityCanary::StrangersPairKept,
         IdentityCanary::TokenDoesNotDecide,
         IdentityCanary::ValidityUnchecked,
         IdentityCanary::StallUnnoticed,
         IdentityCanary::NoJoinAfterExpiry,
         IdentityCanary::RotatesAtOnePoint,
         IdentityCanary::OldRootDropped,
+        IdentityCanary::OldRootKept,
+        IdentityCanary::ServersRootDropped,
+        IdentityCanary::ServiceStuck,
         IdentityCanary::OutOfDateUnexplained,
     ];
 }

@@ -9,7 +9,8 @@
 //! | `state` | the life of an identity, as a table |
 //! | `input`, `output` | the two closed lists |
 //! | `attempt` | the steps of one attempt, to join or to renew |
-//! | `retry` | the wait between two attempts |
+//! | `retry`, `services` | the wait between two attempts; which of several services is asked |
+//! | `roots` | who is trusted, and for how long |
 //! | `clock` | which time it is when the cloud says otherwise |
 //! | `token`, `date` | the two texts that are read |
 //! | `problem` | what can go wrong, and what to do about it |
@@ -24,11 +25,13 @@ mod input;
 mod output;
 mod problem;
 mod retry;
+mod roots;
+mod services;
 pub mod state;
 mod token;
 
 pub use clock::{SKEW_TOLERATED_MS, Verdict};
-pub use input::{Answer, Certificate, Failure, IdentityInput, Validity, WorkNumber};
+pub use input::{Answer, Authority, Certificate, Failure, IdentityInput, Validity, WorkNumber};
 pub use output::{IdentityNote, IdentityOutput, Request, Trust};
 pub use problem::{Problem, Skew, join_command};
 pub use retry::{RETRY_FIRST, RETRY_LONGEST};
@@ -40,13 +43,13 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use attempt::{Attempt, Step};
-use bytes::Bytes;
 use clock::Clock;
 use core::fmt;
 use core::time::Duration;
 use retry::Retry;
+use roots::Roots;
+use services::Services;
 
 /// The longest body that is read, in bytes, of an answer and of a request. A certificate has some 500.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -66,8 +69,11 @@ pub const ROTATION_FROM_PER_MILLE: u64 = 700;
 /// … to here.
 pub const ROTATION_TO_PER_MILLE: u64 = 900;
 
-/// The most authorities that are trusted at one time: the present one, and the one before until the next renewal.
-pub const ROOTS_MAX: usize = 2;
+/// The most authorities that are trusted at one time: who lists those of a whole operating system has some 150.
+pub const ROOTS_MAX: usize = 256;
+
+/// The most certificate services that are asked one after the other.
+pub const SERVICES_MAX: usize = 16;
 
 /// What an identity needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,9 +84,9 @@ pub struct IdentityConfig {
     pub cloud: Box<str>,
     /// The node's configuration, for `join`, unless it is where `join` looks anyway.
     pub file: Option<Box<str>>,
-    /// Whether there is a certificate service that can be asked. Without one the files are somebody else's care, and are
-    /// looked at.
-    pub has_service: bool,
+    /// How many certificate services can be asked, at most [`SERVICES_MAX`]: several of one cloud, with its authority and its
+    /// tokens. Without one the files are somebody else's care, and are looked at.
+    pub services: usize,
     /// Whether to renew at all (`rotateCertificates`).
     pub rotate: bool,
     /// Whether the token says which cloud is meant, even if there is a pair of another one: for who gives a token by hand.
@@ -96,7 +102,7 @@ impl IdentityConfig {
             node: node.into(),
             cloud: cloud.into(),
             file: None,
-            has_service: true,
+            services: 1,
             rotate,
             token_decides: false,
             request_limit: REQUEST_LIMIT,
@@ -105,7 +111,7 @@ impl IdentityConfig {
 
     /// Whether certificates are renewed here.
     fn renews(&self) -> bool {
-        self.rotate && self.has_service
+        self.rotate && self.services > 0
     }
 }
 
@@ -175,6 +181,7 @@ pub struct Identity {
     attempt: Attempt,
     last_work: u64,
     retry: Retry,
+    services: Services,
     clock: Clock,
     token: Option<JoinToken>,
     /// The token that the cloud refused.
@@ -182,8 +189,10 @@ pub struct Identity {
     /// The token that names another authority than the one that answers.
     mismatched: Option<JoinToken>,
     pair: Option<Certificate>,
-    /// In use, the newest first.
-    roots: Vec<Bytes>,
+    /// Found worthless by the cloud, though the clock allows it: the hash of a pair of an unknown authority.
+    worthless: Option<Sha256>,
+    /// In use.
+    roots: Roots,
     /// When in its life the present certificate is renewed.
     rotate_at_per_mille: u64,
     usable_since: Option<Instant>,
@@ -205,12 +214,14 @@ impl Identity {
             attempt: Attempt::idle(now.mono),
             last_work: 0,
             retry: Retry::default(),
+            services: Services::default(),
             clock: Clock::default(),
             token: None,
             refused: None,
             mismatched: None,
             pair: None,
-            roots: Vec::new(),
+            worthless: None,
+            roots: Roots::default(),
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
             usable_since: None,
             told_authority: None,
@@ -230,9 +241,9 @@ impl Identity {
         match input {
             IdentityInput::Tick => {}
             IdentityInput::Token(token) => self.given(token),
-            IdentityInput::Loaded { work, pair, roots, token } => {
+            IdentityInput::Loaded { work, pair, roots, superseded, token } => {
                 if self.attempt.awaits(work, Step::Loading) {
-                    self.loaded(pair, roots, token);
+                    self.loaded(pair, Roots::new(roots, superseded), token);
                 }
             }
             IdentityInput::Answered { work, answer } => match self.attempt.step {
@@ -309,7 +320,7 @@ impl Identity {
     fn deadline_came(&mut self) {
         match self.attempt.step {
             Step::Idle => self.check(),
-            Step::Waiting => self.load(),
+            Step::Waiting => self.begin(),
             Step::Asking | Step::Requesting | Step::AskingTime => {
                 self.cancel();
                 self.failed(Problem::TooLate { limit: self.config.request_limit });
@@ -340,10 +351,11 @@ impl Identity {
             Attempt::of(Step::Idle, self.now.mono + RETRY_FIRST.max(self.until_check()).min(CLOCK_CHECK));
     }
 
-    /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on hearsay is renewed at
-    /// once: that fails if it was a lie.
+    /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on trial is renewed at
+    /// once: one on hearsay, which fails if it was a lie, and one of an unknown authority, which fails if it is a stranger's.
     fn until_check(&mut self) -> Duration {
-        if self.config.renews() && self.clock.is_hearsay(self.now) {
+        let on_trial = self.clock.is_hearsay(self.now) || self.is_of_unknown_authority();
+        if self.config.renews() && on_trial {
             return Duration::ZERO;
         }
         let time = self.clock.time(self.now).0;
@@ -361,7 +373,7 @@ impl Identity {
         if self.planted.is(IdentityCanary::FilesUnwatched) {
             return self.go_on();
         }
-        self.load();
+        self.begin();
     }
 
     /// Looks at the clock: is it time to renew, is it too late?
@@ -396,7 +408,7 @@ impl Identity {
         self.token = Some(token);
         if self.state == IdentityState::NeedsToken {
             self.cancel();
-            self.load();
+            self.begin();
         }
     }
 

@@ -80,8 +80,8 @@ pub struct NodeConfig {
     pub rotate_certificates: bool,
     /// The token to join the cloud with.
     pub token: Option<Token>,
-    /// `https://HOST:PORT` of the cloud's certificate service.
-    pub http_server: Option<String>,
+    /// `https://HOST:PORT` of the cloud's certificate service; of several, the next one is asked when one fails.
+    pub http_servers: Vec<String>,
     /// Our own settings.
     pub hub: HubConfig,
 }

@@ -22,13 +22,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A node's files and configuration, and its cloud's authority.
 struct Site {
     dir: tempfile::TempDir,
-    authority: Authority,
+    authority: Arc<Authority>,
 }
 
 impl Site {
     /// The certificate of `edge-1`.
     fn new() -> Site {
-        let site = Site { dir: tempfile::tempdir().unwrap(), authority: Authority::generate().unwrap() };
+        let authority = Arc::new(Authority::generate().unwrap());
+        let site = Site { dir: tempfile::tempdir().unwrap(), authority };
         let own = site.authority.node("edge-1").unwrap();
         for (name, text) in [
             ("ca.crt", site.authority.certificate_pem()),
@@ -292,20 +293,34 @@ fn a_secret_that_everybody_can_read_is_named() {
 fn the_certificate_service_is_asked_what_time_it_is() {
     let site = Site::new();
     let with = |address: &str| {
-        let service = format!("    httpServer: https://{address}\n    tlsCaFile");
+        let service = format!("    httpServer: \"https://{address}\"\n    tlsCaFile");
         site.check_config(&site.config("edge-1", &nobody(), "").replacen("    tlsCaFile", &service, 1), &[])
     };
     let (_, lines) = with(&nobody());
     let told = of(&lines, "certificates").concat();
     assert!(told.starts_with("✗") && told.contains("cannot be reached"), "{lines:#?}");
-    let authority = Arc::new(Authority::generate().unwrap());
-    let options = CertificateOptions::new(authority, TokenKey::generate().unwrap());
-    let service = smol::block_on(CertificateServer::bind((Ipv4Addr::LOCALHOST, 0).into(), options)).unwrap();
-    let address = service.address().to_string();
-    smol::spawn(async move { service.run().await }).detach();
-    let (_, lines) = with(&address);
+    let service = |authority| {
+        let options = CertificateOptions::new(authority, TokenKey::generate().unwrap());
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let service = smol::block_on(CertificateServer::bind(any_port, options)).unwrap();
+        let address = service.address().to_string();
+        smol::spawn(async move { service.run().await }).detach();
+        address
+    };
+    let own = service(Arc::clone(&site.authority));
+    let (_, lines) = with(&own);
     assert!(of(&lines, "certificates").concat().starts_with("✓"), "{lines:#?}");
     assert!(of(&lines, "clock").concat().starts_with("✓"), "{lines:#?}");
+    // One that cannot renew this node's certificate is named, each of several.
+    let strange = service(Arc::new(Authority::generate().unwrap()));
+    let (code, lines) = with(&format!("{own}, https://{strange}"));
+    let told = of(&lines, "certificates");
+    assert!(told[0].starts_with("✓") && told[0].contains(&own), "{lines:#?}");
+    assert!(
+        told[1].starts_with("✗") && told[1].contains(&strange) && told[1].contains("tlsCaFile"),
+        "{lines:#?}"
+    );
+    assert_eq!(code, 1);
 }
 
 /// Somebody accepts the connection and never says a word.

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
 use edgehub::config::NodeConfig;
-use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
+use edgehub::pki::{Authority, Profile, Purpose};
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const NODE: &str = "edge-7";
 
@@ -28,10 +28,15 @@ struct Cloud {
 }
 
 fn cloud() -> Cloud {
+    cloud_behind(None)
+}
+
+/// The same with a link whose certificate is of another authority.
+fn cloud_behind(company: Option<&Authority>) -> Cloud {
     smol::block_on(async {
         let authority = Arc::new(Authority::generate().unwrap());
         let tokens = TokenKey::generate().unwrap();
-        let own = authority.server(&["127.0.0.1".into()]).unwrap();
+        let own = company.unwrap_or(&authority).server(&["127.0.0.1".into()]).unwrap();
         let ca = authority.certificate_pem();
         let pems = Pems { ca, certificate: &own.certificate_pem, key: &own.key_pem };
         let options = ServerOptions::new(tls::server_config_from_pem(pems).unwrap());
@@ -110,7 +115,7 @@ fn a_node_joins_with_a_token_and_not_with_that_of_another_cloud() {
     let file = path("node/config/edgecore.yaml");
     let (config, _) = NodeConfig::load(&file).unwrap();
     assert_eq!((config.node_name.as_str(), mode(&file)), (NODE, 0o600));
-    assert_eq!(config.http_server, Some(format!("https://{}", cloud.service)));
+    assert_eq!(config.http_servers, [format!("https://{}", cloud.service)]);
     assert!(cloud.has_signed(&file));
 }
 
@@ -326,6 +331,75 @@ fn a_node_whose_certificate_has_run_out_goes_on_and_says_what_to_run() {
         assert!(code == Some(0) && cloud.has_signed(&file), "{said}");
         assert_eq!(said.contains("names no certificate service"), !with_service, "{said}");
     }
+}
+
+/// A pair in the last tenth of its life, and these authorities beside it.
+fn old_pair(dir: &Path, cloud: &Cloud, authorities: &[&Authority]) {
+    let day = Duration::from_secs(86_400);
+    let profile = Profile {
+        purpose: Purpose::Node { name: NODE.into() },
+        not_before: SystemTime::now() - 99 * day,
+        not_after: SystemTime::now() + day,
+    };
+    cloud.authority.issue(&profile).unwrap().write(dir, "own").unwrap();
+    let pems: String = authorities.iter().map(|authority| authority.certificate_pem()).collect();
+    std::fs::write(dir.join("ca.crt"), pems).unwrap();
+}
+
+/// A load balancer before the link has a certificate of the company's authority, which a person has put beside the cloud's: it
+/// is still there after the renewal, and the link is opened again.
+#[test]
+fn who_vouches_for_the_link_stays_trusted_when_the_certificate_is_renewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let company = Authority::generate().unwrap();
+    let cloud = cloud_behind(Some(&company));
+    let more = format!("    httpServer: https://{}\n", cloud.service);
+    let file = configuration(dir.path(), &cloud, &more);
+    old_pair(dir.path(), &cloud, &[&company, &cloud.authority]);
+    let mut node = Running::start(&file);
+    node.until("renewing the node's certificate");
+    node.until("the node has a certificate");
+    node.until("link up");
+    let roots = tls::pair_on_disk(&NodeConfig::load(&file).unwrap().0.files).unwrap().roots;
+    assert_eq!(roots, [cloud.authority.certificate_der(), company.certificate_der()]);
+    node.stop();
+}
+
+/// The file names who vouches for the link, and nobody who signs nodes: the link works, and no token is needed for that. That
+/// the certificate cannot be renewed is said, with what to do.
+#[test]
+fn a_node_whose_authority_nobody_named_keeps_its_link_and_hears_why_it_is_not_renewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let company = Authority::generate().unwrap();
+    let cloud = cloud_behind(Some(&company));
+    let more = format!("    httpServer: https://{}\n", cloud.service);
+    let file = configuration(dir.path(), &cloud, &more);
+    old_pair(dir.path(), &cloud, &[&company]);
+    let mut node = Running::start(&file);
+    let said = node.until("not trusted");
+    assert!(said.contains("put that one into tlsCaFile") && !said.contains("edgehub join"), "{said}");
+    node.stop();
+    let (_, said) = told(edgehub(&["check", "--config", file.to_str().unwrap()]).output().unwrap());
+    assert!(said.contains("✓ keepalive") && said.contains("✗ certificates"), "{said}");
+}
+
+#[test]
+fn of_several_certificate_services_the_next_one_gives_the_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud();
+    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let more = format!(
+        "    httpServer: ['https://{nobody}', 'https://{}']\n    token: {}\n",
+        cloud.service,
+        cloud.token()
+    );
+    let file = configuration(dir.path(), &cloud, &more);
+    let mut node = Running::start(&file);
+    let said = node.until("asking the next certificate service");
+    assert!(said.contains(&nobody.to_string()), "{said}");
+    node.until("link up");
+    assert!(cloud.has_signed(&file));
+    node.stop();
 }
 
 /// What is damaged was not made by time, and waiting does not help.

@@ -113,7 +113,9 @@ impl Hub {
         let lived = self.opened_at.map(|opened| self.now.mono.since(opened)).unwrap_or_default();
         let holds = lived >= self.config.stable_after.max(self.config.cloud_keepalive.saturating_mul(2));
         let is_over = match self.findings.suspicion {
-            Some(Suspicion::DuplicateName { .. } | Suspicion::KeepaliveUnheard) => holds,
+            Some(Suspicion::DuplicateName { .. } | Suspicion::KeepaliveUnheard) => {
+                holds || self.planted.is(Canary::HealthGoodBetweenKicks)
+            }
             _ => true,
         };
         if is_over && !self.planted.is(Canary::HealthStale) {

@@ -60,7 +60,7 @@ impl Hub {
 
     /// A link is up: does this node speak often enough?
     pub(super) fn suspect_heartbeat(&mut self) {
-        if self.beats_too_slowly() {
+        if self.beats_too_slowly() && !self.planted.is(Canary::SlowHeartbeatUntold) {
             self.suspect(Suspicion::HeartbeatTooSlow);
         }
     }
@@ -78,6 +78,7 @@ impl Hub {
         }
         let unheard = self.now.mono.since(self.keepalive.last_beat());
         if end == LinkEnd::Closed
+            && !self.planted.is(Canary::UnheardKeepaliveUntold)
             && unheard.abs_diff(self.config.cloud_keepalive) <= KEEPALIVE_CLOSE_TOLERANCE
         {
             self.suspect(Suspicion::KeepaliveUnheard);

@@ -8,18 +8,20 @@
 //! An authority is accepted in two ways only: its hash is the token's, or it came over a connection that an authority
 //! which is trusted already vouches for. Nothing is written before everything was checked. When a connection fails because
 //! a certificate is out of date, somebody is asked what time it is, to tell a clock that is wrong from a server that is.
+//!
+//! Who vouches for the servers need not be who signs the nodes' certificates (see `roots`). So a pair whose authority is not
+//! beside it is used, and renewed at once: if the cloud does not take it, it is a stranger's, and a token counts.
 
 use super::{
-    Answer, BODY_BYTES_MAX, Certificate, Failure, Identity, IdentityChange, IdentityNote, IdentityOutput,
-    IdentityState, JoinToken, Problem, ROOTS_MAX, Request, SKEW_TOLERATED_MS, Trust, Verdict, WorkNumber,
-    problem,
+    Answer, Authority, BODY_BYTES_MAX, Certificate, Failure, Identity, IdentityChange, IdentityNote,
+    IdentityOutput, IdentityState, JoinToken, Problem, Request, Roots, SKEW_TOLERATED_MS, Trust, Verdict,
+    WorkNumber, problem,
 };
 use crate::canary::IdentityCanary;
 use crate::time::{Instant, UnixMillis};
 use alloc::boxed::Box;
-use alloc::vec;
-use alloc::vec::Vec;
 use bytes::Bytes;
+use core::time::Duration;
 
 /// Where an attempt is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +59,8 @@ pub(super) struct Attempt {
     pub(super) work: WorkNumber,
     /// When the step is over, whatever has come of it.
     pub(super) ends: Instant,
-    /// The authorities to trust from here on, the newest first.
-    roots: Vec<Bytes>,
+    /// Whom to trust from here on.
+    roots: Roots,
     /// Under which number the key is held.
     key: WorkNumber,
     /// The certificate that is being written.
@@ -67,6 +69,8 @@ pub(super) struct Attempt {
     ahead_ms: Option<i64>,
     /// Why a connection failed that both clocks have to allow.
     out_of_date: Option<Box<str>>,
+    /// Who signed the pair that was found in the files, if one was, and if that is known.
+    replaced: Option<Option<Authority>>,
 }
 
 impl Attempt {
@@ -79,11 +83,12 @@ impl Attempt {
             step,
             work: WorkNumber(0),
             ends,
-            roots: Vec::new(),
+            roots: Roots::default(),
             key: WorkNumber(0),
             got: None,
             ahead_ms: None,
             out_of_date: None,
+            replaced: None,
         }
     }
 
@@ -109,6 +114,12 @@ impl Identity {
         self.state != IdentityState::Rotating
     }
 
+    /// An attempt after a wait.
+    pub(super) fn begin(&mut self) {
+        self.services.begin();
+        self.load();
+    }
+
     /// Begins with what is on disk: files and token may have changed since.
     pub(super) fn load(&mut self) {
         self.attempt = Attempt::idle(self.now.mono);
@@ -119,13 +130,13 @@ impl Identity {
     pub(super) fn loaded(
         &mut self,
         pair: Result<Option<Certificate>, Box<str>>,
-        mut roots: Vec<Bytes>,
+        roots: Roots,
         token: Option<JoinToken>,
     ) {
         if token.is_some() {
             self.token = token;
         }
-        roots.truncate(ROOTS_MAX);
+        let signer = pair.as_ref().ok().and_then(Option::as_ref).map(|pair| pair.signed_by.clone());
         let found = self.own_pair(pair);
         if self.state.is_usable() {
             return self.looked_at(found.ok(), roots);
@@ -133,17 +144,17 @@ impl Identity {
         let unfit = found.as_ref().err().cloned();
         self.pair = found.ok();
         self.roots = roots;
+        self.attempt.replaced = signer;
         let valid_at = |time| self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid);
         if valid_at(self.now.wall) {
             self.clock.forget_hearsay();
         }
-        if valid_at(self.clock.time(self.now)) {
+        if valid_at(self.clock.time(self.now)) && !self.is_tried() {
             self.change(IdentityChange::Found);
             return self.usable();
         }
-        let gives_up = self.pair.is_some() && self.planted.is(IdentityCanary::NoJoinAfterExpiry);
-        let may_join = self.good_token().is_some() && !gives_up;
-        if self.config.has_service && (may_join || self.pair.is_some()) {
+        let may_join = self.good_token().is_some();
+        if self.config.services > 0 && (may_join || self.pair.is_some()) {
             if may_join && self.mismatched != self.token {
                 self.change(IdentityChange::TokenFound);
             }
@@ -158,25 +169,38 @@ impl Identity {
         let pair = pair.map_err(Problem::Files)?.ok_or(Problem::NoToken)?;
         let is_fine = |canary| self.planted.is(canary);
         let meant = self.token.as_ref().filter(|_| self.config.token_decides).map(JoinToken::ca);
-        match pair.signed_by {
-            _ if !self.is_ours(&pair) => Err(Problem::WrongNode { found: pair.node }),
-            _ if !pair.is_of_key => Err(Problem::KeyApart),
-            None if self.config.has_service && !is_fine(IdentityCanary::StrangersPairUsed) => {
+        let found = pair.signed_by.as_ref().map(|authority| authority.digest);
+        match () {
+            () if !self.is_ours(&pair) => Err(Problem::WrongNode { found: pair.node }),
+            () if !pair.is_of_key => Err(Problem::KeyApart),
+            () if meant.is_some() && found != meant && !is_fine(IdentityCanary::TokenDoesNotDecide) => {
                 Err(Problem::WrongAuthority)
             }
-            found if meant.is_some() && found != meant && !is_fine(IdentityCanary::TokenDoesNotDecide) => {
-                Err(Problem::WrongAuthority)
-            }
-            _ => Ok(pair),
+            () => Ok(pair),
         }
     }
 
+    /// Whether nothing on this node says who signed the pair in use.
+    pub(super) fn is_of_unknown_authority(&self) -> bool {
+        self.config.services > 0 && self.pair.as_ref().is_some_and(|pair| pair.signed_by.is_none())
+    }
+
+    /// Whether the cloud did not take the pair, and there is a token that may help.
+    fn is_tried(&self) -> bool {
+        let found = self.pair.as_ref().map(|pair| pair.digest);
+        found.is_some() && found == self.worthless && self.has_useful_token()
+    }
+
     /// There is a pair in use, and perhaps another one in the files: somebody has put it there.
-    fn looked_at(&mut self, found: Option<Certificate>, roots: Vec<Bytes>) {
+    fn looked_at(&mut self, found: Option<Certificate>, roots: Roots) {
         let time = self.clock.time(self.now);
+        let may_be_unknown = self.config.services == 0
+            || self.is_of_unknown_authority()
+            || self.planted.is(IdentityCanary::StrangersPairUsed);
         let is_new = |found: &Certificate| {
             let is_other = self.pair.as_ref().is_none_or(|pair| pair.digest != found.digest);
-            (is_other || self.roots != roots) && found.validity.at(time) == Verdict::Valid
+            let is_known = found.signed_by.is_some() || may_be_unknown;
+            (is_other || self.roots != roots) && is_known && found.validity.at(time) == Verdict::Valid
         };
         match found.filter(is_new) {
             Some(pair) => {
@@ -190,7 +214,8 @@ impl Identity {
 
     fn ask(&mut self, step: Step, request: Request, trust: Trust) {
         let work = self.step(step);
-        self.outputs.push_back(IdentityOutput::Send { work, request, trust });
+        let service = self.services.present();
+        self.outputs.push_back(IdentityOutput::Send { work, service, request, trust });
     }
 
     /// Begins to renew, through what is trusted already.
@@ -198,7 +223,7 @@ impl Identity {
         let trust = if self.planted.is(IdentityCanary::RenewsThroughAnybody) {
             Trust::Anybody
         } else {
-            Trust::Roots(self.roots.clone())
+            Trust::Roots(self.roots.all.clone())
         };
         self.ask(Step::Asking, Request::Authority, trust);
     }
@@ -218,7 +243,8 @@ impl Identity {
     fn authority_of_stranger(&mut self, answer: &Answer) {
         let valid =
             |pair: &Certificate| answer.date.is_some_and(|date| pair.validity.at(date) == Verdict::Valid);
-        if self.pair.as_ref().is_some_and(valid) && !self.planted.is(IdentityCanary::CloudClockIgnored) {
+        let is_worth_it = self.pair.as_ref().is_some_and(valid) && !self.is_tried();
+        if is_worth_it && !self.planted.is(IdentityCanary::CloudClockIgnored) {
             self.heard(answer, false);
             self.change(IdentityChange::Found);
             return self.usable();
@@ -232,6 +258,9 @@ impl Identity {
         match body_of_authority(answer, || self.planted.is(IdentityCanary::HashUnchecked), expected) {
             Err(problem @ Problem::WrongHash { .. }) => {
                 // Another token may help, or another answer: whoever answers now may not be the cloud.
+                if self.asks_another(&problem) {
+                    return;
+                }
                 self.mismatched = self.token.clone();
                 return self.needs_token(problem);
             }
@@ -240,28 +269,39 @@ impl Identity {
         }
         self.change(IdentityChange::TokenFound);
         self.attempt.ahead_ms = answer.date.map(|date| self.ahead_of(date));
-        self.attempt.roots = vec![answer.body.clone()];
+        self.attempt.roots = match self.attempt.replaced.take() {
+            Some(signer) => {
+                let signer = signer.map(|authority| authority.der);
+                self.roots.joined(&answer.body, signer.as_ref())
+            }
+            None => Roots::new([answer.body.clone()].into(), None),
+        };
         self.make_key(IdentityChange::CaMatches);
     }
 
     fn authority_through_trust(&mut self, answer: &Answer) {
-        let digest = match certificate_in(answer, false) {
+        let digest = match answer.authority() {
             Err(problem) => return self.failed(problem),
-            Ok(certificate) if !certificate.is_authority => return self.failed(Problem::NotAnAuthority),
             Ok(certificate) => certificate.digest,
         };
-        self.attempt.roots = vec![answer.body.clone()];
-        match self.roots.first() {
-            Some(present) if *present != answer.body => {
-                if !self.planted.is(IdentityCanary::OldRootDropped) {
-                    self.attempt.roots.push(present.clone());
-                }
-                let again = self.told_authority.replace(digest) == Some(digest);
-                if !again || self.planted.is(IdentityCanary::AuthorityToldAgain) {
-                    self.note(IdentityNote::NewAuthority);
-                }
+        let signer = self.pair.as_ref().and_then(|pair| pair.signed_by.as_ref());
+        let signer = signer.map(|authority| &authority.der);
+        let is_new = !self.roots.all.contains(&answer.body);
+        self.attempt.roots = match () {
+            () if self.planted.is(IdentityCanary::OldRootDropped) => self.roots.joined(&answer.body, signer),
+            () if self.planted.is(IdentityCanary::ServersRootDropped) => {
+                Roots::default().renewed(&answer.body, signer)
             }
-            _ => {}
+            () if self.planted.is(IdentityCanary::OldRootKept) => {
+                Roots::new(self.roots.all.clone(), None).renewed(&answer.body, signer)
+            }
+            () => self.roots.renewed(&answer.body, signer),
+        };
+        if is_new {
+            let again = self.told_authority.replace(digest) == Some(digest);
+            if !again || self.planted.is(IdentityCanary::AuthorityToldAgain) {
+                self.note(IdentityNote::NewAuthority);
+            }
         }
         self.make_key(IdentityChange::CaMatches);
     }
@@ -283,7 +323,7 @@ impl Identity {
             (true, None) => return self.failed(Problem::NoToken),
         };
         self.change(IdentityChange::KeyMade);
-        let trust = Trust::Roots(self.attempt.roots.clone());
+        let trust = Trust::Roots(self.attempt.roots.all.clone());
         self.ask(Step::Requesting, request, trust);
     }
 
@@ -297,12 +337,12 @@ impl Identity {
             }
             Err(problem) => self.failed(problem),
             Ok(certificate) => {
-                let roots = self.attempt.roots.clone();
+                let Roots { all: roots, superseded } = self.attempt.roots.clone();
                 let key = self.attempt.key;
                 let work = self.step(Step::Writing);
                 self.attempt.got = Some(certificate);
                 let certificate = answer.body;
-                self.outputs.push_back(IdentityOutput::Write { work, key, certificate, roots });
+                self.outputs.push_back(IdentityOutput::Write { work, key, certificate, roots, superseded });
             }
         }
     }
@@ -316,7 +356,9 @@ impl Identity {
         if !certificate.is_of_key && !self.planted.is(IdentityCanary::KeyUnchecked) {
             return Err(Problem::WrongKey);
         }
-        if certificate.signed_by.is_none() && !self.planted.is(IdentityCanary::RootUnchecked) {
+        let signer = certificate.signed_by.as_ref();
+        let is_signed = signer.is_some_and(|signer| self.attempt.roots.may_sign(&signer.der));
+        if !is_signed && !self.planted.is(IdentityCanary::RootUnchecked) {
             return Err(Problem::WrongAuthority);
         }
         let time = self.clock.time(self.now);
@@ -372,9 +414,38 @@ impl Identity {
         self.now.wall.0.saturating_sub(date.0)
     }
 
+    /// The attempt failed with this service. If there is one that had no turn yet, it is asked at once.
+    fn asks_another(&mut self, problem: &Problem) -> bool {
+        let stays = self.planted.is(IdentityCanary::ServiceStuck);
+        if stays || !problem.is_of_service() || !self.services.next_of(self.config.services) {
+            return false;
+        }
+        self.change(IdentityChange::Failed);
+        self.told(problem.clone(), Duration::ZERO);
+        self.load();
+        true
+    }
+
     /// The attempt failed; the next one follows.
     pub(super) fn failed(&mut self, problem: Problem) {
+        if self.asks_another(&problem) {
+            return;
+        }
         self.change(IdentityChange::Failed);
+        if self.joins() {
+            // The token did not help either, and what is better than nothing is tried again.
+            self.worthless = None;
+        } else if self.is_of_unknown_authority()
+            && problem.is_an_answer()
+            && !self.planted.is(IdentityCanary::StrangersPairKept)
+        {
+            self.worthless = self.pair.as_ref().map(|pair| pair.digest);
+            // Whoever answered for another authority need not have been the cloud.
+            self.mismatched = None;
+            if self.is_tried() {
+                self.change(IdentityChange::Doubted);
+            }
+        }
         if self.state == IdentityState::NeedsToken {
             // Nobody could say what time it is.
             let problem = self.token_problem().or_else(|| self.validity_problem()).unwrap_or(problem);
@@ -410,7 +481,13 @@ impl Identity {
         let refused = |token: &&JoinToken| {
             self.refused.as_ref() == Some(*token) && !self.planted.is(IdentityCanary::RefusedTokenAgain)
         };
-        self.token.as_ref().filter(|token| !refused(token))
+        let gives_up = self.pair.is_some() && self.planted.is(IdentityCanary::NoJoinAfterExpiry);
+        self.token.as_ref().filter(|token| !refused(token) && !gives_up)
+    }
+
+    /// Whether there is a token that was neither refused nor found to be of another authority.
+    fn has_useful_token(&self) -> bool {
+        self.good_token().is_some() && self.mismatched != self.token
     }
 
     /// Why the token cannot be used, if that is what was said last.
@@ -463,6 +540,14 @@ fn body_of_authority(
         return Err(Problem::WrongHash { expected, found: certificate.digest });
     }
     if certificate.is_authority { Ok(()) } else { Err(Problem::NotAnAuthority) }
+}
+
+impl Answer {
+    /// The authority's certificate, if that is what it holds.
+    pub fn authority(&self) -> Result<&Certificate, Problem> {
+        let certificate = certificate_in(self, false)?;
+        if certificate.is_authority { Ok(certificate) } else { Err(Problem::NotAnAuthority) }
+    }
 }
 
 /// The certificate in an answer.

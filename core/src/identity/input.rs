@@ -21,8 +21,10 @@ pub enum IdentityInput {
         work: WorkNumber,
         /// The certificate, if all files are there; why they cannot be read, in words, if they are damaged.
         pair: Result<Option<Certificate>, Box<str>>,
-        /// The authorities' certificates in DER, the newest first.
+        /// The authorities' certificates in DER, the newest first; also those that somebody put there for the cloud's servers.
         roots: Vec<Bytes>,
+        /// The one of them that leaves with the next renewal, as the last `Write` said.
+        superseded: Option<Bytes>,
         /// The token, from wherever one is configured.
         token: Option<JoinToken>,
     },
@@ -91,8 +93,17 @@ pub struct Certificate {
     pub is_authority: bool,
     /// Whether it carries the public half of the key it was asked for with, or that lies beside it.
     pub is_of_key: bool,
-    /// The hash of the root that signed it, if it is one of those that were named with the work.
-    pub signed_by: Option<Sha256>,
+    /// Who signed it, if it is one of those that were named with the work, or that lie beside it.
+    pub signed_by: Option<Authority>,
+}
+
+/// An authority's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// The hash of its DER.
+    pub digest: Sha256,
+    /// Its DER.
+    pub der: Bytes,
 }
 
 /// When a certificate is valid, both ends included, in seconds of the Unix era.

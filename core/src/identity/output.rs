@@ -19,6 +19,8 @@ pub enum IdentityOutput {
     Send {
         /// The work.
         work: WorkNumber,
+        /// Which of the services, in the order of the configuration.
+        service: usize,
         /// What to ask.
         request: Request,
         /// Whom to trust.
@@ -44,6 +46,8 @@ pub enum IdentityOutput {
         certificate: Bytes,
         /// The authorities' certificates in DER, the newest first.
         roots: Vec<Bytes>,
+        /// The one of them that leaves with the next renewal, to be told with `Loaded`.
+        superseded: Option<Bytes>,
     },
     /// There is a pair on disk that was not in use so far: open links with it from now on.
     Use,
@@ -103,7 +107,7 @@ pub enum IdentityNote {
     Problem {
         /// What.
         problem: Problem,
-        /// After so long.
+        /// After so long; at once if another service is asked.
         retry_in: Duration,
     },
     /// The own clock is ahead of the cloud's by so many milliseconds, or behind.

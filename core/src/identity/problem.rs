@@ -88,6 +88,39 @@ pub enum Problem {
     Local(Box<str>),
 }
 
+impl Problem {
+    /// Whether somebody answered, or was met at least.
+    pub(super) fn is_an_answer(&self) -> bool {
+        let nobody = matches!(self, Problem::Unanswered(Failure::Unreachable(_)) | Problem::TooLate { .. });
+        self.is_of_service() && !nobody
+    }
+
+    /// Whether another service may do better.
+    pub(super) fn is_of_service(&self) -> bool {
+        match self {
+            Problem::Unanswered(_)
+            | Problem::TooLate { .. }
+            | Problem::WrongHash { .. }
+            | Problem::NotACertificate { .. }
+            | Problem::NotAnAuthority
+            | Problem::Redirect { .. }
+            | Problem::Status { .. }
+            | Problem::WrongNode { .. }
+            | Problem::WrongKey
+            | Problem::WrongAuthority
+            | Problem::NotValidNow(_)
+            | Problem::ClockSkew { .. } => true,
+            Problem::TokenRefused { .. }
+            | Problem::KeyApart
+            | Problem::Files(_)
+            | Problem::Expired { .. }
+            | Problem::NotYetValid { .. }
+            | Problem::NoToken
+            | Problem::Local(_) => false,
+        }
+    }
+}
+
 /// The command that gives a node an identity.
 pub fn join_command(config: &IdentityConfig) -> String {
     let file = config.file.as_ref().map(|file| format!(" --config {}", quoted(file))).unwrap_or_default();
@@ -136,8 +169,9 @@ impl fmt::Display for Problem {
             }
             Problem::Unanswered(Failure::Untrusted(why)) => write!(
                 f,
-                "the server at this address is not trusted, or does not trust this node ({why}); check that it is the \
-                 cloud this node belongs to"
+                "the server at this address is not trusted, or does not trust this node ({why}); check the port, and that it \
+                 is the cloud this node belongs to; if its servers have another authority than its nodes, put that \
+                 one into tlsCaFile, too"
             ),
             Problem::Unanswered(Failure::OutOfDate(why)) => write!(
                 f,

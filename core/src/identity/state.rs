@@ -9,7 +9,7 @@
 //!    │  │                                ▼    ▼              ▼
 //!    │  └──────── expired ───────────── Usable ◀─ found ─ NeedsToken
 //!    │  │                              due │ ▲ stored, found ▲ │
-//!    │  └──────── expired ──────────────── ▼ │               │ │ token found
+//!    │  └──────── expired, doubted ─────── ▼ │               │ │ token found
 //!    │                                 Rotating              │ └──▶ NoIdentity
 //!    └──────────────────── no token ─────────────────────────┘
 //! ```
@@ -56,6 +56,8 @@ pub enum IdentityChange {
     TokenFound,
     /// The certificate is out of its validity.
     Expired,
+    /// The cloud does not take a pair of an unknown authority, and there is a token.
+    Doubted,
 }
 
 impl IdentityState {
@@ -83,6 +85,7 @@ impl IdentityState {
             (S::NoIdentity | S::Requested, C::NoToken) => S::NeedsToken,
             (S::NeedsToken, C::TokenFound) => S::NoIdentity,
             (S::Usable | S::Rotating, C::Expired) => S::NoIdentity,
+            (S::Rotating, C::Doubted) => S::NoIdentity,
             _ => return None,
         })
     }
@@ -95,7 +98,7 @@ impl IdentityState {
 
 impl IdentityChange {
     /// Every change, for tests and pictures.
-    pub const ALL: [IdentityChange; 9] = [
+    pub const ALL: [IdentityChange; 10] = [
         IdentityChange::Found,
         IdentityChange::CaMatches,
         IdentityChange::KeyMade,
@@ -105,6 +108,7 @@ impl IdentityChange {
         IdentityChange::NoToken,
         IdentityChange::TokenFound,
         IdentityChange::Expired,
+        IdentityChange::Doubted,
     ];
 }
 
@@ -141,6 +145,7 @@ mod tests {
              Rotating + Found = Usable\n\
              Rotating + Stored = Usable\n\
              Rotating + Expired = NoIdentity\n\
+             Rotating + Doubted = NoIdentity\n\
              NeedsToken + Found = Usable\n\
              NeedsToken + TokenFound = NoIdentity\n"
         );

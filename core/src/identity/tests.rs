@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::time::UnixMillis;
+use bytes::Bytes;
 use std::format;
 use std::string::{String, ToString};
 use std::vec;
+use std::vec::Vec;
 
 const START: i64 = 1_800_000_000;
 const YEAR: i64 = 365 * 86_400;
@@ -27,7 +29,7 @@ fn certificate(not_before: i64, not_after: i64) -> Certificate {
         node: Some("edge-1".into()),
         is_authority: false,
         is_of_key: true,
-        signed_by: Some(digest(CA)),
+        signed_by: Some(Authority { digest: digest(CA), der: Bytes::from_static(CA) }),
     }
 }
 
@@ -52,6 +54,7 @@ struct Script {
     seconds: u64,
     wall: i64,
     work: WorkNumber,
+    service: usize,
     seen: Vec<String>,
 }
 
@@ -64,7 +67,8 @@ impl Script {
         let mut config = IdentityConfig::new("edge-1", "cloud.example", true);
         change(&mut config);
         let identity = Identity::new(config, 1, Now::new(0, START * 1000));
-        let mut script = Script { identity, seconds: 0, wall: START, work: WorkNumber(0), seen: vec![] };
+        let mut script =
+            Script { identity, seconds: 0, wall: START, work: WorkNumber(0), service: 0, seen: vec![] };
         script.drain();
         script
     }
@@ -73,7 +77,8 @@ impl Script {
         while let Some(output) = self.identity.poll_output() {
             let what = match output {
                 IdentityOutput::Load { work } => self.ask(work, "load"),
-                IdentityOutput::Send { work, request, trust } => {
+                IdentityOutput::Send { work, service, request, trust } => {
+                    self.service = service;
                     let request = match request {
                         Request::Authority => "authority",
                         Request::Time => "time",
@@ -124,7 +129,7 @@ impl Script {
 
     fn loaded(&mut self, pair: Option<Certificate>, token: Option<JoinToken>) -> String {
         let roots = pair.iter().map(|_| Bytes::from_static(CA)).collect();
-        self.say(IdentityInput::Loaded { work: self.work, pair: Ok(pair), roots, token })
+        self.say(IdentityInput::Loaded { work: self.work, pair: Ok(pair), roots, superseded: None, token })
     }
 
     fn answered(&mut self, answer: Answer) -> String {
@@ -209,7 +214,9 @@ fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted_for_a_wh
     script.wait_for_something();
     assert_eq!(script.answered(authority(b"another")), "new authority, key");
     assert_eq!(script.key_made(), "renew of 2");
-    script.answered(signed(certificate(script.wall, script.wall + YEAR)));
+    let by = |der: &'static [u8]| Some(Authority { digest: digest(der), der: Bytes::from_static(der) });
+    let next = certificate(script.wall, script.wall + YEAR);
+    script.answered(signed(Certificate { signed_by: by(b"another"), ..next }));
     script.written();
     assert_eq!(script.wait_for_something(), "Rotating, authority of 2");
     assert_eq!(script.answered(authority(b"another")), "key");
@@ -361,7 +368,13 @@ fn a_pair_that_somebody_puts_there_is_used_within_an_hour_and_damage_is_not() {
         while script.wait() != "load" {}
         assert!(script.seconds - begin <= 3600);
         let damaged = Err("damaged".into());
-        script.say(IdentityInput::Loaded { work: script.work, pair: damaged, roots: vec![], token: None });
+        script.say(IdentityInput::Loaded {
+            work: script.work,
+            pair: damaged,
+            roots: vec![],
+            superseded: None,
+            token: None,
+        });
         if rotates {
             script.unanswered(Failure::Unreachable("no route".into()));
         }
@@ -391,11 +404,16 @@ fn files_that_cannot_be_used_are_named() {
     let check = |pair: Result<Certificate, &str>, words: &str| {
         let mut script = Script::new();
         let pair = pair.map(Some).map_err(Into::into);
-        let seen = script.say(IdentityInput::Loaded { work: script.work, pair, roots: vec![], token: None });
+        let seen = script.say(IdentityInput::Loaded {
+            work: script.work,
+            pair,
+            roots: vec![],
+            superseded: None,
+            token: None,
+        });
         assert!(seen.starts_with("NeedsToken") && seen.contains(words), "{seen} should say {words}");
     };
     let good = certificate(START, START + YEAR);
-    check(Ok(Certificate { signed_by: None, ..good.clone() }), "not signed by the cloud's authority");
     check(Ok(Certificate { is_of_key: false, ..good.clone() }), "not of one pair");
     check(Ok(Certificate { node: Some("edge-2".into()), ..good }), "the node edge-2");
     check(Err("own.key: damaged"), "own.key: damaged");
@@ -403,7 +421,7 @@ fn files_that_cannot_be_used_are_named() {
 
 #[test]
 fn without_a_certificate_service_the_files_are_looked_at_and_nobody_is_asked() {
-    let mut script = Script::with(|config| config.has_service = false);
+    let mut script = Script::with(|config| config.services = 0);
     let foreign = Certificate { signed_by: None, ..certificate(START, START + YEAR) };
     assert_eq!(script.loaded(Some(foreign), None), "Usable, use", "who signs is not known");
     let seen = script.wait_for_something();
@@ -477,6 +495,119 @@ fn the_command_names_the_configuration_and_is_one_that_a_shell_understands() {
 fn no_output_shows_the_token() {
     let request = Request::Join { request: Bytes::from_static(b"pkcs10"), jwt: "s3cret".into() };
     let trust = Trust::Anybody;
-    let shown = format!("{:?}", IdentityOutput::Send { work: WorkNumber(1), request, trust });
+    let shown = format!("{:?}", IdentityOutput::Send { work: WorkNumber(1), service: 0, request, trust });
     assert!(shown.contains("pkcs10") && !shown.contains("s3cret"), "{shown}");
+}
+
+/// Who vouches for the servers need not be who signs the nodes' certificates.
+fn of_unknown_authority() -> Certificate {
+    Certificate { signed_by: None, ..certificate(START - 3600, START + YEAR) }
+}
+
+fn untrusted() -> Failure {
+    Failure::Untrusted("unknown issuer".into())
+}
+
+/// On trial: used, and renewed at once through who vouches for the servers, which stays.
+fn on_trial(token: Option<JoinToken>) -> Script {
+    let mut script = Script::new();
+    assert_eq!(script.loaded(Some(of_unknown_authority()), token.clone()), "Usable, use");
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(Some(of_unknown_authority()), token), "Rotating, authority of 1");
+    script
+}
+
+#[test]
+fn a_pair_whose_authority_is_not_beside_it_is_used_and_renewed_at_once() {
+    let mut script = on_trial(None);
+    assert_eq!(script.answered(authority(b"of the nodes")), "new authority, key");
+    assert_eq!(script.key_made(), "renew of 2");
+    let next = |der: &'static [u8]| {
+        let signed_by = Some(Authority { digest: digest(der), der: Bytes::from_static(der) });
+        signed(Certificate { signed_by, ..certificate(START, START + YEAR) })
+    };
+    // Who vouches for servers signs no nodes.
+    assert!(script.answered(next(CA)).contains("not signed by the cloud's authority"));
+    script.wait();
+    script.loaded(Some(of_unknown_authority()), None);
+    script.answered(authority(b"of the nodes"));
+    script.key_made();
+    assert_eq!(script.answered(next(b"of the nodes")), "write 2");
+    assert_eq!(script.written(), "Usable, use");
+}
+
+#[test]
+fn a_pair_of_an_unknown_authority_that_the_cloud_does_not_take_counts_less_than_a_token() {
+    let pair = || Some(of_unknown_authority());
+    let mut script = on_trial(None);
+    assert!(script.unanswered(untrusted()).contains("not trusted"));
+    assert_eq!(script.identity.state(), IdentityState::Rotating, "it is used as long as there is no token");
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(pair(), None), "authority of 1");
+
+    let mut script = on_trial(Some(token("a")));
+    assert!(script.unanswered(untrusted()).starts_with("NoIdentity, "));
+    assert_eq!(script.wait(), "load");
+    let date = Some(UnixMillis(START * 1000));
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
+    assert_eq!(script.answered(Answer { date, ..authority(CA) }), "CaPinned, key");
+    script.key_made();
+    let seen = script.answered(refusal(401, b"expired"));
+    assert!(seen.starts_with("NeedsToken"), "{seen}");
+    script.wait();
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "Usable, use", "there is nothing better");
+}
+
+#[test]
+fn a_pair_of_an_unknown_authority_does_not_replace_one_of_a_known_authority() {
+    let mut script = Script::joined();
+    while script.wait() != "load" {}
+    assert_eq!(script.loaded(Some(of_unknown_authority()), None), "");
+}
+
+#[test]
+fn of_several_services_the_next_one_is_asked_at_once_and_each_once_before_a_wait() {
+    let mut script = Script::with(|config| config.services = 3);
+    assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
+    let mut asked = vec![script.service];
+    for round in 0..2 {
+        for turn in 0..3 {
+            let seen = script.unanswered(Failure::Unreachable("no route".into()));
+            assert_eq!(seen.ends_with(", load"), turn < 2, "turn {turn} of round {round}: {seen}");
+            if turn == 2 {
+                assert_eq!(script.wait(), "load");
+            }
+            assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
+            asked.push(script.service);
+        }
+    }
+    assert_eq!(asked, [0, 1, 2, 0, 1, 2, 0]);
+    // Whoever answers is asked for the rest, and again the next time.
+    script.unanswered(Failure::TooLarge);
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    assert_eq!(script.key_made(), "Requested, join of 1");
+    assert_eq!(script.service, 1);
+    script.answered(signed(certificate(START - 3600, START + YEAR)));
+    assert_eq!(script.written(), "Usable, use");
+    assert_eq!(script.wait_for_something(), "Rotating, authority of 1");
+    assert_eq!(script.service, 1);
+}
+
+#[test]
+fn a_service_of_another_cloud_and_one_that_stalls_have_their_turn_too() {
+    let mut script = Script::with(|config| config.services = 2);
+    script.loaded(None, Some(token("a")));
+    let seen = script.answered(authority(b"another"));
+    assert!(seen.starts_with("the token is for another cloud") && seen.ends_with(", load"), "{seen}");
+    script.loaded(None, Some(token("a")));
+    let seen = script.wait();
+    assert!(seen.contains("took longer"), "{seen}");
+    assert_eq!(script.wait(), "load");
+    script.loaded(None, Some(token("a")));
+    assert_eq!(script.service, 0);
+    // A token that one refuses is refused: they are of one cloud.
+    script.answered(authority(CA));
+    script.key_made();
+    assert!(script.answered(refusal(401, b"expired")).starts_with("NeedsToken"));
 }

@@ -4,6 +4,7 @@ mod files;
 mod session;
 
 use super::{DEFAULT_CONFIGURATION, Failure, identity, say};
+use bytes::Bytes;
 use clap::Args;
 use edgehub::config::{Lane, NodeConfig};
 use edgehub::core::identity::{Problem, REQUEST_LIMIT, join_command};
@@ -75,14 +76,15 @@ impl Check {
                 return Ok(report.end());
             }
         };
-        let service = identity::service(&config);
-        let join = identity::config(&self.config, &config, service.as_ref().ok().and_then(Option::as_ref))?;
+        // What is wrong with the proxy is told below.
+        let services = identity::services(&config).unwrap_or_default();
+        let join = identity::config(&self.config, &config, &services)?;
         let join = join_command(&join);
-        let Some(tls) = files::look(&self.config, &config, &join, &mut report) else {
+        let Some((tls, trusted)) = files::look(&self.config, &config, &join, &mut report) else {
             return Ok(report.end());
         };
-        if let Ok(Some(service)) = &service {
-            certificates(service, &mut report).await;
+        for service in &services {
+            certificates(service, trusted.clone(), &mut report).await;
         }
         let targets = match edgehub::edge::proxied_targets(&config) {
             Ok(targets) => targets,
@@ -168,17 +170,24 @@ fn remedy(error: &ConnectError) -> &'static str {
     }
 }
 
-/// Whether the certificate service answers, and what its clock shows: also where no link can be made for the clock's sake.
-async fn certificates(service: &Service, report: &mut Report) {
+/// Whether the certificate service is one that this node can renew with, and what its clock shows: also where no link can be
+/// made for the clock's sake.
+async fn certificates(service: &Service, trusted: Vec<Bytes>, report: &mut Report) {
     let begun = SystemTime::now();
     let late = async {
         smol::Timer::after(REQUEST_LIMIT).await;
         Err(Problem::TooLate { limit: REQUEST_LIMIT })
     };
-    let asked = async { service.time().await.map_err(Problem::Unanswered) };
+    let asked = async {
+        let date = service.time().await.map_err(Problem::Unanswered)?;
+        Ok((date, service.authority(trusted).await))
+    };
     match or(asked, late).await {
-        Ok(date) => {
-            report.good("certificates", format_args!("{service} answers"));
+        Ok((date, authority)) => {
+            match authority {
+                Ok(()) => report.good("certificates", format_args!("{service} answers")),
+                Err(problem) => report.bad("certificates", format_args!("{service}: {problem}"), ""),
+            }
             let since_1970 = date.and_then(|date| u64::try_from(date.0).ok()).map(Duration::from_millis);
             if let Some(since_1970) = since_1970 {
                 clock(begun, UNIX_EPOCH + since_1970, report);
@@ -208,9 +217,12 @@ fn clock(begun: SystemTime, answered_at: SystemTime, report: &mut Report) {
     let (difference, which) = match (begun.duration_since(answered_at), answered_at.duration_since(now)) {
         (Ok(ahead), _) => (ahead, "ahead of"),
         (_, Ok(behind)) => (behind, "behind"),
-        _ => (Duration::ZERO, "with"),
+        _ => (Duration::ZERO, "as"),
     };
-    let told = format!("{} s {which} the cloud's", difference.as_secs());
+    let told = match difference.as_secs() {
+        0 => "shows what the cloud's does".to_owned(),
+        seconds => format!("{seconds} s {which} the cloud's"),
+    };
     match difference > CLOCK_TOLERANCE {
         true => report.bad("clock", told, "set this machine's clock, for example with NTP"),
         false => report.good("clock", told),

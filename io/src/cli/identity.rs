@@ -9,24 +9,24 @@ use edgehub::reach::ProxyChoice;
 use edgehub::websocket::host_and_port;
 use std::path::Path;
 
-/// The certificate service, if the configuration names one, by the way that leads there.
-pub(super) fn service(node: &NodeConfig) -> Result<Option<Service>, Failure> {
-    let service = node.http_server.as_deref().and_then(Service::parse);
-    Ok(service.map(|service| service.by_way_of(&node.hub.reach.proxy)).transpose()?)
+/// The certificate services that the configuration names, by the way that leads there.
+pub(super) fn services(node: &NodeConfig) -> Result<Vec<Service>, Failure> {
+    let services = node.http_servers.iter().filter_map(|server| Service::parse(server));
+    Ok(services.map(|service| service.by_way_of(&node.hub.reach.proxy)).collect::<Result<_, _>>()?)
 }
 
 /// What the certificate machine needs to know.
 pub(super) fn config(
     file: &Path,
     node: &NodeConfig,
-    service: Option<&Service>,
+    services: &[Service],
 ) -> Result<IdentityConfig, Failure> {
     // Where the service is most likely, for the command that a person is told.
     let beside_link = || {
         let link = node.targets().first()?.url.replacen("quic://", "wss://", 1);
         host_and_port(&link).map(|(host, _)| host)
     };
-    let cloud = service.map(Service::to_string).or_else(beside_link).unwrap_or_default();
+    let cloud = services.first().map(Service::to_string).or_else(beside_link).unwrap_or_default();
     // As `join` has to be told of it, from wherever that is run.
     let file = std::path::absolute(file)?;
     let is_elsewhere = file != Path::new(DEFAULT_CONFIGURATION);

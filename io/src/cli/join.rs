@@ -205,15 +205,14 @@ impl Join {
                 "warning: {file} says {setting} {found}, and this node has joined by {given}; correct it"
             ))
         };
-        let found = existing.http_server.as_deref();
-        let same = |found: &str| {
+        let same = |found: &String| {
             Service::parse(found)
                 .is_some_and(|found| (&found.host, found.port) == (&service.host, service.port))
         };
-        match found {
-            Some(found) if same(found) => {}
-            Some(found) => told("httpServer", found, &format!("https://{service}"))?,
-            None => say(format_args!(
+        match existing.http_servers.as_slice() {
+            found if found.iter().any(same) => {}
+            found @ [_, ..] => told("httpServer", &found.join(" "), &format!("https://{service}"))?,
+            [] => say(format_args!(
                 "warning: {file} names no certificate service, so nobody renews this certificate; add httpServer: \
                  https://{service}"
             ))?,
@@ -243,7 +242,7 @@ async fn outcome(
     token: JoinToken,
 ) -> Result<Option<Skew>, Failure> {
     let (driver, told) =
-        IdentityDriver::new(config, store.clone(), service.clone(), TokenSource::Given(token));
+        IdentityDriver::new(config, store.clone(), [service.clone()], TokenSource::Given(token));
     let outcome = async {
         let mut skew = None;
         loop {

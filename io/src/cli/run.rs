@@ -90,10 +90,10 @@ fn looks_after(file: &Path, node: &NodeConfig) -> Result<(IdentityDriver, Receiv
     for (path, what) in identity::exposed(file, node) {
         warn!("{}: everybody on this machine can read {what} in it; run: chmod 600 {0}", path.display());
     }
-    let service = identity::service(node)?;
-    let config = identity::config(file, node, service.as_ref())?;
+    let services = identity::services(node)?;
+    let config = identity::config(file, node, &services)?;
     let tokens = TokenSource::Configuration(file.to_owned());
-    Ok(IdentityDriver::new(config, Store::new(node.files.clone()), service, tokens))
+    Ok(IdentityDriver::new(config, Store::new(node.files.clone()), services, tokens))
 }
 
 /// What is in a node's files, to tell whether it is something else later.

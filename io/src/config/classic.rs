@@ -71,7 +71,7 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
         message_burst: 60,
         rotate_certificates: false,
         token: None,
-        http_server: None,
+        http_servers: Vec::new(),
         hub: own,
     }
 }

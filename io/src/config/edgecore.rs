@@ -6,6 +6,8 @@ use super::{
     extension,
 };
 
+use edgehub_core::identity::SERVICES_MAX;
+
 const API_GROUP: &str = "edgecore.config.kubeedge.io/";
 const TIMES: [&str; 3] = ["handshakeTimeout", "readDeadline", "writeDeadline"];
 /// What else KubeEdge has in its file, for other programs than this one.
@@ -60,7 +62,7 @@ pub(super) fn read(root: &Section<'_>) -> NodeConfig {
         message_burst: rate(&hub, "messageBurst", 60),
         rotate_certificates: hub.flag("rotateCertificates", true),
         token: hub.text("token").map(Token::new),
-        http_server: http_server(&hub),
+        http_servers: http_servers(&hub),
         hub: extension::read(&own, &HubConfig::default()),
     };
     root.accept(OTHER_SECTIONS);
@@ -126,11 +128,17 @@ fn rate(hub: &Section<'_>, key: &'static str, default: u32) -> u32 {
     u32::try_from(hub.count(key, default.into(), 1..=RATE_MAX)).unwrap_or(default)
 }
 
-fn http_server(hub: &Section<'_>) -> Option<String> {
-    let server = hub.text("httpServer")?;
-    let address = server.strip_prefix("https://").map(|rest| rest.trim_end_matches('/'));
-    if !address.is_some_and(is_host_and_port) {
-        hub.problem_at("httpServer", format!("expected https://HOST:PORT, found {server:?}"));
+/// KubeEdge has one. Several are ours: of one cloud, as `server` may name several of its hubs.
+fn http_servers(hub: &Section<'_>) -> Vec<String> {
+    let servers = hub.texts("httpServer");
+    for server in &servers {
+        let address = server.strip_prefix("https://").map(|rest| rest.trim_end_matches('/'));
+        if !address.is_some_and(is_host_and_port) {
+            hub.problem_at("httpServer", format!("expected https://HOST:PORT, found {server:?}"));
+        }
     }
-    Some(server)
+    if servers.len() > SERVICES_MAX {
+        hub.problem_at("httpServer", format!("expected at most {SERVICES_MAX} services, found more"));
+    }
+    servers
 }

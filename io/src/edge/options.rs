@@ -77,7 +77,7 @@ impl Options {
     pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
         let tls = match tls::client_config_at_any_time(&node.files) {
             Ok(tls) => tls,
-            Err(error) if error.problem == Problem::Missing && node.http_server.is_some() => {
+            Err(error) if error.problem == Problem::Missing && !node.http_servers.is_empty() => {
                 tls::client_config_without_identity()?
             }
             Err(damaged) => return Err(damaged.into()),

@@ -9,7 +9,7 @@ use crate::tls::PairOnDisk;
 use async_channel::{Receiver, Sender};
 use edgehub_core::identity::{
     Certificate, Failure, Identity, IdentityConfig, IdentityHealth, IdentityInput, IdentityNote,
-    IdentityOutput, IdentityState, JoinToken, Problem, Request, Skew, Trust, WorkNumber,
+    IdentityOutput, IdentityState, JoinToken, Problem, Request, SERVICES_MAX, Skew, Trust, WorkNumber,
 };
 use rustls::sign::CertifiedKey;
 use smol::future::{self, FutureExt, or};
@@ -71,7 +71,9 @@ pub struct IdentityDriver {
     clock: Clock,
     config: IdentityConfig,
     store: Store,
-    service: Option<Service>,
+    services: Vec<Service>,
+    /// Which of them was asked last.
+    asked: usize,
     tokens: TokenSource,
     given: Receiver<JoinToken>,
     /// Keeps the channel open when nobody else does.
@@ -105,17 +107,18 @@ impl std::fmt::Debug for IdentityDriver {
 impl IdentityDriver {
     /// A driver, and where to hear of what it does; nothing happens before [`IdentityDriver::run`] is polled.
     ///
-    /// `config.rotate` says whether certificates are renewed; a first one is asked for in any case. Without a service nobody
-    /// is asked, and the files are looked at: who puts a new pair there is noticed, and so is one that has run out.
+    /// `config.rotate` says whether certificates are renewed; a first one is asked for in any case. Of several services the next
+    /// one is asked when one fails; at most [`SERVICES_MAX`] count. Without a service nobody is asked, and the files are looked at: who puts a
+    /// new pair there is noticed, and so is one that has run out.
     pub fn new(
         config: IdentityConfig,
         store: Store,
-        service: impl Into<Option<Service>>,
+        services: impl IntoIterator<Item = Service>,
         tokens: TokenSource,
     ) -> (IdentityDriver, Receiver<Told>) {
         let clock = Clock::start();
-        let service = service.into();
-        let config = IdentityConfig { has_service: service.is_some(), ..config };
+        let services: Vec<Service> = services.into_iter().take(SERVICES_MAX).collect();
+        let config = IdentityConfig { services: services.len(), ..config };
         let mut machine = Identity::new(config.clone(), fastrand::u64(..), clock.now());
         let (giver, given) = async_channel::bounded(1);
         let (told, hear) = async_channel::unbounded();
@@ -123,7 +126,8 @@ impl IdentityDriver {
             clock,
             config,
             store,
-            service,
+            services,
+            asked: 0,
             tokens,
             given,
             _giver: giver,
@@ -181,13 +185,15 @@ impl IdentityDriver {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 IdentityOutput::Load { work } => self.work = Some(self.load(work)),
-                IdentityOutput::Send { work, request, trust } => {
+                IdentityOutput::Send { work, service, request, trust } => {
+                    self.asked = service;
                     self.work = Some(self.send(work, request, trust));
                 }
                 IdentityOutput::Cancel { .. } => self.work = None,
                 IdentityOutput::MakeKey { work } => self.make_key(work),
-                IdentityOutput::Write { work, key, certificate, roots } => {
-                    self.work = Some(self.write(work, key, &certificate, &roots));
+                IdentityOutput::Write { work, key, certificate, roots, superseded } => {
+                    let superseded = superseded.map(Vec::from);
+                    self.work = Some(self.write(work, key, &certificate, &roots, superseded));
                 }
                 IdentityOutput::Use => {
                     // A renewal shows what is in use, also if it was written meanwhile.
@@ -211,13 +217,14 @@ impl IdentityDriver {
                 Some(Certificate { is_of_key: pair.is_matching, ..facts })
             };
             let pair = found.map(|pair| pair.and_then(facts)).map_err(|error| error.to_string().into());
-            IdentityInput::Loaded { work, pair, roots, token: tokens.read() }
+            let superseded = store.superseded().map(Into::into);
+            IdentityInput::Loaded { work, pair, roots, superseded, token: tokens.read() }
         };
         smol::unblock(load).boxed()
     }
 
     fn send(&self, work: WorkNumber, request: Request, trust: Trust) -> Work {
-        let Some(service) = self.service.clone() else {
+        let Some(service) = self.services.get(self.asked).cloned() else {
             let failure = Failure::Unreachable("there is no certificate service".into());
             return future::ready(IdentityInput::Unanswered { work, failure }).boxed();
         };
@@ -253,12 +260,20 @@ impl IdentityDriver {
         self.work = Some(future::ready(input).boxed());
     }
 
-    fn write(&self, work: WorkNumber, key: WorkNumber, certificate: &[u8], roots: &[bytes::Bytes]) -> Work {
+    fn write(
+        &self,
+        work: WorkNumber,
+        key: WorkNumber,
+        certificate: &[u8],
+        roots: &[bytes::Bytes],
+        superseded: Option<Vec<u8>>,
+    ) -> Work {
         let Some((_, key)) = self.key.as_ref().filter(|(held, _)| *held == key) else {
             return future::ready(IdentityInput::Failed { work, why: "the key is gone".into() }).boxed();
         };
         let new = NewFiles {
             authorities: roots.iter().map(|root| pem(root)).collect::<String>().into(),
+            superseded,
             certificate: pem(certificate).into(),
             key: key.pem.clone().into(),
         };
@@ -289,13 +304,16 @@ impl IdentityDriver {
             }
             IdentityNote::Problem { problem, retry_in } => {
                 let seconds = retry_in.as_secs();
+                let of_several = self.services.get(self.asked).filter(|_| self.services.len() > 1);
+                let which = of_several.map(|service| format!("{service}: ")).unwrap_or_default();
                 match self.machine.health().command {
                     // Nothing is new, and the log of years is long.
                     _ if self.logged.as_ref() == Some(&problem) => {
                         debug!("{problem}; looking again in {seconds} s")
                     }
+                    _ if retry_in.is_zero() => warn!("{which}{problem}; asking the next certificate service"),
                     Some(command) => error!("{problem}; run: {command}"),
-                    None => warn!("{problem}; trying again in {seconds} s"),
+                    None => warn!("{which}{problem}; trying again in {seconds} s"),
                 }
                 self.logged = Some(problem.clone());
                 self.tell(Told::Problem(problem));

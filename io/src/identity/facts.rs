@@ -2,7 +2,7 @@
 
 use crate::tls;
 use bytes::Bytes;
-use edgehub_core::identity::{Certificate, Sha256, Validity};
+use edgehub_core::identity::{Authority, Certificate, Sha256, Validity};
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -26,7 +26,10 @@ pub(crate) fn of(der: &[u8], key: Option<&[u8]>, roots: &[Bytes]) -> Option<Cert
         node: tls::node_name(der).map(Into::into),
         is_authority: certificate.is_ca(),
         is_of_key: key.is_some_and(|key| certificate.public_key().raw == key),
-        signed_by: roots.iter().find(|root| is_of_root(der, not_before, root)).map(|root| digest(root)),
+        signed_by: roots
+            .iter()
+            .find(|root| is_of_root(der, not_before, root))
+            .map(|root| Authority { digest: digest(root), der: root.clone() }),
     })
 }
 
@@ -57,6 +60,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Sha256 {
 mod tests {
     use super::*;
     use crate::pki::Authority;
+    use edgehub_core::identity::Authority as Signer;
     use rustls_pki_types::pem::PemObject;
 
     fn der(pem: &str) -> Bytes {
@@ -71,7 +75,8 @@ mod tests {
         let node = der(&identity.certificate_pem);
         let facts = of(&node, None, &roots).unwrap();
         assert_eq!(facts.node.as_deref(), Some("edge-1"));
-        assert_eq!((facts.digest, facts.signed_by), (digest(&node), Some(digest(&roots[1]))));
+        assert_eq!(facts.digest, digest(&node));
+        assert_eq!(facts.signed_by, Some(Signer { digest: digest(&roots[1]), der: roots[1].clone() }));
         assert!(!facts.is_authority && !facts.is_of_key);
         assert_eq!(of(&node, None, &roots[..1]).unwrap().signed_by, None);
         assert_eq!(of(&node, None, &[]).unwrap().signed_by, None);

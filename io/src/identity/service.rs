@@ -6,7 +6,7 @@ use crate::reach::{self, Environment, Proxy, ProxyChoice};
 use bytes::Bytes;
 use edgehub_core::UnixMillis;
 use edgehub_core::identity::date::http_date;
-use edgehub_core::identity::{Answer, BODY_BYTES_MAX, Failure, Request, Trust};
+use edgehub_core::identity::{Answer, BODY_BYTES_MAX, Failure, Problem, Request, Trust};
 use futures_rustls::TlsConnector;
 use futures_rustls::client::TlsStream;
 use rustls::client::Resumption;
@@ -69,6 +69,15 @@ impl Service {
         let asker = Asker { node: String::new(), own: None, key: None };
         let answer = ask(self.connect().await?, self, &asker, &Request::Time, &Trust::Anybody).await?;
         Ok(answer.date)
+    }
+
+    /// Asks for the authority that it signs with, as a renewal does: through who is trusted already (in DER).
+    pub async fn authority(&self, trusted: Vec<Bytes>) -> Result<(), Problem> {
+        let asker = Asker { node: String::new(), own: None, key: None };
+        let asked = async {
+            ask(self.connect().await?, self, &asker, &Request::Authority, &Trust::Roots(trusted)).await
+        };
+        asked.await.map_err(Problem::Unanswered)?.authority().map(|_| ())
     }
 
     /// Opens a TCP connection to it.

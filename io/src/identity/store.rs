@@ -28,6 +28,9 @@ const LOCK: &str = "lock";
 /// The directory beside the certificate that holds the pairs.
 const HOME: &str = ".edgehub-identity";
 const CURRENT: &str = "current";
+
+/// The authority in a pair's directory that leaves with the next one, in DER; the only file there without a name outside.
+const SUPERSEDED: &str = "superseded";
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// What is to be put in place.
@@ -35,6 +38,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 pub struct NewFiles {
     /// The authorities' certificates in PEM, the newest first.
     pub authorities: Vec<u8>,
+    /// The one of them that leaves with the next renewal, in DER.
+    pub superseded: Option<Vec<u8>>,
     /// The certificate in PEM.
     pub certificate: Vec<u8>,
     /// The private key in PEM.
@@ -80,6 +85,11 @@ impl<L: Layer> Store<L> {
         }
     }
 
+    /// The authority that leaves with the next renewal, as it was put there with the present pair.
+    pub fn superseded(&self) -> Option<Vec<u8>> {
+        fs::read(self.home().join(CURRENT).join(SUPERSEDED)).ok()
+    }
+
     /// Puts a new pair in place, durably; after an error or a crash the old one is there, or the new one. It waits for whoever
     /// does the same, in this process or another: a `join` by hand, or an attempt that was given up.
     pub fn put(&self, new: &NewFiles) -> io::Result<()> {
@@ -119,7 +129,7 @@ impl<L: Layer> Store<L> {
         }
         let authorities = fs::read(&self.files.ca).unwrap_or_default();
         let (certificate, key) = (fs::read(&self.files.certificate).ok()?, fs::read(&self.files.key).ok()?);
-        Some(NewFiles { authorities, certificate, key })
+        Some(NewFiles { authorities, superseded: self.superseded(), certificate, key })
     }
 
     /// Makes another directory of a pair, and switches to it.
@@ -127,11 +137,13 @@ impl<L: Layer> Store<L> {
         let version = format!("{:016x}", fastrand::u64(..));
         let directory = home.join(&version);
         self.layer.make_directory(&directory, DIRECTORY_MODE)?;
-        for (name, contents, mode) in [
+        let superseded = new.superseded.iter().map(|superseded| (SUPERSEDED, superseded, PUBLIC));
+        let files = [
             ("key", &new.key, PRIVATE),
             ("certificate", &new.certificate, PUBLIC),
             ("authorities", &new.authorities, PUBLIC),
-        ] {
+        ];
+        for (name, contents, mode) in files.into_iter().chain(superseded) {
             self.layer.write_new(&directory.join(name), contents, mode)?;
             self.layer.sync(&directory.join(name))?;
         }

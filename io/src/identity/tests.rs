@@ -36,8 +36,12 @@ fn at_address(address: SocketAddr) -> Service {
 
 /// Joins; the first problem ends it.
 async fn join(service: Service, dir: &Path, token: &str) -> Result<(), Problem> {
+    join_as(config(), service, dir, token).await
+}
+
+async fn join_as(config: IdentityConfig, service: Service, dir: &Path, token: &str) -> Result<(), Problem> {
     let token = TokenSource::Given(JoinToken::parse(token).unwrap());
-    let (driver, told) = IdentityDriver::new(config(), Store::new(names(dir)), service, token);
+    let (driver, told) = IdentityDriver::new(config, Store::new(names(dir)), [service], token);
     let heard = async {
         loop {
             match told.recv().await.unwrap() {
@@ -203,8 +207,36 @@ fn the_service_speaks_both_versions_of_tls() {
     });
 }
 
-/// A server that answers everything alike.
-fn with_rogue<T>(answer: Vec<u8>, body: impl AsyncFnOnce(&Authority, Service) -> T) -> T {
+/// What a rogue does with a request, after the handshake.
+#[derive(Clone)]
+enum Rogue {
+    /// The same answer to everything.
+    Answers(Vec<u8>),
+    /// Its authority to whoever asks for that, and this instead of a certificate.
+    AnswersInstead(Vec<u8>),
+    /// The same, and a certificate for another node.
+    SignsFor(&'static str),
+    /// This, and then nothing more, on a connection that stays.
+    Stalls(Vec<u8>),
+}
+
+impl Rogue {
+    fn answer(&self, request: &http::Received, authority: &Authority) -> Vec<u8> {
+        let of = |body: &[u8]| [b"HTTP/1.1 200 OK\r\n\r\n", body].concat();
+        match self {
+            Rogue::Answers(answer) | Rogue::Stalls(answer) => answer.clone(),
+            _ if request.path == "/ca.crt" => of(authority.certificate_der()),
+            Rogue::AnswersInstead(answer) => answer.clone(),
+            Rogue::SignsFor(node) => {
+                let body = request.body.clone().into();
+                let asked = rcgen::CertificateSigningRequestParams::from_der(&body).unwrap();
+                of(&authority.sign(node, &asked.public_key, Duration::from_secs(3600)).unwrap())
+            }
+        }
+    }
+}
+
+fn with_rogue<T>(rogue: &Rogue, body: impl AsyncFnOnce(&Authority, Service) -> T) -> T {
     smol::block_on(async {
         let authority = Authority::generate().unwrap();
         let identity = authority.server(&["127.0.0.1".to_owned()]).unwrap();
@@ -220,10 +252,13 @@ fn with_rogue<T>(answer: Vec<u8>, body: impl AsyncFnOnce(&Authority, Service) ->
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let Ok(mut stream) = tls.accept(stream).await else { continue };
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
+                let Ok(request) = http::request(&mut stream).await else { continue };
                 // Whoever has heard enough hangs up.
-                let _ = stream.write_all(&answer).await;
+                let _ = stream.write_all(&rogue.answer(&request, &authority)).await;
+                if let Rogue::Stalls(_) = rogue {
+                    let _ = stream.flush().await;
+                    smol::future::pending::<()>().await;
+                }
                 let _ = stream.close().await;
             }
         };
@@ -232,10 +267,14 @@ fn with_rogue<T>(answer: Vec<u8>, body: impl AsyncFnOnce(&Authority, Service) ->
 }
 
 fn check_rogue(answer: impl Into<Vec<u8>>, words: &str) {
-    with_rogue(answer.into(), async |authority, service| {
+    check_that(Rogue::Answers(answer.into()), config(), words);
+}
+
+fn check_that(rogue: Rogue, config: IdentityConfig, words: &str) {
+    with_rogue(&rogue, async |authority, service| {
         let dir = tempfile::tempdir().unwrap();
         let token = TokenKey::generate().unwrap().token(authority, Duration::from_secs(60));
-        let problem = join(service, dir.path(), &token).await.unwrap_err().to_string();
+        let problem = join_as(config, service, dir.path(), &token).await.unwrap_err().to_string();
         assert!(problem.contains(words) && !problem.contains('\n'), "{problem} should say {words}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     });
@@ -251,6 +290,30 @@ fn every_wrong_answer_has_its_own_words() {
     check_rogue("HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\nbusy", "answers 503 (busy)");
     check_rogue("220 smtp\r\n", "not HTTP");
     check_rogue("", "no answer at all");
+}
+
+/// The authority is right, and what should be the certificate is not.
+#[test]
+fn every_wrong_certificate_has_its_own_words() {
+    let check = |rogue: Rogue, words: &str| check_that(rogue, config(), words);
+    let instead = |answer: &[u8]| Rogue::AnswersInstead(answer.to_vec());
+    check(Rogue::SignsFor("edge-2"), "for the node edge-2");
+    check(
+        instead(&[b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b'x'; 2 << 20]].concat()),
+        "more than 1048576",
+    );
+    check(instead(b"HTTP/1.1 200 OK\r\n\r\n<html>"), "a web page");
+    check(instead(b"HTTP/1.1 302 Found\r\nLocation: https://x/\r\n\r\n"), "points to https://x/");
+    check(instead(b"HTTP/1.1 401 No\r\n\r\ntoo old"), "refuses the token (too old)");
+}
+
+/// Before its answer, in its head and in its body: no server keeps a node waiting for longer than it wants to.
+#[test]
+fn a_server_that_stalls_is_given_up() {
+    let config = || IdentityConfig { request_limit: Duration::from_secs(2), ..config() };
+    for begun in ["", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n\r\nx"] {
+        check_that(Rogue::Stalls(begun.into()), config(), "took longer than 2 s");
+    }
 }
 
 #[test]
@@ -365,8 +428,19 @@ async fn overlapping(old: &Authority, new: &Authority, listener: TcpListener) ->
 /// The new authority comes through the old one, and both lie in the file afterwards, from which a link trusts both.
 #[test]
 fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted() {
+    check_overlap(|old, _| old, true);
+}
+
+/// The one authority vouches for servers alone, and the other one signs nodes alone: a file that names the first is enough, and
+/// what somebody put there does not leave with the next renewal.
+#[test]
+fn a_node_that_knows_only_who_vouches_for_the_servers_hears_who_signs_nodes() {
+    check_overlap(|_, new| new, false);
+}
+
+fn check_overlap(signer: for<'a> fn(&'a Authority, &'a Authority) -> &'a Authority, leaves: bool) {
     smol::block_on(async {
-        let (old, new) = (Authority::generate().unwrap(), Authority::generate().unwrap());
+        let [old, new] = [(); 2].map(|()| Authority::generate().unwrap());
         let dir = tempfile::tempdir().unwrap();
         let day = Duration::from_secs(86_400);
         let profile = Profile {
@@ -375,13 +449,13 @@ fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted() {
             not_before: SystemTime::now() - 99 * day,
             not_after: SystemTime::now() + day,
         };
-        old.issue(&profile).unwrap().write(dir.path(), "own").unwrap();
+        signer(&old, &new).issue(&profile).unwrap().write(dir.path(), "own").unwrap();
         std::fs::write(dir.path().join("ca.crt"), old.certificate_pem()).unwrap();
         let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
         let service = at_address(listener.local_addr().unwrap());
         let files = names(dir.path());
         let store = Store::new(files.clone());
-        let (driver, told) = IdentityDriver::new(config(), store, service, TokenSource::Nowhere);
+        let (driver, told) = IdentityDriver::new(config(), store, [service], TokenSource::Nowhere);
         let heard = async {
             for _ in ["the old pair", "the new one"] {
                 while told.recv().await.unwrap() != Told::Use {}
@@ -396,7 +470,9 @@ fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted() {
         let der = |authority: &Authority| Bytes::copy_from_slice(authority.certificate_der());
         assert_eq!(pair.roots, [der(&new), der(&old)]);
         let facts = facts::of(&pair.certificate, None, &pair.roots).unwrap();
-        assert_eq!(facts.signed_by, Some(facts::digest(new.certificate_der())));
+        assert_eq!(facts.signed_by.unwrap().der, der(&new));
+        let superseded = leaves.then(|| old.certificate_der().to_vec());
+        assert_eq!(Store::new(files.clone()).superseded(), superseded);
         // Whoever is signed by one of the two is trusted on a link.
         for authority in [&old, &new] {
             let server = authority.server(&["127.0.0.1".into()]).unwrap();

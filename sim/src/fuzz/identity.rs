@@ -3,8 +3,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use edgehub_core::identity::{
-    Answer, Certificate, Failure, Identity, IdentityConfig, IdentityInput, IdentityOutput, JoinToken, Sha256,
-    Validity, WorkNumber,
+    Answer, Authority, Certificate, Failure, Identity, IdentityConfig, IdentityInput, IdentityOutput,
+    JoinToken, Sha256, Validity, WorkNumber,
 };
 use edgehub_core::{Now, UnixMillis};
 
@@ -49,10 +49,12 @@ pub fn identity(data: &[u8]) {
     }
     let mut input = Unstructured::new(data);
     let config = IdentityConfig::new("edge-1", "cloud", data.len().is_multiple_of(2));
+    let config = IdentityConfig { services: 1 + data.len() % 3, ..config };
+    let services = config.services;
     let mut now = Now::new(0, 1_800_000_000_000);
     let mut identity = Identity::new(config, data.len() as u64, now);
     let mut last = WorkNumber(0);
-    drain(&mut identity, &mut last, None);
+    drain(&mut identity, &mut last, None, services);
     while !input.is_empty() {
         let Ok(event) = Event::arbitrary(&mut input) else { break };
         now = Now::new(now.mono.0.saturating_add(u64::from(event.seconds) * 1_000_000), event.wall);
@@ -67,7 +69,9 @@ pub fn identity(data: &[u8]) {
             }
             What::Loaded { pair, token: number } => {
                 let pair = Ok(pair.map(|facts| certificate(facts, 1)));
-                IdentityInput::Loaded { work, pair, roots: vec![Bytes::new()], token: number.map(token) }
+                let superseded = work.0.is_multiple_of(3).then(|| Bytes::from_static(b"old"));
+                let roots = std::iter::once(Bytes::new()).chain(superseded.clone()).collect();
+                IdentityInput::Loaded { work, pair, roots, superseded, token: number.map(token) }
             }
             What::Answered { status, date, hash, body, facts } => {
                 let certificate = facts.map(|facts| certificate(facts, hash));
@@ -86,7 +90,7 @@ pub fn identity(data: &[u8]) {
             What::Token(number) => IdentityInput::Token(token(number)),
         };
         identity.handle(now, input);
-        drain(&mut identity, &mut last, checked);
+        drain(&mut identity, &mut last, checked, services);
         let next = identity.next_deadline().at;
         // At the end of time nothing can be later.
         assert!(next > now.mono || now.mono.0 > u64::MAX / 2, "a deadline in the past: {next:?} at {now:?}");
@@ -109,14 +113,17 @@ fn certificate(facts: Facts, hash: u8) -> Certificate {
         node: facts.ours.then(|| "edge-1".into()),
         is_authority: facts.authority,
         is_of_key: facts.key,
-        signed_by: facts.root.then(|| sum(9)),
+        signed_by: facts.root.then(|| Authority { digest: sum(9), der: Bytes::new() }),
     }
 }
 
-fn drain(identity: &mut Identity, last: &mut WorkNumber, checked: Option<Certificate>) {
+fn drain(identity: &mut Identity, last: &mut WorkNumber, checked: Option<Certificate>, services: usize) {
     let mut outputs = 0;
     while let Some(output) = identity.poll_output() {
         outputs += 1;
+        if let IdentityOutput::Send { service, .. } = output {
+            assert!(service < services, "asked {service} of {services}");
+        }
         assert!(outputs < 20, "one input, and no end of outputs");
         match output {
             IdentityOutput::Load { work }

@@ -16,15 +16,16 @@ impl World {
             };
             let input = match output {
                 IdentityOutput::Load { work } => process.load(work, &self.cloud),
-                IdentityOutput::Send { work, request, trust } => {
+                IdentityOutput::Send { work, service, request, trust } => {
                     let wall = self.wall();
-                    let answer = self.cloud.answer(work, &request, &trust, &process, wall, &mut self.dice);
+                    let answer =
+                        self.cloud.answer(work, service, &request, &trust, &process, wall, &mut self.dice);
                     let Some(answer) = answer else { return };
                     answer
                 }
                 IdentityOutput::MakeKey { work } => process.make_key(work, &mut self.dice),
-                IdentityOutput::Write { work, key, certificate, roots } => {
-                    process.prepare(key, &certificate, &roots, &self.cloud);
+                IdentityOutput::Write { work, key, certificate, roots, superseded } => {
+                    process.prepare(key, &certificate, roots, superseded, &self.cloud);
                     process.commit();
                     IdentityInput::Written { work }
                 }

@@ -1,9 +1,13 @@
 //! What must hold at every moment, seen from outside:
 //!
 //! - what is on disk is a pair, of this node, of an authority that is the cloud's, which lies beside it;
-//! - requests keep to the waits of the retry schedule, and one that nobody answers is given up;
+//! - an authority that was superseded leaves with the renewal after that, and what vouches for the servers never;
+//! - a pair of an unknown authority never takes the place of one of a known authority;
+//! - requests keep to the waits of the retry schedule, each service has one turn between two, and a request that nobody answers
+//!   is given up;
 //! - a token that was refused is not sent again;
-//! - whoever has a good pair uses it, as soon as files and clock can be known to be good;
+//! - whoever has a good pair uses it, as soon as files and clock can be known to be good, and whoever has none and a token
+//!   that the cloud takes joins;
 //! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
 //! - a pair that another process puts there is used within an hour;
 //! - clocks that differ are told, also those that keep a connection from being made, and so is a new authority, once;
@@ -31,6 +35,9 @@ pub(super) struct Checks {
     attempt_at: Option<u64>,
     /// Attempts since the last one that brought something, less one.
     failures: u32,
+    /// Services that had their turn since the last wait, and whether it is the next one's without a wait.
+    turns: usize,
+    is_next: bool,
     refused: BTreeSet<String>,
     asked_with: Option<String>,
     /// Since when a good pair can be known to be good.
@@ -57,6 +64,8 @@ impl Checks {
             seed,
             attempt_at: None,
             failures: 0,
+            turns: 0,
+            is_next: false,
             refused: BTreeSet::new(),
             asked_with: None,
             good_since: None,
@@ -90,6 +99,7 @@ impl Checks {
         match input {
             IdentityInput::Token(_) => {
                 self.given = true;
+                self.turns = 0;
                 self.refused.clear();
             }
             IdentityInput::Answered { answer, .. } if answer.status == 401 => {
@@ -120,7 +130,7 @@ impl Checks {
                     self.sent(now, node, request, trust, cloud);
                 }
                 IdentityOutput::Cancel { .. } => self.asked_since = None,
-                IdentityOutput::Use => self.failures = 0,
+                IdentityOutput::Use => (self.failures, self.turns, self.is_next) = (0, 0, false),
                 IdentityOutput::Note(IdentityNote::State(state)) => {
                     self.became(now, *state, node, cloud, report)
                 }
@@ -128,11 +138,15 @@ impl Checks {
                     told = true;
                     report.skews += 1;
                 }
-                IdentityOutput::Note(IdentityNote::Problem { problem, .. }) => {
+                IdentityOutput::Note(IdentityNote::Problem { problem, retry_in }) => {
+                    self.is_next = retry_in.is_zero();
+                    self.turns = if self.is_next { self.turns + 1 } else { 0 };
+                    let services = cloud.alive.len();
+                    assert!(self.turns < services, "seed {}: more than {services} turns", self.seed);
                     told |= matches!(problem, Problem::ClockSkew { .. });
                     let is_bare = matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
                     // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing.
-                    let is_left = self.unexplained && is_bare && cloud.trouble == 0;
+                    let is_left = self.unexplained && is_bare && cloud.is_well();
                     assert!(!is_left, "seed {}: clocks that differ are not told: {problem}", self.seed);
                     self.unexplained = false;
                 }
@@ -158,7 +172,11 @@ impl Checks {
         node.sends(request);
         match request {
             Request::Authority => {
-                if let Some(before) = self.attempt_at.filter(|_| !self.given) {
+                let is_next = std::mem::take(&mut self.is_next);
+                if !is_next {
+                    self.turns = 0;
+                }
+                if let Some(before) = self.attempt_at.filter(|_| !self.given && !is_next) {
                     let wait = (2 * SECOND) << self.failures.saturating_sub(1).min(4);
                     let shortest = if self.failures == 0 { SECOND } else { wait / 10 * 9 };
                     let gap = now - before;
@@ -166,7 +184,7 @@ impl Checks {
                 }
                 self.given = false;
                 self.attempt_at = Some(now);
-                self.failures += 1;
+                self.failures += u32::from(!is_next);
             }
             Request::Join { jwt, .. } => {
                 assert!(!self.refused.contains(&**jwt), "seed {}: a refused token again", self.seed);
@@ -184,7 +202,7 @@ impl Checks {
             Request::Time => {}
         }
         if let Trust::Roots(roots) = trust {
-            let known = roots.iter().all(|root| cloud.authorities.contains(&place(root)));
+            let known = roots.iter().all(|root| cloud.is_own(place(root)));
             assert!(known, "seed {}: a stranger's authority is trusted", self.seed);
         }
     }
@@ -207,7 +225,9 @@ impl Checks {
         match (was, state) {
             (_, IdentityState::Usable) => {
                 // A pair that is found late is renewed late.
-                self.steady = node.clock_error_ms == 0 && age.is_some_and(|age| age < 0.7);
+                let is_on_trial = node.disk.as_ref().is_some_and(|files| !has_signer(files, cloud));
+                let is_early = age.is_some_and(|age| age < 0.7);
+                self.steady = node.clock_error_ms == 0 && is_early && !is_on_trial;
             }
             (IdentityState::Usable, IdentityState::Rotating) if self.steady => {
                 let fits = age.is_some_and(|age| (0.699..0.901).contains(&age));
@@ -227,23 +247,32 @@ impl Checks {
         }
     }
 
-    /// Whoever has a good pair uses it.
+    /// Whoever has a good pair uses it, and whoever can get one does.
     pub(super) fn time(&mut self, now: u64, node: &Node, cloud: &Cloud) {
         let wall = START + (now / SECOND) as i64;
         self.looked(now, wall, node, cloud);
         let waits = self.asked_since.map_or(0, |since| now - since);
         let limit = REQUEST_LIMIT.as_micros() as u64;
         assert!(waits <= limit, "seed {}: an answer is awaited for {} s", self.seed, waits / SECOND);
-        let can_know = node.clock_error_ms == 0 || cloud.trouble == 0;
-        let good = can_know && node.has_valid_pair(cloud, wall, 300);
-        if !good || node.identity.state().is_usable() {
+        let can_know = node.clock_error_ms == 0 || cloud.answers();
+        let can_join = node.clock_error_ms == 0 && cloud.answers() && node.has_good_token(cloud, wall);
+        let has_pair = can_know && node.has_valid_pair(cloud, wall, 300);
+        let good = has_pair || can_join && !node.disk_fails;
+        let uses_good = node.identity.state().is_usable()
+            && (!can_join || node.is_valid(node.in_use.as_ref(), cloud, wall, 0));
+        if !good || uses_good {
             self.good_since = None;
             return;
         }
         let since = *self.good_since.get_or_insert(now);
         let waited = now - since;
         let state = node.identity.state();
-        assert!(waited <= GRACE, "seed {}: {state:?} for {} s with a good pair", self.seed, waited / SECOND);
+        assert!(
+            waited <= GRACE,
+            "seed {}: {state:?} for {} s with a good pair or token",
+            self.seed,
+            waited / SECOND
+        );
     }
 
     /// Whoever uses a pair looks whether there is another one.
@@ -259,16 +288,31 @@ impl Checks {
         assert!(waited <= LOOK, "seed {}: another pair unused for {} s", self.seed, waited / SECOND);
     }
 
-    /// What is used is signed by who lies beside it.
-    pub(super) fn used(&self, node: &Node, cloud: &Cloud) {
-        let by = |files: &Files| cloud.certificates.get(files.certificate).map(|signed| der(signed.by));
-        let known =
-            node.in_use.as_ref().is_some_and(|files| by(files).is_some_and(|by| files.roots.contains(&by)));
-        assert!(known, "seed {}: a pair of no authority beside it is used", self.seed);
+    /// What is used is signed by who lies beside it, or what was used before was not either, or is of no use any more.
+    pub(super) fn used(&self, wall: i64, before: Option<&Files>, node: &Node, cloud: &Cloud) {
+        let is_known = |files: Option<&Files>| files.is_some_and(|files| has_signer(files, cloud));
+        let had_good = is_known(before) && node.clock_error_ms == 0 && node.is_valid(before, cloud, wall, 0);
+        let holds = is_known(node.in_use.as_ref()) || !had_good;
+        assert!(holds, "seed {}: a pair of no authority beside it is used", self.seed);
     }
 
-    /// What is written is valid now: the cloud that answered said what time it is.
-    pub(super) fn written(&self, wall: i64, node: &Node, cloud: &Cloud) {
+    /// What is written is valid now: the cloud that answered said what time it is. Of the authorities beside it all stay but the one
+    /// that was superseded, and that is the one that signed before, if it is known.
+    pub(super) fn written(&self, wall: i64, node: &Node, cloud: &Cloud, renewed: bool) {
+        let signer = |files: &Files| cloud.certificates.get(files.certificate).map(|signed| signed.by);
+        let roots = |files: &Files| files.roots.iter().map(|root| place(root)).collect::<BTreeSet<_>>();
+        if let (true, Some(new), Some(old)) = (renewed, &node.disk, &node.in_use) {
+            let superseded = |files: &Files| files.superseded.as_ref().map(|root| place(root));
+            let stay = roots(old).into_iter().filter(|root| Some(*root) != superseded(old));
+            let due: BTreeSet<usize> = stay.chain(signer(new)).collect();
+            assert_eq!(roots(new), due, "seed {}: authorities after a renewal", self.seed);
+            let was = signer(old).filter(|was| has_signer(old, cloud) && Some(*was) != signer(new));
+            assert_eq!(superseded(new), was, "seed {}: the authority that leaves", self.seed);
+        }
+        // Who vouches for the servers: without it no link is opened any more.
+        if let (Some(new), Some(servers)) = (&node.disk, cloud.servers) {
+            assert!(roots(new).contains(&servers), "seed {}: the servers are not trusted", self.seed);
+        }
         assert!(
             node.has_valid_pair(cloud, wall, 0),
             "seed {}: a pair is written that is not valid",
@@ -286,7 +330,7 @@ impl Checks {
             self.seed
         );
         let roots: Vec<usize> = files.roots.iter().map(|root| place(root)).collect();
-        let known = roots.iter().all(|root| cloud.authorities.contains(root));
+        let known = roots.iter().all(|root| cloud.is_own(*root));
         assert!(known && !roots.is_empty(), "seed {}: roots {roots:?}", self.seed);
         assert!(
             signed.is_some_and(|signed| roots.contains(&signed.by)),
@@ -294,4 +338,9 @@ impl Checks {
             self.seed
         );
     }
+}
+
+/// Whether who signed a pair lies beside it.
+fn has_signer(files: &Files, cloud: &Cloud) -> bool {
+    cloud.certificates.get(files.certificate).is_some_and(|signed| files.roots.contains(&der(signed.by)))
 }

@@ -5,7 +5,8 @@ use crate::dice::Dice;
 use bytes::Bytes;
 use edgehub_core::UnixMillis;
 use edgehub_core::identity::{
-    Answer, Certificate, Failure, IdentityInput, JoinToken, Request, Sha256, Trust, Validity, WorkNumber,
+    Answer, Authority, Certificate, Failure, IdentityInput, JoinToken, Request, Sha256, Trust, Validity,
+    WorkNumber,
 };
 use std::collections::BTreeMap;
 
@@ -24,6 +25,9 @@ pub(super) struct Signed {
     pub(super) node: Option<&'static str>,
     pub(super) validity: Validity,
 }
+
+/// The most certificate services that a cloud has.
+const SERVICES: u64 = 3;
 
 /// The name of the node of this world.
 pub(super) const NODE: &str = "edge-1";
@@ -45,6 +49,10 @@ pub(super) struct Cloud {
     is_vouched_for: bool,
     /// Which authority signed the server's certificate.
     server_by: usize,
+    /// Who signs the servers' certificates, if that is another one: it never changes.
+    pub(super) servers: Option<usize>,
+    /// Which of its certificate services answer.
+    pub(super) alive: Vec<bool>,
     pub(super) life_seconds: u64,
     /// When each token that was ever given ends.
     tokens: BTreeMap<String, (i64, usize)>,
@@ -63,6 +71,8 @@ impl Cloud {
             took_over: super::START,
             is_vouched_for: false,
             server_by: 0,
+            servers: None,
+            alive: vec![true; dice.number(1, SERVICES) as usize],
             life_seconds: life(dice),
             tokens: BTreeMap::new(),
             trouble: [0, 100, 500][dice.index(3)],
@@ -70,6 +80,9 @@ impl Cloud {
         };
         cloud.stranger = cloud.authority(super::START);
         cloud.rebuild(super::START);
+        if dice.chance(200) {
+            cloud.servers = Some(cloud.authority(super::START));
+        }
         cloud
     }
 
@@ -101,8 +114,37 @@ impl Cloud {
         self.server_by = self.present();
     }
 
+    /// Some services end, or come back.
+    pub(super) fn shuffle_services(&mut self, dice: &mut Dice) {
+        self.alive.iter_mut().for_each(|alive| *alive = dice.chance(600));
+    }
+
+    /// All but one of the services are away, for long.
+    pub(super) fn leave_one_service(&mut self, dice: &mut Dice) {
+        let left = dice.index(self.alive.len());
+        self.alive.iter_mut().enumerate().for_each(|(place, alive)| *alive = place == left);
+    }
+
+    /// Whether requests are answered as they should be by one of the services.
+    pub(super) fn answers(&self) -> bool {
+        self.trouble == 0 && self.alive.contains(&true)
+    }
+
+    /// Whether every request is answered as it should be, whichever service is asked.
+    pub(super) fn is_well(&self) -> bool {
+        self.trouble == 0 && self.alive.iter().all(|alive| *alive)
+    }
+
+    /// Whether an authority is the cloud's, or that of its servers.
+    pub(super) fn is_own(&self, authority: usize) -> bool {
+        self.authorities.contains(&authority) || self.servers == Some(authority)
+    }
+
     /// Whether whoever trusts these trusts the server.
     fn is_trusted(&mut self, roots: &[Bytes], wall: i64) -> bool {
+        if let Some(servers) = self.servers {
+            return roots.contains(&der(servers));
+        }
         if wall >= self.took_over + self.life_seconds as i64 / 2 {
             self.renew_server();
         }
@@ -167,7 +209,9 @@ impl Cloud {
             node: signed.node.map(Into::into),
             is_authority: signed.by == place,
             is_of_key: signed.key == key,
-            signed_by: roots.contains(&der(signed.by)).then(|| digest(&der(signed.by))),
+            signed_by: roots
+                .contains(&der(signed.by))
+                .then(|| Authority { digest: digest(&der(signed.by)), der: der(signed.by) }),
         })
     }
 
@@ -175,6 +219,7 @@ impl Cloud {
     pub(super) fn answer(
         &mut self,
         work: WorkNumber,
+        service: usize,
         request: &Request,
         trust: &Trust,
         node: &Node,
@@ -192,6 +237,9 @@ impl Cloud {
             Trust::Roots(roots) => roots,
         };
         let key = node.latest_key;
+        if !self.alive[service] {
+            return unanswered(Failure::Unreachable("nobody listens".into()));
+        }
         if dice.chance(self.trouble) {
             self.faults += 1;
             let what = dice.number(0, 15);

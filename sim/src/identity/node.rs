@@ -19,6 +19,7 @@ pub(super) struct Files {
     /// The private key.
     pub(super) key: u64,
     pub(super) roots: Vec<Bytes>,
+    pub(super) superseded: Option<Bytes>,
 }
 
 pub(super) struct Node {
@@ -40,12 +41,14 @@ pub(super) struct Node {
     keys: BTreeMap<WorkNumber, u64>,
     pub(super) latest_key: u64,
     joins: bool,
+    /// How many services its configuration names.
+    services: usize,
 }
 
 impl Node {
-    pub(super) fn new(dice: &mut Dice) -> Node {
+    pub(super) fn new(services: usize, dice: &mut Dice) -> Node {
         Node {
-            identity: identity(dice.seed()),
+            identity: identity(services, dice.seed()),
             started_at: 0,
             clock_error_ms: 0,
             disk: None,
@@ -57,6 +60,7 @@ impl Node {
             keys: BTreeMap::new(),
             latest_key: 0,
             joins: false,
+            services,
         }
     }
 
@@ -65,7 +69,7 @@ impl Node {
         self.started_at = now;
         (self.writing, self.in_use) = (None, None);
         self.keys.clear();
-        self.identity = canary::identity(config(), seed, self.clocks(now));
+        self.identity = canary::identity(config(self.services), seed, self.clocks(now));
     }
 
     pub(super) fn handle(&mut self, now: u64, input: IdentityInput) {
@@ -90,7 +94,8 @@ impl Node {
     pub(super) fn load(&self, work: WorkNumber, cloud: &Cloud) -> IdentityInput {
         let roots = self.disk.as_ref().map(|files| files.roots.clone()).unwrap_or_default();
         let pair = self.disk.as_ref().and_then(|files| cloud.facts(files.certificate, files.key, &roots));
-        IdentityInput::Loaded { work, pair: Ok(pair), roots, token: self.token.clone() }
+        let superseded = self.disk.as_ref().and_then(|files| files.superseded.clone());
+        IdentityInput::Loaded { work, pair: Ok(pair), roots, superseded, token: self.token.clone() }
     }
 
     pub(super) fn make_key(&mut self, work: WorkNumber, dice: &mut Dice) -> IdentityInput {
@@ -108,11 +113,18 @@ impl Node {
         }
     }
 
-    pub(super) fn prepare(&mut self, key: WorkNumber, certificate: &[u8], roots: &[Bytes], cloud: &Cloud) {
+    pub(super) fn prepare(
+        &mut self,
+        key: WorkNumber,
+        certificate: &[u8],
+        roots: Vec<Bytes>,
+        superseded: Option<Bytes>,
+        cloud: &Cloud,
+    ) {
         let place = place(certificate);
         assert!(place < cloud.certificates.len(), "something else than a certificate is written");
         let key = self.keys.get(&key).copied().unwrap_or_default();
-        self.writing = Some((Files { certificate: place, key, roots: roots.to_vec() }, self.joins));
+        self.writing = Some((Files { certificate: place, key, roots, superseded }, self.joins));
     }
 
     /// The files are in place; tells whether a token brought them.
@@ -124,10 +136,10 @@ impl Node {
 
     /// Another process on the same files, to which somebody has given a token.
     pub(super) fn beside(&self, token: JoinToken, now: u64, dice: &mut Dice) -> Node {
-        let mut node = Node::new(dice);
+        let mut node = Node::new(self.services, dice);
         (node.disk, node.token, node.clock_error_ms) = (self.disk.clone(), Some(token), self.clock_error_ms);
         node.started_at = now;
-        let config = IdentityConfig { rotate: false, token_decides: true, ..config() };
+        let config = IdentityConfig { rotate: false, token_decides: true, ..config(self.services) };
         node.identity = canary::identity(config, dice.seed(), node.clocks(now));
         node
     }
@@ -139,6 +151,12 @@ impl Node {
         }
     }
 
+    /// Somebody gives it a pair of the cloud, and the authority of its servers: as it is where no node joins by itself.
+    pub(super) fn given_by_hand(&mut self, cloud: &mut Cloud, servers: usize) {
+        let certificate = cloud.sign_now(7, super::START);
+        self.disk = Some(Files { certificate, key: 7, roots: vec![der(servers)], superseded: None });
+    }
+
     /// Whether the files are good at a true time, and so many seconds before and after.
     pub(super) fn has_valid_pair(&self, cloud: &Cloud, wall: i64, margin: i64) -> bool {
         self.is_valid(self.disk.as_ref(), cloud, wall, margin)
@@ -146,10 +164,10 @@ impl Node {
 
     /// Whether these are.
     pub(super) fn is_valid(&self, files: Option<&Files>, cloud: &Cloud, wall: i64, margin: i64) -> bool {
-        let signed = files.and_then(|files| Some((files, cloud.certificates.get(files.certificate)?)));
-        let Some((files, signed)) = signed else { return false };
+        let signed = files.and_then(|files| cloud.certificates.get(files.certificate));
+        let Some(signed) = signed else { return false };
         let is_valid = |at: i64| signed.validity.at(UnixMillis(at * 1000)) == Verdict::Valid;
-        files.roots.contains(&der(signed.by)) && is_valid(wall - margin) && is_valid(wall + margin)
+        cloud.authorities.contains(&signed.by) && is_valid(wall - margin) && is_valid(wall + margin)
     }
 
     pub(super) fn has_good_token(&self, cloud: &Cloud, wall: i64) -> bool {
@@ -157,10 +175,10 @@ impl Node {
     }
 }
 
-fn config() -> IdentityConfig {
-    IdentityConfig::new(NODE, "cloud", true)
+fn config(services: usize) -> IdentityConfig {
+    IdentityConfig { services, ..IdentityConfig::new(NODE, "cloud", true) }
 }
 
-fn identity(seed: u64) -> Identity {
-    canary::identity(config(), seed, Now::new(0, super::START * 1000))
+fn identity(services: usize, seed: u64) -> Identity {
+    canary::identity(config(services), seed, Now::new(0, super::START * 1000))
 }

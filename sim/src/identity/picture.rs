@@ -8,13 +8,16 @@ use edgehub_core::identity::{IdentityChange, IdentityState};
 const SIZE: (i32, i32) = (1470, 540);
 const BOX: (i32, i32) = (220, 90);
 
-const PLACES: [(State, (i32, i32)); 6] = [
-    (State::NoIdentity, (20, 60)),
-    (State::CaPinned, (420, 60)),
-    (State::Requested, (820, 60)),
-    (State::Usable, (820, 380)),
-    (State::Rotating, (1220, 380)),
-    (State::NeedsToken, (20, 380)),
+/// A state's box: its left upper corner, and what the state is.
+type Place = (State, (i32, i32), [&'static str; 2]);
+
+const PLACES: [Place; 6] = [
+    (State::NoIdentity, (20, 60), ["nothing that can be used;", "token or files may change that"]),
+    (State::CaPinned, (420, 60), ["the authority is the one", "that the token names"]),
+    (State::Requested, (820, 60), ["a key was made here, and", "a certificate is asked for"]),
+    (State::Usable, (820, 380), ["there is a certificate,", "valid as far as is known"]),
+    (State::Rotating, (1220, 380), ["the same, and the next one", "is asked for with it"]),
+    (State::NeedsToken, (20, 380), ["only a person can help; files", "and clocks are looked at"]),
 ];
 
 /// From and to, the way as an SVG path, and where its text begins.
@@ -26,16 +29,16 @@ const ARROWS: [Arrow; 15] = [
     (State::CaPinned, State::NoIdentity, "M 420 130 H 248", (260, 145)),
     (State::Requested, State::NoIdentity, "M 930 60 V 30 H 130 V 52", (700, 24)),
     (State::Requested, State::Usable, "M 1000 150 V 372", (1008, 190)),
-    (State::Requested, State::NeedsToken, "M 860 150 V 260 H 200 V 372", (700, 254)),
-    (State::NoIdentity, State::Usable, "M 220 150 V 205 H 920 V 372", (700, 199)),
-    (State::NoIdentity, State::NeedsToken, "M 85 150 V 372", (93, 190)),
-    (State::NeedsToken, State::NoIdentity, "M 35 380 V 158", (43, 250)),
+    (State::Requested, State::NeedsToken, "M 860 150 V 260 H 222 V 372", (700, 254)),
+    (State::NoIdentity, State::Usable, "M 222 150 V 205 H 920 V 372", (700, 199)),
+    (State::NoIdentity, State::NeedsToken, "M 125 150 V 372", (133, 185)),
+    (State::NeedsToken, State::NoIdentity, "M 35 380 V 158", (43, 345)),
     (State::NeedsToken, State::Usable, "M 240 425 H 812", (260, 418)),
-    (State::Usable, State::NoIdentity, "M 840 380 V 315 H 150 V 158", (700, 309)),
+    (State::Usable, State::NoIdentity, "M 840 380 V 315 H 195 V 158", (700, 309)),
     (State::Usable, State::Usable, "M 900 470 V 510 H 960 V 478", (970, 505)),
     (State::Usable, State::Rotating, "M 1040 405 H 1212", (1060, 398)),
     (State::Rotating, State::Usable, "M 1220 445 H 1048", (1060, 460)),
-    (State::Rotating, State::NoIdentity, "M 1330 380 V 10 H 60 V 52", (1338, 360)),
+    (State::Rotating, State::NoIdentity, "M 1330 380 V 10 H 60 V 52", (1338, 345)),
 ];
 
 /// Draws the table. The error names a change for which there is no place.
@@ -58,8 +61,12 @@ pub fn picture() -> Result<String, String> {
             }
         }
     }
-    for (state, at) in PLACES {
+    for (state, at, words) in PLACES {
         picture.state(&format!("{state:?}"), at, BOX);
+        let mut y = at.1 + 44;
+        for line in words {
+            y = picture.line("taken", at.0 + 12, y, line);
+        }
     }
     Ok(picture.finished())
 }

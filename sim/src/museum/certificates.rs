@@ -5,10 +5,11 @@ use super::{Exhibit, Verdict};
 use bytes::Bytes;
 use edgehub_core::Now;
 use edgehub_core::identity::{
-    Answer, Certificate, Failure, Identity, IdentityConfig, IdentityInput, IdentityOutput, JoinToken,
-    Request, Sha256, Validity,
+    Answer, Authority, Certificate, Failure, Identity, IdentityConfig, IdentityInput, IdentityOutput,
+    JoinToken, Request, Sha256, Validity,
 };
 
+const THE_AUTHORITY: &[u8] = b"the authority";
 const DAY: u64 = 86_400;
 /// The wall clock at the beginning, in seconds of the Unix era.
 const START: i64 = 1_800_000_000;
@@ -108,13 +109,13 @@ impl Site {
 
     /// What the machine asks for, done.
     fn answer(&mut self, output: IdentityOutput, at: u64) -> Option<IdentityInput> {
-        let root = Bytes::from_static(b"the authority");
+        let root = Bytes::from_static(THE_AUTHORITY);
         Some(match output {
             IdentityOutput::Load { work } => {
                 let token = JoinToken::parse(&format!("{HASH}.a.b.c")).ok();
                 let token = token.filter(|_| at >= TOKEN_COMES);
                 let pair = Ok(Some(certificate(self.certificate, false)));
-                IdentityInput::Loaded { work, pair, roots: vec![root], token }
+                IdentityInput::Loaded { work, pair, roots: vec![root], superseded: None, token }
             }
             IdentityOutput::Send { work, .. } if !self.is_online(at) => {
                 IdentityInput::Unanswered { work, failure: Failure::Unreachable("no network".into()) }
@@ -149,7 +150,8 @@ fn of_a_year(from: u64) -> Validity {
 fn certificate(validity: Validity, is_authority: bool) -> Certificate {
     let node = (!is_authority).then(|| "edge-1".into());
     let hash = Sha256([7; 32]);
-    Certificate { digest: hash, validity, node, is_authority, is_of_key: true, signed_by: Some(hash) }
+    let signed_by = Some(Authority { digest: hash, der: Bytes::from_static(THE_AUTHORITY) });
+    Certificate { digest: hash, validity, node, is_authority, is_of_key: true, signed_by }
 }
 
 fn answer(body: Bytes, certificate: Certificate) -> Answer {

@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::cli::identity;
+use bytes::Bytes;
 use edgehub::config::NodeConfig;
 use edgehub::core::identity::Validity;
 use edgehub::core::identity::date::Utc;
@@ -16,14 +17,14 @@ const DAY: i64 = 86_400;
 /// What ends sooner than this is worth a look, in seconds.
 const EXPIRES_SOON: i64 = 7 * DAY;
 
-/// Looks at all of that; `join` is the command that gives the node other files. What is out of its validity is no reason not to
-/// go on: the server may have another opinion of the time.
+/// Looks at all of that; `join` is the command that gives the node other files. Returns what a link is opened with, and the
+/// authorities that are trusted. What is out of its validity is no reason not to go on: the server may have another opinion of the time.
 pub(super) fn look(
     file: &Path,
     config: &NodeConfig,
     join: &str,
     report: &mut Report,
-) -> Option<Arc<ClientConfig>> {
+) -> Option<(Arc<ClientConfig>, Vec<Bytes>)> {
     let exposed = identity::exposed(file, config);
     for (path, what) in &exposed {
         let told = format!("everybody on this machine can read {what} in {}", path.display());
@@ -46,7 +47,7 @@ pub(super) fn look(
         }
     };
     names(config, &pair, report);
-    let renews = config.http_server.is_some() && config.rotate_certificates;
+    let renews = !config.http_servers.is_empty() && config.rotate_certificates;
     let soon = if renews {
         "look at the log of `edgehub run`, which renews it, for why it does not".to_owned()
     } else {
@@ -61,7 +62,7 @@ pub(super) fn look(
         Some(validity) => lasts("authority", validity, &remedy, &remedy, report),
         None => report.bad("authority", "its certificate cannot be read", &remedy),
     }
-    Some(tls)
+    Some((tls, pair.roots))
 }
 
 fn names(config: &NodeConfig, pair: &PairOnDisk, report: &mut Report) {

@@ -21,7 +21,7 @@ fn kubeedges_own_file_is_read_as_it_is() {
         message_burst: 60,
         rotate_certificates: true,
         token: Some(Token::new("secret.a.b.c")),
-        http_server: Some("https://192.0.2.1:10002".into()),
+        http_servers: vec!["https://192.0.2.1:10002".into()],
         hub: HubConfig::default(),
     };
     assert_eq!(config, expected);
@@ -38,7 +38,7 @@ fn what_the_file_leaves_out_is_kubeedges_default() {
     full.websocket.addresses = vec!["wss://127.0.0.1:10000".into()];
     full.quic.addresses = vec!["127.0.0.1:10001".into()];
     full.token = None;
-    full.http_server = None;
+    full.http_servers.clear();
     assert_eq!(config, full);
 }
 
@@ -65,6 +65,11 @@ modules:
     assert_eq!(warnings, [""; 0]);
     assert_eq!(config.lane, Lane::Quic);
     assert_eq!(config.active_lane().addresses, ["a:1", "b:2"]);
+    for servers in ["['https://a:1', 'https://b:2/']", "'https://a:1, https://b:2/'"] {
+        let (config, _) =
+            good(&format!("modules: {{edged: {{hostnameOverride: e}}, edgeHub: {{httpServer: {servers}}}}}"));
+        assert_eq!(config.http_servers, ["https://a:1", "https://b:2/"]);
+    }
     let (config, _) =
         good("modules: {edged: {hostnameOverride: e}, edgeHub: {websocket: {server: 'a:1, b:2'}}}");
     assert_eq!(config.websocket.addresses, ["wss://a:1", "wss://b:2"]);

@@ -101,6 +101,16 @@ edgehub:
         ],
     );
     check_bad(
+        &format!(
+            "modules: {{edged: {{hostnameOverride: e}}, edgeHub: {{httpServer: [{}x]}}}}",
+            "'https://a:1', ".repeat(16)
+        ),
+        &[
+            "modules.edgeHub.httpServer: expected https://HOST:PORT, found \"x\"",
+            "modules.edgeHub.httpServer: expected at most 16 services, found more",
+        ],
+    );
+    check_bad(
         "edgehub: {controller: {heartbeat: -1}, websocket: {url: 'ws://h:1'}}",
         &[
             "edgehub.controller.node-id: expected the node's name, found nothing",

@@ -167,6 +167,7 @@ impl Layer for &Lossy {
 fn new_files(authority: &Authority, identity: &Identity) -> NewFiles {
     NewFiles {
         authorities: authority.certificate_pem().into(),
+        superseded: Some(authority.certificate_der().to_vec()),
         certificate: identity.certificate_pem.clone().into(),
         key: identity.key_pem.clone().into(),
     }

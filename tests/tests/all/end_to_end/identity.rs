@@ -67,7 +67,7 @@ pub(super) fn looks_after(
     let token = TokenSource::Given(JoinToken::parse(&token).unwrap());
     let config = change(IdentityConfig::new(NODE, cloud.service.to_string(), true));
     let store = Store::new(files.clone());
-    let (driver, told) = IdentityDriver::new(config, store, cloud.service.clone(), token);
+    let (driver, told) = IdentityDriver::new(config, store, [cloud.service.clone()], token);
     let watch = driver.watch();
     smol::spawn(driver.run()).detach();
     (files, told, watch)
