@@ -3,6 +3,17 @@
 use super::*;
 use edgehub_core::class::Classes;
 
+/// The page for operators shows every default: what it shows is what a file that says nothing comes to.
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let shown = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(shown.starts_with("edgehub:\n  pingInterval: "), "{shown}");
+    let (config, warnings) = good(&format!("{EDGECORE}{shown}"));
+    assert_eq!((config.hub, warnings), (good(EDGECORE).0.hub, good(EDGECORE).1));
+}
+
 #[test]
 fn our_own_settings_sit_in_the_same_file() {
     let own = "
