@@ -258,9 +258,7 @@ impl Checks {
         let can_join = node.clock_error_ms == 0 && cloud.answers() && node.has_good_token(cloud, wall);
         let has_pair = can_know && node.has_valid_pair(cloud, wall, 300);
         let good = has_pair || can_join && !node.disk_fails;
-        let uses_good = node.identity.state().is_usable()
-            && (!can_join || node.is_valid(node.in_use.as_ref(), cloud, wall, 0));
-        if !good || uses_good {
+        if !good || node.identity.state().is_usable() {
             self.good_since = None;
             return;
         }
