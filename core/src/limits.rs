@@ -189,10 +189,8 @@ pub const JOURNAL_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 /// Size of a journal unless configured, in bytes: all segments together.
 pub const JOURNAL_TOTAL_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Bytes written and synced at once. A larger batch would only make the first message in it wait longer, and a buffer of 128 KiB or
-/// more would come from the system: once one of those is given back, glibc maps nothing below its size any more, and tables that
-/// grow leave holes in the heap instead.
-pub const JOURNAL_BATCH_BYTES: usize = 112 * 1024;
+/// Bytes written and synced at once. A larger batch would only make the first message in it wait longer.
+pub const JOURNAL_BATCH_BYTES: usize = 1024 * 1024;
 
 /// Bytes of forget records written without a sync; they are synced sooner when anything else is.
 pub const JOURNAL_UNSYNCED_BYTES_MAX: usize = 64 * 1024;

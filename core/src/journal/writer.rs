@@ -37,6 +37,7 @@ use super::{Entry, EntryNumber, Recovery, SegmentNumber};
 use crate::canary::{JournalCanary, Planted};
 use crate::limits::{JOURNAL_FETCHES_MAX, JOURNAL_UNSYNCED_BYTES_MAX};
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use batch::{Active, Chunk};
 use bytes::Bytes;
 use space::Copying;
@@ -62,6 +63,9 @@ pub struct Writer {
     pending: Option<Chunk>,
     /// Written to the active segment, and not synced yet.
     unsynced: Chunk,
+    /// The buffer of the latest batch, for the next one: given back each time, it would leave its size in holes behind, since
+    /// an allocator takes large buffers that come and go for a reason to keep more.
+    spare: Vec<u8>,
     out: Option<Step>,
     start_failed: bool,
     resting: bool,
@@ -110,6 +114,7 @@ impl Writer {
             active: None,
             pending: None,
             unsynced: Chunk::default(),
+            spare: Vec::new(),
             out: None,
             start_failed: false,
             resting: false,
@@ -240,8 +245,7 @@ impl Writer {
         if first > last {
             return;
         }
-        let unwritten: alloc::vec::Vec<_> =
-            self.waiting.range(first..=last).map(|(number, _)| *number).collect();
+        let unwritten: Vec<_> = self.waiting.range(first..=last).map(|(number, _)| *number).collect();
         for number in unwritten {
             if let Some(entry) = self.waiting.remove(&number) {
                 self.waiting_bytes -= Record::of(&entry).bytes();

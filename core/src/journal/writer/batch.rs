@@ -49,6 +49,11 @@ impl Chunk {
         self.up_to = other.up_to.or(self.up_to);
     }
 
+    /// Its buffer, if nobody else has it any more.
+    pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
+        self.shared.is_unique().then(|| Vec::from(self.shared))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.shared.len() + self.bytes.len()
     }
@@ -117,7 +122,8 @@ impl Writer {
 
     /// Encodes what waits into a chunk; returns whether there is one now.
     pub(super) fn fill(&mut self) -> bool {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk { bytes: core::mem::take(&mut self.spare), ..Chunk::default() };
+        chunk.bytes.clear();
         // Room for all that waits, at once: growing would leave holes of every size behind.
         if !self.waiting.is_empty() {
             chunk.bytes.reserve_exact(self.waiting_bytes.min(self.settings.batch_bytes) + HEAD_BYTES);
@@ -138,6 +144,7 @@ impl Writer {
         }
         self.fill_waiting(&mut chunk);
         if chunk.bytes.is_empty() {
+            self.spare = chunk.bytes;
             return false;
         }
         self.pending = Some(chunk);

@@ -1,6 +1,6 @@
 //! What follows from a command that was carried out, or failed.
 
-use super::super::record::Record;
+use super::super::record::{HEAD_BYTES, Record};
 use super::super::{Entry, EntryNumber};
 use super::batch::{Active, Chunk};
 use super::{Completion, Event, Fault, FullReason, Health, Step, Writer};
@@ -91,6 +91,8 @@ impl Writer {
         if let Some(up_to) = chunk.up_to {
             self.events.push_back(Event::Stored { up_to });
         }
+        let most = self.settings.batch_bytes + HEAD_BYTES;
+        self.spare = chunk.into_buffer().filter(|buffer| buffer.capacity() <= most).unwrap_or_default();
         self.is_well();
     }
 
