@@ -14,6 +14,11 @@ pub struct Faithful {
 }
 
 impl Faithful {
+    /// Journals of which that of messages holds these, by number, from before the start.
+    pub fn holding(live: BTreeMap<u64, Message>) -> Faithful {
+        Faithful { live, ..Faithful::default() }
+    }
+
     /// What a hub is told of them first: numbers from here on are new.
     pub fn opened(unused: EntryNumber) -> [Input; 2] {
         [Faithful::letters_opened(), Faithful::journal_opened(unused)]

@@ -49,11 +49,11 @@ struct Node {
 }
 
 impl CloudChecks {
-    /// The rules for a CloudHub with this configuration.
-    pub fn new(config: &CloudConfig) -> CloudChecks {
+    /// The rules for a CloudHub with this configuration that began at this time.
+    pub fn new(config: &CloudConfig, began: Now) -> CloudChecks {
         CloudChecks {
             config: config.clone(),
-            latest: Instant(0),
+            latest: began.mono,
             stopping: false,
             sessions: BTreeMap::new(),
             nodes: BTreeMap::new(),

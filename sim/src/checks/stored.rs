@@ -77,6 +77,7 @@ impl Stored {
         let mut lost = None;
         if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
         | Input::Journal(JournalEvent::Restored { message, .. }) = step.input
+            && !unexpected
         {
             let id = key::of(message.msg_id());
             if !self.sent.insert(id) {

@@ -45,14 +45,18 @@ pub(super) enum Event {
     Ready,
     /// The module sends data.
     Send,
+    /// The module sends data, and asks what becomes of it.
+    Ask,
     /// The module acknowledges something: control traffic.
     Acknowledge,
     /// The module sends a sync request, always of the same id.
     Request,
     /// The journal of dead letters is there.
     LettersOpened,
-    /// The journal is there, and empty.
+    /// The journal is there, with two messages from before the start.
     JournalOpened,
+    /// The next of these is restored.
+    Restored,
     /// The journals have done what they were asked for first.
     JournalAnswers,
     /// They cannot do it; with nothing to do, the disk fails or has recovered.
@@ -66,7 +70,7 @@ pub(super) enum Event {
 }
 
 impl Event {
-    pub(super) const ALL: [Event; 30] = [
+    pub(super) const ALL: [Event; 32] = [
         Event::Opened,
         Event::OpenFailed,
         Event::Closed,
@@ -88,10 +92,12 @@ impl Event {
         Event::Leave,
         Event::Ready,
         Event::Send,
+        Event::Ask,
         Event::Acknowledge,
         Event::Request,
         Event::LettersOpened,
         Event::JournalOpened,
+        Event::Restored,
         Event::JournalAnswers,
         Event::JournalFails,
         Event::Reconfigure,
@@ -123,10 +129,12 @@ impl Event {
             Event::Leave => "module leaves",
             Event::Ready => "module is ready",
             Event::Send => "module sends",
+            Event::Ask => "module sends and asks",
             Event::Acknowledge => "module acknowledges",
             Event::Request => "module requests",
             Event::LettersOpened => "dead letters opened",
             Event::JournalOpened => "journal opened",
+            Event::Restored => "message restored",
             Event::JournalAnswers => "journal answers",
             Event::JournalFails => "journal fails",
             Event::Reconfigure => "reconfigure",

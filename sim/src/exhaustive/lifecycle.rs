@@ -149,10 +149,10 @@ fn is_refused(step: &Step) -> bool {
         matches!(
             output,
             Output::JoinRefused { .. }
-                | Output::Receipt { .. }
                 | Output::Note(
                     Note::StaleLinkEvent { .. }
                         | Note::UnexpectedLinkEvent { .. }
+                        | Note::UnexpectedJournalEvent
                         | Note::Dropped { reason: NotJoined | RequestIdTaken | Shutdown, .. }
                 )
         )

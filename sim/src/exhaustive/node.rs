@@ -5,7 +5,7 @@ use crate::checks::EdgeChecks;
 use crate::faithful::Faithful;
 use edgehub_core::class::Classes;
 use edgehub_core::config::Rate;
-use edgehub_core::hub::{Deadline, LinkState};
+use edgehub_core::hub::{Deadline, JournalEvent, LinkState, ReceiptId};
 use edgehub_core::journal::EntryNumber;
 use edgehub_core::message::operation;
 use edgehub_core::{
@@ -15,6 +15,8 @@ use edgehub_core::{
 use std::time::Duration;
 
 const REQUEST: &str = "request";
+/// Messages that the journal holds from before the start.
+const HELD: u64 = 2;
 
 /// What one event did.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub(super) struct Node {
     last_ping: u64,
     /// Of the module that joined last.
     module: ModuleId,
-    /// Messages made for the module, for their ids.
+    /// Messages that the module sent, for their ids.
     sent: u32,
     reconfigured: bool,
     journals: Faithful,
@@ -89,6 +91,7 @@ impl Node {
     pub(super) fn new() -> Result<Node, String> {
         let config = config(false);
         let now = Now::new(0, 0);
+        let held = (1..=HELD).map(|number| Ok((number, restored(number)?))).collect::<Result<_, String>>()?;
         let mut node = Node {
             hub: Hub::new(config.clone(), 7, now),
             checks: EdgeChecks::new(&config),
@@ -98,7 +101,7 @@ impl Node {
             module: ModuleId(0),
             sent: 0,
             reconfigured: false,
-            journals: Faithful::default(),
+            journals: Faithful::holding(held),
         };
         let outputs = node.checks.begin(&mut node.hub, now)?;
         node.observe(&outputs);
@@ -171,20 +174,25 @@ impl Node {
             }
             Event::Leave => self.module(ModuleEvent::Left),
             Event::Ready => self.module(ModuleEvent::Ready { credit: 1 }),
-            Event::Send => self.send(Draft { operation: "update", ..Draft::default() })?,
-            Event::Acknowledge => self.send(Draft {
-                operation: operation::RESPONSE,
-                parent_msg_id: "message",
-                ..Draft::default()
-            })?,
-            Event::Request => self.send(Draft {
-                msg_id: REQUEST,
-                operation: operation::QUERY,
-                sync: true,
-                ..Draft::default()
-            })?,
+            Event::Send => self.send(Draft { operation: "update", ..Draft::default() }, false)?,
+            Event::Ask => self.send(Draft { operation: "update", ..Draft::default() }, true)?,
+            Event::Acknowledge => {
+                let operation = operation::RESPONSE;
+                self.send(Draft { operation, parent_msg_id: "message", ..Draft::default() }, false)?
+            }
+            Event::Request => {
+                let operation = operation::QUERY;
+                self.send(Draft { msg_id: REQUEST, operation, sync: true, ..Draft::default() }, false)?
+            }
             Event::LettersOpened => Faithful::letters_opened(),
-            Event::JournalOpened => Faithful::journal_opened(EntryNumber(1)),
+            Event::JournalOpened => Faithful::journal_opened(EntryNumber(HELD + 1)),
+            Event::Restored => {
+                // They come before any module's message. What never was is refused, and so is the last one again.
+                let next = (self.hub.account().restored + 1).min(HELD);
+                let number = if self.sent > 0 { 0 } else { next };
+                let (number, message) = (EntryNumber(number), restored(number)?);
+                Input::Journal(JournalEvent::Restored { number, message })
+            }
             // There is always something that can be said.
             Event::JournalAnswers => self.journals.answer().unwrap_or_else(Faithful::letters_opened),
             Event::JournalFails => self.journals.failure(),
@@ -201,19 +209,26 @@ impl Node {
         Input::Module { module: self.module, event }
     }
 
-    /// A message of the module, with an id of its own unless it has one.
-    fn send(&mut self, draft: Draft<'_>) -> Result<Input, String> {
+    /// A message of the module, with an id of its own unless it has one; `asks`: the module wants to know what becomes of it.
+    fn send(&mut self, draft: Draft<'_>, asks: bool) -> Result<Input, String> {
         let id = format!("sent-{}", self.sent);
-        let msg_id = if draft.msg_id.is_empty() {
-            self.sent += 1;
-            &id
-        } else {
-            draft.msg_id
-        };
-        let message = Draft { msg_id, source: "edged", group: "meta", ..draft }.encode();
-        let message = message.map_err(|violation| violation.to_string())?;
-        Ok(self.module(ModuleEvent::Sent { message, timeout: None, receipt: None }))
+        self.sent += 1;
+        let msg_id = if draft.msg_id.is_empty() { &id } else { draft.msg_id };
+        let message = Draft { msg_id, ..draft };
+        let receipt = asks.then_some(ReceiptId(self.sent.into()));
+        Ok(self.module(ModuleEvent::Sent { message: own(message)?, timeout: None, receipt }))
     }
+}
+
+/// A message that a module of the node made.
+fn own(draft: Draft<'_>) -> Result<Message, String> {
+    let message = Draft { source: "edged", group: "meta", ..draft }.encode();
+    message.map_err(|violation| violation.to_string())
+}
+
+/// A message that the journal holds from before the start.
+fn restored(number: u64) -> Result<Message, String> {
+    own(Draft { msg_id: &format!("restored-{number}"), operation: "update", ..Draft::default() })
 }
 
 fn cloud_message(msg_id: &str, parent_msg_id: &str, operation: &str) -> Result<Message, String> {

@@ -19,13 +19,15 @@ pub enum Start {
     Spooled,
     /// What was written and never confirmed is stored, and what came after it is not yet; the link is gone.
     Storing,
+    /// What waits is from before the start, in the journal and nowhere else.
+    Restored,
     /// There is another certificate, a request is written and not confirmed, and data waits for the next link.
     Renewing,
 }
 
 impl Start {
     /// All of them.
-    pub const ALL: [Start; 8] = [
+    pub const ALL: [Start; 9] = [
         Start::Fresh,
         Start::Serving,
         Start::Busy,
@@ -33,6 +35,7 @@ impl Start {
         Start::Draining,
         Start::Spooled,
         Start::Storing,
+        Start::Restored,
         Start::Renewing,
     ];
 
@@ -46,6 +49,7 @@ impl Start {
             Start::Draining => "draining",
             Start::Spooled => "spooled",
             Start::Storing => "storing",
+            Start::Restored => "restored",
             Start::Renewing => "renewing",
         }
     }
@@ -76,6 +80,9 @@ impl Start {
                 Event::Closed,
                 Event::Send,
             ],
+            Start::Restored => {
+                &[Event::LettersOpened, Event::JournalOpened, Event::Restored, Event::Restored, Event::Join]
+            }
             Start::Renewing => &[Event::Join, Event::Opened, Event::Request, Event::Send, Event::Renew],
         }
     }

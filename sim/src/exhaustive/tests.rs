@@ -1,5 +1,6 @@
 use super::*;
 use edgehub_core::Output;
+use edgehub_core::hub::Stage;
 
 /// As many as a debug build plays in a second or two. `edgehub-sim exhaustive` goes further, and compares the picture.
 const DEPTH: u32 = 3;
@@ -42,8 +43,16 @@ fn the_starts_with_a_journal_are_what_they_say() {
         let played = events.iter().flat_map(|&event| node.play(event).unwrap().outputs);
         played.collect::<Vec<_>>()
     };
-    let sent = outputs(Start::Spooled, &[Event::Opened]);
-    assert!(sent.iter().any(|output| matches!(output, Output::Fetch { .. })), "{sent:?}");
+    for (start, messages) in [(Start::Spooled, 2), (Start::Restored, 2)] {
+        let sent = outputs(start, &[Event::Opened, Event::JournalAnswers, Event::JournalAnswers]);
+        let count = |is: fn(&Output) -> bool| sent.iter().filter(|output| is(output)).count();
+        assert_eq!(count(|output| matches!(output, Output::Fetch { .. })), messages, "{sent:?}");
+    }
+    let told = outputs(Start::Restored, &[Event::Ask, Event::JournalAnswers]);
+    assert!(
+        told.iter().any(|output| matches!(output, Output::Receipt { stage: Stage::Stored, .. })),
+        "{told:?}"
+    );
     // The outbox holds three. What it drops first is read back, behind the answers to three stores.
     let answers = [Event::JournalAnswers; 4];
     let dropped = outputs(Start::Storing, &[[Event::Send, Event::Send].as_slice(), &answers].concat());

@@ -20,7 +20,7 @@ fn play(bytes: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         sends_max: bytes.int_in_range(1..=3)?,
         ..CloudConfig::default()
     };
-    let mut checks = CloudChecks::new(&config);
+    let mut checks = CloudChecks::new(&config, Now::default());
     let mut cloud = CloudHub::new(config, 7, Now::default());
     let (mut time_us, mut newest, mut sent) = (0, 0, 0);
     while !bytes.is_empty() {

@@ -48,7 +48,7 @@ impl Cloud {
             too_old_until: Instant(0),
             replica: None,
             fails_over: false,
-            checks: CloudChecks::new(config),
+            checks: CloudChecks::new(config, now),
             starts: 0,
             timer: None,
         }
@@ -259,7 +259,7 @@ impl World {
         let seed = self.salt.draw(For::CloudSeed, [it.starts, cloud as u64, 0]);
         let replica = it.replica.take().filter(|_| it.fails_over);
         let config = &self.cloud_config;
-        let fresh = || (canary::cloud(config.clone(), seed, now), CloudChecks::new(config));
+        let fresh = || (canary::cloud(config.clone(), seed, now), CloudChecks::new(config, now));
         (it.hub, it.checks) = replica.unwrap_or_else(fresh);
         self.log.transition(self.now, &it.name, || "is there again");
         // A replica has none of the connections that its state speaks of.

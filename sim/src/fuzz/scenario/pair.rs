@@ -85,7 +85,7 @@ impl Pair {
             hub: Hub::new(config.clone(), 7, Now::default()),
             checks: EdgeChecks::new(&config),
             cloud: CloudHub::new(cloud_config.clone(), 8, Now::default()),
-            cloud_checks: CloudChecks::new(&cloud_config),
+            cloud_checks: CloudChecks::new(&cloud_config, Now::default()),
             config,
             cloud_config,
             connections: 0,
@@ -248,7 +248,7 @@ impl Pair {
 
     pub(super) fn cloud_restarts(&mut self) {
         self.cloud = CloudHub::new(self.cloud_config.clone(), self.connections, self.clock());
-        self.cloud_checks = CloudChecks::new(&self.cloud_config);
+        self.cloud_checks = CloudChecks::new(&self.cloud_config, self.clock());
         self.cut(0);
     }
 
