@@ -8,11 +8,7 @@ use super::lifecycle::Lifecycle;
 use crate::svg::{LINE, Picture};
 use edgehub_core::hub::LinkState;
 
-<<<<<<< HEAD
 const SIZE: (i32, i32) = (1840, 1110);
-=======
-const SIZE: (i32, i32) = (1840, 1040);
->>>>>>> ha
 
 /// A state's box: its left upper corner and its size.
 struct Place {
@@ -26,21 +22,12 @@ const fn place(state: LinkState, at: (i32, i32), size: (i32, i32)) -> Place {
 }
 
 const PLACES: [Place; 6] = [
-<<<<<<< HEAD
-    place(LinkState::Waiting, (20, 130), (300, 290)),
-    place(LinkState::Opening, (500, 130), (300, 290)),
-    place(LinkState::Up, (1020, 130), (300, 450)),
+    place(LinkState::Waiting, (20, 130), (300, 330)),
+    place(LinkState::Opening, (500, 130), (300, 330)),
+    place(LinkState::Up, (1020, 130), (300, 480)),
     place(LinkState::Draining, (1020, 650), (300, 400)),
     place(LinkState::Stopped, (300, 650), (500, 400)),
-    place(LinkState::Renewing, (1520, 130), (300, 450)),
-=======
-    place(LinkState::Waiting, (20, 130), (300, 320)),
-    place(LinkState::Opening, (500, 130), (300, 320)),
-    place(LinkState::Up, (1020, 130), (300, 460)),
-    place(LinkState::Draining, (1020, 620), (300, 370)),
-    place(LinkState::Stopped, (300, 590), (500, 400)),
-    place(LinkState::Renewing, (1520, 130), (300, 440)),
->>>>>>> ha
+    place(LinkState::Renewing, (1520, 130), (300, 480)),
 ];
 
 /// An arrow: its way as an SVG path, and where its text begins.
@@ -60,29 +47,16 @@ const ARROWS: [Arrow; 14] = [
     arrow(LinkState::Opening, LinkState::Waiting, "M 500 310 H 328", (340, 258)),
     arrow(LinkState::Opening, LinkState::Up, "M 800 210 H 1012", (880, 202)),
     arrow(LinkState::Up, LinkState::Waiting, "M 1170 130 V 70 H 170 V 122", (610, 18)),
-<<<<<<< HEAD
-    arrow(LinkState::Up, LinkState::Draining, "M 1170 580 V 642", (1180, 615)),
+    arrow(LinkState::Up, LinkState::Draining, "M 1170 610 V 642", (1180, 632)),
     arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 710 H 808", (910, 500)),
     arrow(LinkState::Draining, LinkState::Stopped, "M 1020 940 H 808", (830, 812)),
-    arrow(LinkState::Opening, LinkState::Stopped, "M 650 420 V 642", (660, 510)),
-    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 420 V 820 H 292", (180, 510)),
+    arrow(LinkState::Opening, LinkState::Stopped, "M 650 460 V 642", (660, 510)),
+    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 460 V 820 H 292", (180, 510)),
     arrow(LinkState::Up, LinkState::Renewing, "M 1320 210 H 1512", (1340, 202)),
     arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 106)),
     arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 5 H 120 V 122", (1730, 30)),
-    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 580 V 790 H 1328", (1680, 615)),
-    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 580 V 1085 H 550 V 1058", (1400, 1079)),
-=======
-    arrow(LinkState::Up, LinkState::Draining, "M 1170 590 V 612", (1180, 606)),
-    arrow(LinkState::Up, LinkState::Stopped, "M 1020 480 H 900 V 650 H 808", (910, 500)),
-    arrow(LinkState::Draining, LinkState::Stopped, "M 1020 885 H 808", (830, 745)),
-    arrow(LinkState::Opening, LinkState::Stopped, "M 650 450 V 582", (660, 510)),
-    arrow(LinkState::Waiting, LinkState::Stopped, "M 170 450 V 760 H 292", (180, 510)),
-    arrow(LinkState::Up, LinkState::Renewing, "M 1320 210 H 1512", (1340, 202)),
-    arrow(LinkState::Renewing, LinkState::Opening, "M 1620 130 V 90 H 650 V 122", (1340, 106)),
-    arrow(LinkState::Renewing, LinkState::Waiting, "M 1720 130 V 5 H 120 V 122", (1730, 30)),
-    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 570 V 790 H 1328", (1680, 605)),
-    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 570 V 1015 H 550 V 998", (1400, 1009)),
->>>>>>> ha
+    arrow(LinkState::Renewing, LinkState::Draining, "M 1670 610 V 790 H 1328", (1680, 645)),
+    arrow(LinkState::Renewing, LinkState::Stopped, "M 1780 610 V 1085 H 550 V 1058", (1400, 1079)),
 ];
 
 impl Lifecycle {
