@@ -7,6 +7,7 @@ mod replaying;
 mod ring;
 mod secrets;
 mod size;
+mod source;
 mod versions;
 mod what_if;
 mod words;
