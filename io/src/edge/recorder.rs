@@ -1,13 +1,15 @@
 //! The flight recorder beside a driver: the core writes the records, a thread packs them and writes the files.
 
 mod files;
+mod reason;
+
+pub(super) use reason::Reason;
 
 use super::Options;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::trace::{Block, BlockKind, Contents, Header, Packer, Recorder, Ring};
 use edgehub_core::{Hub, Input, Instant, Note, Now, Output};
 use files::{put_aside, write_dump};
-use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -87,38 +89,6 @@ impl RecorderOptions {
             ..Header::default()
         };
         Flight::start(self, header)
-    }
-}
-
-/// Why what is in memory is written to a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reason {
-    /// The driver panics.
-    Panic,
-    /// A link was lost, in this way.
-    LinkLost(LinkEnd),
-    /// Somebody asked for it: a signal, or [`EdgeHub::dump_recording`](crate::EdgeHub::dump_recording).
-    Requested,
-}
-
-impl Reason {
-    /// What its files' names begin with.
-    fn name(self) -> &'static str {
-        match self {
-            Reason::Panic => "panic",
-            Reason::LinkLost(_) => "link-lost",
-            Reason::Requested => "requested",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Panic => f.write_str("the hub's driver panicked"),
-            Reason::LinkLost(end) => write!(f, "the link was lost: {end}"),
-            Reason::Requested => f.write_str("somebody asked for it"),
-        }
     }
 }
 

@@ -1,0 +1,36 @@
+//! Why a dump is written.
+
+use edgehub_core::hub::LinkEnd;
+use std::fmt;
+
+/// Why what is in memory is written to a file.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::edge) enum Reason {
+    /// The driver panics.
+    Panic,
+    /// A link was lost, in this way.
+    LinkLost(LinkEnd),
+    /// Somebody asked for it: a signal, or [`EdgeHub::dump_recording`](crate::EdgeHub::dump_recording).
+    Requested,
+}
+
+impl Reason {
+    /// What its files' names begin with.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Reason::Panic => "panic",
+            Reason::LinkLost(_) => "link-lost",
+            Reason::Requested => "requested",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Panic => f.write_str("the hub's driver panicked"),
+            Reason::LinkLost(end) => write!(f, "the link was lost: {end}"),
+            Reason::Requested => f.write_str("somebody asked for it"),
+        }
+    }
+}
