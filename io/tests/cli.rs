@@ -363,7 +363,7 @@ fn what_is_no_trace_is_refused_with_its_reason() {
     assert!(told(b"#!/bin/sh").contains("not a trace"));
     assert!(told(b"EHTRACE\n\x01").contains("ends inside the header"));
     let newer = told(b"EHTRACE\n\x09\x00 and so on");
-    assert!(newer.contains("version 9") && newer.contains("version 2"), "{newer}");
+    assert!(newer.contains("version 9") && newer.contains("version 3"), "{newer}");
     let missing = edgehub(&["explain", "no/such.trace", "--msg-id", "1"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no/such.trace"));
