@@ -7,7 +7,7 @@
 use bytes::BytesMut;
 use edgehub_core::Message;
 use edgehub_core::limits::PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Compressor, Decoder, Encoder};
+use edgehub_core::package::{Compressor, Decoder, encode};
 use std::time::Instant;
 
 const ROUNDS: usize = 20;
@@ -37,12 +37,12 @@ fn measure(messages: &[Message], batch: usize, anew: bool) {
     let (mut plain, mut compressed) = (0, 0);
     let (mut there, mut back) = (0.0, 0.0);
     for _ in 0..ROUNDS {
-        let (mut encoder, mut compressor) = (Encoder::default(), Compressor::default());
+        let mut compressor = Compressor::default();
         let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
         (plain, compressed) = (0, 0);
         for some in messages.chunks(batch) {
             let mut packages = BytesMut::new();
-            some.iter().for_each(|message| encoder.encode(message, &mut packages));
+            some.iter().for_each(|message| encode(message, &mut packages));
             plain += packages.len();
             let mut out = BytesMut::new();
             let begin = Instant::now();

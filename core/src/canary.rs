@@ -373,18 +373,36 @@ pub enum LaneCanary {
     PongUnawaited,
     /// A ping waits for one message more than was written before it.
     PongWithheld,
+    /// A question goes apart although something about the same thing is on its way, and so does what follows it.
+    QuestionUnordered,
+    /// What is about one thing goes on any stream.
+    BulkScattered,
 }
 
 impl LaneCanary {
     /// All of them.
-    pub const ALL: [LaneCanary; 3] =
-        [LaneCanary::PongForOneStream, LaneCanary::PongUnawaited, LaneCanary::PongWithheld];
+    pub const ALL: [LaneCanary; 5] = [
+        LaneCanary::PongForOneStream,
+        LaneCanary::PongUnawaited,
+        LaneCanary::PongWithheld,
+        LaneCanary::QuestionUnordered,
+        LaneCanary::BulkScattered,
+    ];
 }
 
 #[cfg(feature = "canaries")]
 impl crate::package::Arrived {
     /// The same with a bug.
     pub fn with_canary(mut self, canary: LaneCanary) -> crate::package::Arrived {
+        self.plant(Planted { bug: Some(canary) });
+        self
+    }
+}
+
+#[cfg(feature = "canaries")]
+impl crate::package::Written {
+    /// The same with a bug.
+    pub fn with_canary(mut self, canary: LaneCanary) -> crate::package::Written {
         self.plant(Planted { bug: Some(canary) });
         self
     }

@@ -9,8 +9,8 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// frame is within [`FRAME_BYTES_MAX`].
 pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
-/// Bytes that a peer of the QUIC lane may have sent of packages that are not whole yet, on all its streams together: a package of the
-/// largest size on each of the streams that we open, and what arrives in one piece with them.
+/// Bytes that a peer of the QUIC lane may have sent of packages that are not whole yet, on all its streams together: two packages of the
+/// largest size, and what arrives in one piece with them. Our own end begins a second one of that size when the first has left, whatever their streams.
 pub const LANE_WAITING_BYTES_MAX: usize = 2 * PACKAGE_BYTES_MAX + 4 * 1024 * 1024;
 
 /// Longest piece of a stream that is compressed at once: twice the distance over which deflate finds what it has seen before. No peer
@@ -26,7 +26,7 @@ pub const COMPRESSED_BYTES_MIN: usize = 64;
 /// Largest payload on the control lane, in bytes. Headers are a node's name and a project's id.
 pub const CONTROL_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 
-/// Streams of messages that a peer of the QUIC lane may have open at one time. We open two.
+/// Streams of messages that a peer of the QUIC lane may have open at one time. We open five.
 pub const MESSAGE_STREAMS_MAX: usize = 8;
 
 /// Streams that a peer of the QUIC lane may open in all, one after another: those of messages and some that we have no use for.

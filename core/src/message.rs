@@ -19,6 +19,7 @@ mod redact;
 mod scan;
 mod sheet;
 mod stencil;
+mod subject;
 mod text;
 
 pub use encode::{Content, Draft};

@@ -1,7 +1,7 @@
 //! The message on the QUIC lane: packages of protobuf on streams.
 //!
 //! A package is a header of ten octets and a payload. [`Decoder`] takes a stream apart, however its bytes are split, and
-//! checks a length before anything is reserved for it. [`Encoder`] and [`Reader`] turn a [`Message`](crate::Message) into the payload and back,
+//! checks a length before anything is reserved for it. [`encode`] and [`Reader`] turn a [`Message`](crate::Message) into the payload and back,
 //! such that the other end has the very frame that a WebSocket would have carried:
 //!
 //! | content of the frame | travels as | comes back as |
@@ -25,6 +25,7 @@ mod control;
 mod decoder;
 mod encoder;
 mod header;
+mod incoming;
 mod reader;
 mod streams;
 mod wire;
@@ -32,8 +33,9 @@ mod wire;
 pub use compression::{Compressor, pays};
 pub use control::{Control, Hello, Ping, answer, pong};
 pub use decoder::{Decoder, Package};
-pub use encoder::Encoder;
+pub use encoder::{encode, encoded_bytes_max};
 pub use header::{HEADER_BYTES, Header, Kind, VERSION};
+pub use incoming::{Incoming, MESSAGES, RAW, Use};
 pub use reader::Reader;
 pub use streams::{Arrived, Class, STREAMS, Written};
 

@@ -6,6 +6,7 @@
 
 mod listener;
 mod quic;
+mod steps;
 
 pub(crate) use listener::{Cut, Datagrams, Incoming, Listener};
 

@@ -12,9 +12,10 @@ use edgehub::websocket::{ServerStream, accept};
 use futures_util::StreamExt;
 use rustls::ServerConfig;
 use smol::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -90,6 +91,15 @@ impl Site {
         server_config_from_pem(Pems { ca, certificate: &own.certificate_pem, key: &own.key_pem }).unwrap()
     }
 
+    /// Checks a configuration with QUIC alone, whose handshake may take so many seconds.
+    fn check_quic(&self, server: &str, seconds: u32) -> (i32, Vec<String>) {
+        let more = format!(
+            "    quic:\n      enable: true\n      handshakeTimeout: {seconds}\n      server: {server}\n"
+        );
+        let config = self.config("edge-1", "127.0.0.1:1", &more);
+        self.check_config(&config.replacen("enable: true", "enable: false", 1), &[])
+    }
+
     /// Checks against a cloud that does this with the link.
     fn check_against(
         &self,
@@ -153,13 +163,7 @@ fn the_quic_lane_is_checked_up_to_the_first_keepalive() {
         CloudServer::bind((Ipv4Addr::LOCALHOST, 0).into(), options).await.unwrap()
     });
     let running = smol::spawn(driver.run());
-    let quic = |address: &str| {
-        let more =
-            format!("    quic:\n      enable: true\n      handshakeTimeout: 1\n      server: {address}\n");
-        let config = site.config("edge-1", "127.0.0.1:1", &more);
-        site.check_config(&config.replacen("enable: true", "enable: false", 1), &[])
-    };
-    let (code, lines) = quic(&server.address().to_string());
+    let (code, lines) = site.check_quic(&server.address().to_string(), 30);
     assert!(code == 0 && lines.iter().all(|line| line.starts_with("✓ ")), "{lines:#?}");
     assert!(
         lines.iter().any(|line| line.contains("keepalive") && line.contains("serves this node")),
@@ -168,11 +172,57 @@ fn the_quic_lane_is_checked_up_to_the_first_keepalive() {
     assert!(lines.iter().any(|line| line.contains("the cloud's")), "the clocks are compared: {lines:#?}");
     let nobody = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let silent = nobody.local_addr().unwrap().to_string();
-    fails(quic(&silent), "QUIC", &["let UDP through", "edgehub cloud --quic"]);
+    fails(site.check_quic(&silent, 1), "QUIC", &["let UDP through", "edgehub cloud --quic"]);
     smol::block_on(async {
         server.shutdown().await.unwrap();
         running.await;
     });
+}
+
+/// A listener as KubeEdge's: it does not answer a packet of the standard, and names its versions to whoever asks in its own dialect.
+fn older_quic() -> String {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let mut packet = [0; 2048];
+        while let Ok((_, peer)) = socket.recv_from(&mut packet) {
+            if packet[0] & 0x89 == 0x09 && packet[9] == b'Q' {
+                socket.send_to(&[&[0x09], &packet[1..9], b"Q044Q043Q039"].concat(), peer).unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn an_older_quic_is_named_with_the_lane_to_use_instead() {
+    let words = ["version negotiation failed", "KubeEdge", "enable modules.edgeHub.websocket"];
+    fails(Site::new().check_quic(&older_quic(), 30), "QUIC", &words);
+}
+
+/// The same in the log of a hub that runs.
+#[test]
+fn a_hub_that_finds_an_older_quic_says_so() {
+    let site = Site::new();
+    // It writes the configuration, too.
+    site.check_quic(&nobody(), 1);
+    let file = site.path("edgecore.yaml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let server = config.lines().rfind(|line| line.trim_start().starts_with("server:")).unwrap();
+    let config = config
+        .replace(server, &format!("      server: {}", older_quic()))
+        .replace("handshakeTimeout: 1", "handshakeTimeout: 30");
+    std::fs::write(&file, config).unwrap();
+    let mut hub = Command::new(env!("CARGO_BIN_EXE_edgehub"))
+        .args(["run", "--config", &file])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(hub.stderr.take().unwrap()).lines();
+    let said = log.find(|line| line.as_ref().unwrap().contains("version negotiation failed"));
+    hub.kill().unwrap();
+    hub.wait().unwrap();
+    assert!(said.unwrap().unwrap().contains("use its WebSocket"));
 }
 
 #[test]

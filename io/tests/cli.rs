@@ -174,9 +174,15 @@ impl Drop for Cloud {
 
 /// A CloudHub, and a configuration file of a node that goes there.
 fn cloud(dir: &Path, more: &str) -> (Cloud, String) {
+    cloud_with(dir, &[], |address| format!("    websocket: {{enable: true, server: \"{address}\"}}\n{more}"))
+}
+
+/// The same with these arguments, and a lane to its address.
+fn cloud_with(dir: &Path, arguments: &[&str], lane: impl Fn(&str) -> String) -> (Cloud, String) {
     let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
     let mut process = Command::new(env!("CARGO_BIN_EXE_edgehub"))
         .args(["--log-json", "cloud", "--listen", "127.0.0.1:0", "--issue", "edge-1", "--dir", &path(".")])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -189,12 +195,11 @@ fn cloud(dir: &Path, more: &str) -> (Cloud, String) {
     });
     let config = format!(
         "apiVersion: edgecore.config.kubeedge.io/v1alpha2\nkind: EdgeCore\nmodules:\n  edged:\n    hostnameOverride: \
-         edge-1\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n    websocket:\n      \
-         enable: true\n      server: {}\n{more}",
+         edge-1\n  edgeHub:\n    tlsCaFile: {}\n    tlsCertFile: {}\n    tlsPrivateKeyFile: {}\n{}",
         path("ca.crt"),
         path("edge-1.crt"),
         path("edge-1.key"),
-        address.unwrap()
+        lane(&address.unwrap())
     );
     let file = path("edgecore.yaml");
     std::fs::write(&file, config).unwrap();
@@ -204,14 +209,28 @@ fn cloud(dir: &Path, more: &str) -> (Cloud, String) {
 #[test]
 fn a_message_goes_from_send_to_cloud() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut cloud, config) = cloud(dir.path(), "");
-    let sent = edgehub(&["send", "--config", &config, "--resource", "default/podstatus/web", r#"{"a":1}"#]);
+    let (cloud, config) = cloud(dir.path(), "");
+    goes(cloud, &config);
+}
+
+/// The same over the lane that `--quic` adds, on a port of the same number.
+#[test]
+fn a_message_goes_from_send_to_cloud_over_quic() {
+    let dir = tempfile::tempdir().unwrap();
+    let lanes = |address: &str| {
+        format!("    websocket: {{enable: false}}\n    quic: {{enable: true, server: \"{address}\"}}\n")
+    };
+    let (cloud, config) = cloud_with(dir.path(), &["--quic"], lanes);
+    goes(cloud, &config);
+}
+
+fn goes(mut cloud: Cloud, config: &str) {
+    let sent = edgehub(&["send", "--config", config, "--resource", "default/podstatus/web", r#"{"a":1}"#]);
     assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let mut printed = BufReader::new(cloud.process.stdout.take().unwrap()).lines();
     let line = printed.next().unwrap().unwrap();
     assert!(line.contains(r#""node":"edge-1""#) && line.contains(r#""content":{"a":1}"#), "{line}");
-    let asked =
-        ["send", "--config", &config, "--resource", "a/b/c", "--operation", "query", "--request", "1"];
+    let asked = ["send", "--config", config, "--resource", "a/b/c", "--operation", "query", "--request", "1"];
     let asked = edgehub(&asked);
     assert!(String::from_utf8_lossy(&asked.stdout).contains("not found"), "{asked:?}");
 }

@@ -7,7 +7,7 @@
 use edgehub_core::cloud::{CloudConfig, CloudHub};
 use edgehub_core::identity::{Identity, IdentityConfig};
 use edgehub_core::journal::{Recovery, Settings, Writer};
-use edgehub_core::package::Arrived;
+use edgehub_core::package::{Arrived, Written};
 use edgehub_core::{Config, Hub, Now};
 
 /// A hub; see [`Hub::new`].
@@ -42,18 +42,18 @@ pub(crate) fn writer(settings: Settings, recovery: Recovery) -> Writer {
     }
 }
 
-/// What has arrived on a lane of several streams.
+/// Both accounts of a lane of several streams.
 #[cfg(not(feature = "canaries"))]
-pub(crate) fn arrived() -> Arrived {
-    Arrived::default()
+pub(crate) fn lane() -> (Written, Arrived) {
+    Default::default()
 }
 
-/// What has arrived on a lane of several streams, with the planted bug if there is one.
+/// Both accounts of a lane of several streams, with the planted bug if there is one.
 #[cfg(feature = "canaries")]
-pub(crate) fn arrived() -> Arrived {
+pub(crate) fn lane() -> (Written, Arrived) {
     match planted::IN_LANE.get() {
-        Some(canary) => Arrived::default().with_canary(canary),
-        None => Arrived::default(),
+        Some(canary) => (Written::default().with_canary(canary), Arrived::default().with_canary(canary)),
+        None => Default::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod frame;
 mod identity;
 mod journal;
 mod json;
+mod lane;
 mod legality;
 mod package;
 mod proxy;
@@ -18,6 +19,7 @@ pub use frame::frame;
 pub use identity::identity;
 pub use journal::journal;
 pub use json::json;
+pub use lane::lane;
 pub use package::package;
 pub use proxy::proxy;
 pub use scenario::scenario;
@@ -87,6 +89,11 @@ mod tests {
     #[test]
     fn the_corpus_of_package_holds() {
         check("package", super::package);
+    }
+
+    #[test]
+    fn the_corpus_of_lane_holds() {
+        check("lane", super::lane);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::time::UnixMillis;
 use crate::violation::Violation;
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
+use prost::Message as _;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -24,10 +25,16 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap()).collect()
 }
 
+/// A message as a package, in the very octets that the other library for protobuf writes.
 fn encode(message: &Message) -> Bytes {
     let mut out = BytesMut::new();
-    Encoder::default().encode(message, &mut out);
-    out.freeze()
+    super::encode(message, &mut out);
+    let package = out.freeze();
+    let payload = package.slice(HEADER_BYTES..);
+    let wire = wire::Wire::decode(payload.clone()).expect("protobuf");
+    assert_eq!(wire.encode_to_vec(), payload);
+    assert!(package.len() <= encoded_bytes_max(message));
+    package
 }
 
 fn decode(package: &[u8]) -> Result<Message, Violation> {

@@ -1,16 +1,14 @@
 //! `edgehub check`: whether this node can reach its cloud, step by step, with the remedy for each step that fails.
 
 mod files;
-mod session;
 
 use super::{DEFAULT_CONFIGURATION, Failure, identity, say};
 use clap::Args;
-use edgehub::config::{Lane, NodeConfig};
+use edgehub::config::NodeConfig;
 use edgehub::core::identity::{Problem, REQUEST_LIMIT, join_command};
 use edgehub::edge::TrialError;
 use edgehub::identity::Service;
-use edgehub::reach::ReachError;
-use edgehub::websocket::{self, ConnectError, Stage, Stream, Target, TlsFailure};
+use edgehub::websocket::Target;
 use rustls::ClientConfig;
 use smol::future::or;
 use std::fmt::Display;
@@ -92,79 +90,46 @@ impl Check {
             }
         };
         for target in &targets {
-            match target.url.trim().starts_with("quic://") {
-                true => quic(&config, target, tls.clone(), &mut report).await,
-                false => endpoint(&config, target, tls.clone(), &mut report).await,
-            }
+            let stand_in = target.has_stand_in(&targets);
+            endpoint(&config, target, stand_in, tls.clone(), &mut report).await;
         }
         Ok(report.end())
     }
 }
 
-/// The way to one cloud hub: what comes before a step that fails has gone well.
-async fn endpoint(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, report: &mut Report) {
+/// The way to one cloud hub, up to the answer to the first keepalive: what comes before a step that fails has gone well. With a
+/// stand-in, a network that does not let this way through is no failure.
+async fn endpoint(
+    config: &NodeConfig,
+    target: &Target,
+    stand_in: bool,
+    tls: Arc<ClientConfig>,
+    report: &mut Report,
+) {
     let by = target.proxy.as_ref().map(|proxy| format!(" by way of {proxy}")).unwrap_or_default();
-    let outcome = websocket::connect(target, tls).await;
-    let failed_at = outcome.as_ref().err().map(ConnectError::stage);
-    for stage in Stage::ALL.into_iter().take_while(|stage| Some(*stage) != failed_at) {
-        report.good(&stage.to_string(), format_args!("{}{by}", target.url));
-    }
-    match outcome {
-        Ok(stream) => session(config, target, stream, report).await,
-        Err(error) => {
-            let stage = error.stage().to_string();
-            report.bad(&stage, format_args!("{}{by}: {error}", target.url), remedy(&error));
-        }
-    }
-}
-
-/// The way to one cloud hub over QUIC, up to the answer to the first keepalive. With a WebSocket beside it, a network that lets no
-/// UDP through is no failure.
-async fn quic(config: &NodeConfig, target: &Target, tls: Arc<ClientConfig>, report: &mut Report) {
     let probe = config.hub.reach.probe.clone().unwrap_or_default();
     let begun = SystemTime::now();
-    match edgehub::edge::try_session(target, tls, &probe.resource, probe.limit).await {
+    let outcome = edgehub::edge::try_session(target, tls, &probe.resource, probe.limit).await;
+    let failed_at = match &outcome {
+        Err(TrialError::Open { step, .. }) => Some(*step),
+        _ => None,
+    };
+    for step in target.steps().iter().take_while(|step| Some(**step) != failed_at) {
+        report.good(step, format_args!("{}{by}", target.url));
+    }
+    match outcome {
         Ok(answered_at) => {
-            for step in ["name", "QUIC", "TLS", "accepted"] {
-                report.good(step, &target.url);
-            }
             report.good("keepalive", format_args!("{} serves this node", target.url));
             let since_1970 = Duration::from_millis(u64::try_from(answered_at.0).unwrap_or_default());
             clock(begun, UNIX_EPOCH + since_1970, report);
         }
-        Err(TrialError::Open(why)) if config.lane == Lane::Auto => {
-            report.good("QUIC", format_args!("{}: {why}; the WebSocket takes its place", target.url));
+        Err(TrialError::Open { step, why, .. }) if stand_in => {
+            report.good(step, format_args!("{}: {why}; another lane takes its place", target.url));
         }
-        Err(TrialError::Open(why)) => report.bad(
-            "QUIC",
-            format_args!("{}: {why}", target.url),
-            "let UDP through to this port and start `edgehub cloud --quic` there, or enable modules.edgeHub.websocket",
-        ),
+        Err(TrialError::Open { step, why, remedy }) => {
+            report.bad(step, format_args!("{}{by}: {why}", target.url), remedy);
+        }
         Err(problem) => report.bad("keepalive", problem, NOT_SERVED),
-    }
-}
-
-fn remedy(error: &ConnectError) -> &'static str {
-    match error {
-        ConnectError::BadUrl { .. } => "correct modules.edgeHub.websocket.server",
-        ConnectError::Reach(ReachError::NameNotFound { .. }) => "correct the name or the DNS of this machine",
-        ConnectError::Reach(ReachError::Refused { .. }) => "start CloudHub there, or correct the port",
-        ConnectError::Reach(ReachError::Unreachable { .. }) => {
-            "look at the route and the firewall; a proxy is set with edgehub.proxy"
-        }
-        ConnectError::Reach(_) => "correct edgehub.proxy, or the variables HTTPS_PROXY and NO_PROXY",
-        ConnectError::Tls(TlsFailure::OutOfDate(_)) => {
-            "set this machine's clock, for example with NTP, or renew CloudHub's certificate"
-        }
-        ConnectError::Tls(_) => "compare the CA of both sides and the names in CloudHub's certificate",
-        ConnectError::Timeout { at: Stage::Name, .. } => "look at the DNS of this machine",
-        ConnectError::Timeout { at: Stage::Connection, .. } => {
-            "look at the route and the firewall; a proxy is set with edgehub.proxy"
-        }
-        ConnectError::Timeout { .. } => {
-            "look at the load of CloudHub and whether it is one, or set a longer websocket.handshakeTimeout"
-        }
-        _ => "look whether a CloudHub is at this address, and what its log says of this node",
     }
 }
 
@@ -186,19 +151,6 @@ async fn certificates(service: &Service, report: &mut Report) {
         }
         // It says what to do.
         Err(problem) => report.bad("certificates", problem, ""),
-    }
-}
-
-/// Whether the cloud serves the node, and what its clock shows.
-async fn session(config: &NodeConfig, target: &Target, mut stream: Stream, report: &mut Report) {
-    let probe = config.hub.reach.probe.clone().unwrap_or_default();
-    let begun = SystemTime::now();
-    match session::ask(&mut stream, &probe.resource, probe.limit).await {
-        Ok(answered_at) => {
-            report.good("keepalive", format_args!("{} serves this node", target.url));
-            clock(begun, answered_at, report);
-        }
-        Err(problem) => report.bad("keepalive", problem, NOT_SERVED),
     }
 }
 

@@ -6,7 +6,6 @@ use edgehub::core::identity::IdentityConfig;
 use edgehub::identity::Service;
 use edgehub::pki::files;
 use edgehub::reach::ProxyChoice;
-use edgehub::websocket::host_and_port;
 use std::path::Path;
 
 /// The certificate service, if the configuration names one, by the way that leads there.
@@ -23,8 +22,8 @@ pub(super) fn config(
 ) -> Result<IdentityConfig, Failure> {
     // Where the service is most likely, for the command that a person is told.
     let beside_link = || {
-        let link = node.targets().first()?.url.replacen("quic://", "wss://", 1);
-        host_and_port(&link).map(|(host, _)| host)
+        let (host, _) = node.targets().first()?.host_and_port()?;
+        Some(host)
     };
     let cloud = service.map(Service::to_string).or_else(beside_link).unwrap_or_default();
     // As `join` has to be told of it, from wherever that is run.

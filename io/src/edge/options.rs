@@ -3,10 +3,9 @@
 use super::recorder::{Capture, Memory, RecorderOptions};
 use crate::config::{self, NodeConfig};
 use crate::journal::{JournalError, Opened};
-use crate::lane::QUIC_SCHEME;
 use crate::reach::Environment;
 use crate::tls::{self, Problem, TlsError};
-use crate::websocket::{Target, host_and_port};
+use crate::websocket::Target;
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
 use edgehub_core::{Acknowledge, Config, DuplicateWindow, Note, Now, Profile};
@@ -111,23 +110,22 @@ impl Options {
 /// this process say.
 pub fn proxied_targets(node: &NodeConfig) -> Result<Vec<Target>, OptionsError> {
     let environment = Environment::read();
+    let targets = node.targets();
     let with_proxy = |target: Target| {
-        let quic = target.url.trim().strip_prefix(QUIC_SCHEME);
-        let url = quic.map_or_else(|| target.url.clone(), |address| format!("wss://{address}"));
         // What is no address is told when it is dialled.
-        let Some((host, port)) = host_and_port(&url) else { return Ok(Some(target)) };
+        let Some((host, port)) = target.host_and_port() else { return Ok(Some(target)) };
         let proxy = node.hub.reach.proxy.for_host(&host, port, &environment).map_err(OptionsError::Proxy)?;
-        match (quic, &proxy) {
+        match proxy.is_none() || target.passes_proxies() {
+            true => Ok(Some(Target { proxy, ..target })),
             // The other lane is there for that.
-            (Some(_), Some(_)) if node.lane == config::Lane::Auto => Ok(None),
-            (Some(_), Some(_)) => Err(OptionsError::Proxy(format!(
+            false if target.has_stand_in(&targets) => Ok(None),
+            false => Err(OptionsError::Proxy(format!(
                 "a proxy is to be passed on the way to {host}, and QUIC passes none: use the WebSocket lane, or name the \
                  host in NO_PROXY"
             ))),
-            _ => Ok(Some(Target { proxy, ..target })),
         }
     };
-    node.targets().into_iter().filter_map(|target| with_proxy(target).transpose()).collect()
+    targets.iter().cloned().filter_map(|target| with_proxy(target).transpose()).collect()
 }
 
 /// Why a node's configuration cannot be used on this machine.

@@ -17,25 +17,37 @@ use std::time::Duration;
 /// Why there is no session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrialError {
-    /// The link could not be opened, in one line.
-    Open(String),
+    /// The link could not be opened.
+    Open {
+        /// The step of [`Target::steps`] at which the way ended.
+        step: &'static str,
+        /// Why, in one line.
+        why: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// The link ended, in words.
     Ended(String),
-    /// The cloud did not answer within this time.
-    Unanswered(Duration),
+    /// The cloud did not answer.
+    Unanswered {
+        /// What it was asked for.
+        resource: String,
+        /// The time it had.
+        limit: Duration,
+    },
 }
 
 impl fmt::Display for TrialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TrialError::Open(why) => f.write_str(why),
+            TrialError::Open { why, .. } => f.write_str(why),
             TrialError::Ended(why) => write!(
                 f,
                 "the cloud closed the link at once ({why}): another hub of this node runs, or CloudHub turns it away"
             ),
-            TrialError::Unanswered(limit) => write!(
+            TrialError::Unanswered { resource, limit } => write!(
                 f,
-                "the cloud does not answer within {} s: it has no session for this node",
+                "the cloud does not answer for {resource} within {} s: it has no session for this node",
                 limit.as_secs_f64()
             ),
         }
@@ -54,7 +66,11 @@ pub async fn try_session(
 ) -> Result<UnixMillis, TrialError> {
     let way = Way::to(target);
     let opened = Dialer::new(&Config::default(), &[], true).open(&way, tls).await;
-    let opened = opened.map_err(|error| TrialError::Open(error.to_string().replace('\n', " ")))?;
+    let opened = opened.map_err(|error| TrialError::Open {
+        step: error.step(),
+        why: error.to_string().replace('\n', " "),
+        remedy: error.remedy(),
+    })?;
     let mut rng = Rng::new(fastrand::u64(..));
     let (first, second) = (rng.uuid(), rng.uuid());
     let now = Clock::start().now().wall;
@@ -78,7 +94,7 @@ pub async fn try_session(
     };
     let late = async {
         Timer::after(limit).await;
-        Err(TrialError::Unanswered(limit))
+        Err(TrialError::Unanswered { resource: resource.into(), limit })
     };
     or(answer, or(link, late)).await
 }

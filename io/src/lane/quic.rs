@@ -1,8 +1,6 @@
 //! The QUIC lane: RFC 9000 between our own peers, with the packages of [`edgehub_core::package`].
 //!
-//! The node opens a connection with the ALPN `viaduct/1` and the same certificates as on a WebSocket, then the control lane, on which it says
-//! who it is. Each side opens two streams of messages, one for what is urgent and one for the rest, that do not wait for
-//! each other. A ping goes over the control lane and names what was written on both; see [`edgehub_core::package::Arrived`].
+//! The node opens a connection with the ALPN `viaduct/1` and the same certificates as on a WebSocket, then the control lane, on which X
 //!
 //! - **Addresses** may change: the connection lives on, as QUIC provides for it, and nothing is sent again that arrived.
 //! - **Keep-alive and idle timeout** follow the hub's pings: the lane must not give up before the hub does, who gives up a
@@ -17,6 +15,7 @@ mod client;
 mod compression;
 mod error;
 mod older;
+mod packets;
 mod reading;
 mod runtime;
 mod server;
@@ -43,9 +42,3 @@ fn protocols(compression: bool) -> Vec<Vec<u8>> {
     let compressed = compression.then(|| ALPN_COMPRESSED.to_vec());
     compressed.into_iter().chain([ALPN.to_vec()]).collect()
 }
-
-/// What a stream of messages begins with.
-const MESSAGES: [u8; 3] = *b"msg";
-
-/// … and one of raw bytes, which we have no use for.
-const RAW: [u8; 3] = *b"str";

@@ -57,16 +57,21 @@ pub enum Stage {
 impl Stage {
     /// All, in their order.
     pub const ALL: [Stage; 4] = [Stage::Name, Stage::Connection, Stage::Tls, Stage::Upgrade];
-}
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
             Stage::Name => "name",
             Stage::Connection => "connection",
             Stage::Tls => "TLS",
             Stage::Upgrade => "upgrade",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

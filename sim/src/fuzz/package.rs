@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use edgehub_core::limits::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, PACKAGE_BYTES_MAX};
 use edgehub_core::package::{
-    Arrived, Compressor, Control, Decoder, Encoder, HEADER_BYTES, Header, Kind, Package, Reader, answer,
+    Arrived, Compressor, Control, Decoder, HEADER_BYTES, Header, Kind, Package, Reader, answer, encode,
 };
 use edgehub_core::{Message, Violation};
 
@@ -111,7 +111,7 @@ fn accepted(message: &Message) {
 /// What the other end has of a message.
 fn travelled(message: &Message) -> Result<Message, Violation> {
     let mut out = BytesMut::new();
-    Encoder::default().encode(message, &mut out);
+    encode(message, &mut out);
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     decoder.push(&out);
     let package = decoder.next_package()?;

@@ -96,6 +96,9 @@ impl World {
             Frame::Message(message) => LinkEvent::Received(message),
             Frame::Pong(number) => {
                 link.last_pong = number;
+                if let Some(lane) = &mut link.up.lane {
+                    lane.answered(number);
+                }
                 LinkEvent::Pong(number)
             }
             // The driver's library answers pings.

@@ -6,7 +6,7 @@
 use super::lane::Lane;
 use crate::key;
 use bytes::Bytes;
-use edgehub_core::package::{Class, Ping};
+use edgehub_core::package::Ping;
 use edgehub_core::{Instant, Message};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -80,8 +80,8 @@ pub(crate) struct Sent {
 pub(crate) struct Stream {
     /// It has several streams.
     pub(crate) lane: Option<Lane>,
-    unsent: VecDeque<(Frame, Option<Class>)>,
-    under_way: VecDeque<(Instant, Frame, Option<Class>)>,
+    unsent: VecDeque<(Frame, Option<usize>)>,
+    under_way: VecDeque<(Instant, Frame, Option<usize>)>,
     bytes: usize,
     /// Frames so far.
     frames: u64,
@@ -128,7 +128,7 @@ impl Stream {
         let mut sent = Sent::default();
         while self.bytes < conduct.room
             && (self.stuck_until <= now || self.takes > 0)
-            && let Some((mut frame, class)) = self.unsent.pop_front()
+            && let Some((mut frame, number)) = self.unsent.pop_front()
         {
             self.takes = self.takes.saturating_sub(1);
             let bytes = frame.bytes();
@@ -176,8 +176,8 @@ impl Stream {
             }
             self.not_before = self.not_before.max(exact.unwrap_or(arrival));
             let mut at = self.not_before;
-            if let (Some(lane), Some(class)) = (&mut self.lane, class) {
-                at = lane.arrival(class, at + behind(self.frames));
+            if let (Some(lane), Some(number)) = (&mut self.lane, number) {
+                at = lane.arrival(number, at + behind(self.frames));
             }
             // The end comes last, on whatever stream.
             let last = self.under_way.back().map_or(at, |(at, ..)| *at);
@@ -185,7 +185,7 @@ impl Stream {
                 at = at.max(last);
             }
             let place = self.under_way.partition_point(|(other, ..)| *other <= at);
-            self.under_way.insert(place, (at, frame, class));
+            self.under_way.insert(place, (at, frame, number));
         }
         sent
     }
@@ -215,13 +215,13 @@ impl Stream {
         if self.silent || self.held || self.under_way.front()?.0 > now {
             return None;
         }
-        let (_, frame, class) = self.under_way.pop_front()?;
+        let (_, frame, number) = self.under_way.pop_front()?;
         self.arrived += 1;
         if matches!(frame, Frame::Message(_) | Frame::Pong(_)) {
             self.heard = now;
         }
         self.bytes -= frame.bytes().min(self.bytes);
-        let pongs = self.lane.as_mut().map_or_else(Vec::new, |lane| lane.handed_on(&frame, class));
+        let pongs = self.lane.as_mut().map_or_else(Vec::new, |lane| lane.handed_on(&frame, number));
         Some((frame, pongs))
     }
 

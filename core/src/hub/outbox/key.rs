@@ -13,17 +13,7 @@ impl Key {
     /// The key of a message that has a place in an order. Answers, keepalives and link control have none: they may pass by
     /// everything, also on a lane of several streams.
     pub(super) fn of(message: &Message) -> Option<Key> {
-        (Stream::of(message) == Stream::Bulk).then(|| Key::about(message))
-    }
-
-    fn about(message: &Message) -> Key {
-        // FNV-1a.
-        let fields = [message.source(), message.group(), message.resource()];
-        // No text of UTF-8 holds this byte: it ends each field.
-        let bytes = fields.iter().flat_map(|field| field.bytes().chain([0xff]));
-        Key::from_hash(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }))
+        (Stream::of(message) != Stream::Urgent).then(|| Key::from_hash(message.subject_hash()))
     }
 
     /// Its upper bits: each of them depends on all that came before.

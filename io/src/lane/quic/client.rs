@@ -3,22 +3,23 @@
 use super::compression::Compression;
 use super::error::{QuicError, VISIT};
 use super::older::{self, Found};
+use super::packets::any_like;
 use super::runtime::LaneRuntime;
 use super::session::{LAST_PACKET, Session, after};
-use super::transport::transport;
+use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::reach::race::race;
 use crate::websocket::Target;
 use edgehub_core::Config;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Compressor, Control, Decoder, Hello};
+use edgehub_core::package::{Control, Decoder, Hello};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{Connection, Endpoint, EndpointConfig};
+use quinn::{Connection, Endpoint};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use smol::Executor;
 use smol::future::or;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Client {
         let (host, port) = host_and_port(&target.url)?;
         let config = self.config_for(tls)?;
         let executor = Arc::new(Executor::new());
-        let dial = dial(&executor, &host, port, config, target);
+        let dial = dial(&executor, &host, port, |address| self.config_to(&config, address), target);
         let late = async {
             smol::Timer::after(limit).await;
             Err(QuicError::Timeout(limit))
@@ -69,6 +70,7 @@ impl Client {
         let executor = Arc::new(Executor::new());
         let look = async {
             let addresses = smol::net::resolve((host.as_str(), port)).await.unwrap_or_default();
+            let config = |address| self.config_to(&config, address);
             let Ok((endpoint, connection)) = first_of(addresses, &executor, &host, config).await else {
                 return false;
             };
@@ -94,10 +96,16 @@ impl Client {
         own.alpn_protocols = protocols(self.compression);
         own.resumption = Resumption::in_memory_sessions(SESSIONS);
         let crypto = QuicClientConfig::try_from(own).map_err(|error| QuicError::Tls(error.to_string()))?;
-        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-        config.transport_config(transport(self.silence, Some(self.keep_alive)));
+        let config = quinn::ClientConfig::new(Arc::new(crypto));
         *known = Some((tls, config.clone()));
         Ok(config)
+    }
+
+    /// The same for one address.
+    fn config_to(&self, config: &quinn::ClientConfig, address: SocketAddr) -> quinn::ClientConfig {
+        let mut config = config.clone();
+        config.transport_config(transport(self.silence, Some(self.keep_alive), address));
+        config
     }
 }
 
@@ -106,7 +114,7 @@ async fn dial(
     executor: &Arc<Executor<'static>>,
     host: &str,
     port: u16,
-    config: quinn::ClientConfig,
+    config: impl Fn(SocketAddr) -> quinn::ClientConfig,
     target: &Target,
 ) -> Result<Session, QuicError> {
     let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
@@ -119,10 +127,10 @@ pub(super) async fn first_of(
     addresses: Vec<SocketAddr>,
     executor: &Arc<Executor<'static>>,
     host: &str,
-    config: quinn::ClientConfig,
+    config: impl Fn(SocketAddr) -> quinn::ClientConfig,
 ) -> Result<(Endpoint, Connection), QuicError> {
     let attempt = |address| {
-        let config = config.clone();
+        let config = config(address);
         async move {
             let asked = async {
                 Err(match older::ask(address, any_like(address)).await {
@@ -137,14 +145,6 @@ pub(super) async fn first_of(
     race(addresses, attempt).await.unwrap_or_else(nowhere)
 }
 
-/// Any port for the way to this address.
-fn any_like(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    }
-}
-
 /// A connection, on an endpoint of its own.
 async fn connect(
     executor: &Arc<Executor<'static>>,
@@ -153,8 +153,8 @@ async fn connect(
     config: quinn::ClientConfig,
 ) -> Result<(Endpoint, Connection), QuicError> {
     let socket = UdpSocket::bind(any_like(address)).map_err(QuicError::Socket)?;
-    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(executor))
-        .map_err(QuicError::Socket)?;
+    let endpoint =
+        Endpoint::new(endpoint(), None, socket, LaneRuntime::of(executor)).map_err(QuicError::Socket)?;
     let connection = endpoint.connect_with(config, address, host)?.await?;
     Ok((endpoint, connection))
 }
@@ -172,7 +172,7 @@ async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> R
         _ => return Err(QuicError::Violation(edgehub_core::Violation::ControlLane)),
     }
     let compression = match compression::is_agreed(&connection) {
-        true => Compression::Own(Compressor::default()),
+        true => Compression::Own(Box::default()),
         false => Compression::None,
     };
     Session::open(endpoint, connection, (send, receive, decoder), compression).await

@@ -1,12 +1,12 @@
 //! Who compresses what, once both ends have agreed on it.
 //!
-//! The node's end refers to what it wrote before: its messages are small and resemble each other, and for one connection the memory (some 300 kB)
-//! is there. Its urgent stream stays plain: answers and keepalives are short. The cloud's end has one compressor for all its
-//! connections, and each batch begins anew: what it writes is longer, and there may be thousands of nodes.
+//! The node's end refers to what it wrote before: its messages are small and resemble each other, and for one connection the memory (some 300 kB
+//! a stream of bulk that is used) is there. Its other streams stay plain: answers, keepalives and questions are short. The cloud's end has one
+//! compressor for all its connections, and each batch begins anew: what it writes is longer, and there may be thousands of nodes.
 
 use super::ALPN_COMPRESSED;
 use bytes::BytesMut;
-use edgehub_core::package::{Class, Compressor};
+use edgehub_core::package::{Class, Compressor, STREAMS};
 use quinn::Connection;
 use quinn::crypto::rustls::HandshakeData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,27 +16,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) enum Compression {
     /// Nothing.
     None,
-    /// The bulk, each batch with the help of those before.
-    Own(Compressor),
+    /// The bulk, each batch with the help of those before on its stream.
+    Own(Box<[Compressor; STREAMS]>),
     /// Everything, each batch for itself.
     Shared(Arc<Mutex<Compressor>>),
 }
 
 impl Compression {
-    /// Whether packages of this class may be compressed.
-    pub(super) fn is_for(&self, class: Class) -> bool {
+    /// Whether packages on a stream may be compressed.
+    pub(super) fn is_for(&self, stream: usize) -> bool {
         match self {
             Compression::None => false,
-            Compression::Own(_) => class == Class::Bulk,
+            Compression::Own(_) => Class::of_stream(stream) == Class::Bulk,
             Compression::Shared(_) => true,
         }
     }
 
-    /// Appends packages in the form in which they travel.
-    pub(super) fn pack(&mut self, packages: &[u8], out: &mut BytesMut) {
+    /// Appends packages in the form in which they travel on a stream.
+    pub(super) fn pack(&mut self, stream: usize, packages: &[u8], out: &mut BytesMut) {
         match self {
             Compression::None => out.extend_from_slice(packages),
-            Compression::Own(compressor) => compressor.compress(packages, out),
+            Compression::Own(compressors) => match compressors.get_mut(stream) {
+                Some(compressor) => compressor.compress(packages, out),
+                None => out.extend_from_slice(packages),
+            },
             Compression::Shared(compressor) => {
                 let mut compressor = compressor.lock().unwrap_or_else(PoisonError::into_inner);
                 compressor.begin_anew();

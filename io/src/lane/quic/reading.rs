@@ -4,18 +4,17 @@ use super::super::{BATCH_MESSAGES, Owner, Read};
 use super::error::{NOT_SERVED, QuicError};
 use super::session::{after, end_of};
 use super::writing::Piece;
-use super::{MESSAGES, RAW};
 use async_channel::Sender;
 use bytes::Bytes;
-use edgehub_core::limits::{LANE_WAITING_BYTES_MAX, MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX, STREAMS_MAX};
-use edgehub_core::package::{Arrived, Control, Decoder, Kind, Package, Reader, answer, pong};
+use edgehub_core::limits::{LANE_WAITING_BYTES_MAX, STREAMS_MAX};
+use edgehub_core::package::{Arrived, Control, Decoder, Incoming, Kind, Package, Reader, Use, answer, pong};
 use edgehub_core::{Message, Violation};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use smol::future::or;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +40,8 @@ impl From<Violation> for End {
 pub(super) struct Shared<'a, O> {
     pub(super) owner: &'a O,
     pub(super) arrived: &'a Mutex<Arrived>,
+    /// The number of the last pong.
+    pub(super) answered: &'a AtomicU64,
     pub(super) answers: Sender<Piece>,
     /// Streams of messages may be compressed.
     pub(super) compressed: bool,
@@ -130,67 +131,58 @@ async fn read_stream<O: Owner>(
     number: usize,
     shared: &Shared<'_, O>,
 ) -> Result<(), End> {
-    let mut purpose = [0; MESSAGES.len()];
+    let mut stream = Incoming::new(number, shared.compressed);
     let late = async {
         after(USE_TIMEOUT).await;
         Err(Violation::StreamUse)
     };
     let said = async {
-        match receive.read_exact(&mut purpose).await {
-            Ok(()) => Ok(true),
-            Err(quinn::ReadExactError::FinishedEarly(_)) => Err(Violation::StreamUse),
-            Err(quinn::ReadExactError::ReadError(ReadError::ConnectionLost(_))) => Ok(false),
-            Err(quinn::ReadExactError::ReadError(_)) => Err(Violation::StreamUse),
+        while stream.is_for()?.is_none() {
+            if !next_pieces(&mut receive, &mut stream, Violation::StreamUse).await? {
+                return Ok(None);
+            }
         }
+        stream.is_for()
     };
-    if !or(said, late).await? {
-        return Ok(());
-    }
-    match purpose {
-        // Of further ones no ping could say what was written.
-        MESSAGES if number >= MESSAGE_STREAMS_MAX => return Err(Violation::TooManyStreams.into()),
-        MESSAGES => {}
-        RAW => {
+    match or(said, late).await? {
+        Some(Use::Messages) => {}
+        Some(Use::NotServed) => {
             // Neither half has a use; the connection is not the worse for it.
             let _ = (send.reset(NOT_SERVED), receive.stop(NOT_SERVED));
             return Ok(());
         }
-        _ => return Err(Violation::StreamUse.into()),
+        // The connection is over.
+        None => return Ok(()),
     }
-    let mut decoder = match shared.compressed {
-        true => Decoder::with_compression(PACKAGE_BYTES_MAX),
-        false => Decoder::new(PACKAGE_BYTES_MAX),
-    };
-    let mut reader = Reader::default();
     let mut waiting = Waiting { sum: &shared.waiting, own: 0 };
-    while next_packages(&mut receive, &mut decoder, Violation::PackageTruncated).await? {
+    loop {
         let mut more = true;
         while more {
-            let (batch, outcome) = next_batch(&mut reader, &mut decoder);
+            let (batch, outcome) = next_batch(&mut stream);
             shared.hand_on(number, batch).await?;
             more = outcome?;
         }
-        waiting.is(decoder.waiting_bytes())?;
+        waiting.is(stream.waiting_bytes())?;
+        if !next_pieces(&mut receive, &mut stream, Violation::PackageTruncated).await? {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// The next messages, at most one batch of them, and whether there may be more, or what is wrong behind them.
-fn next_batch(reader: &mut Reader, decoder: &mut Decoder) -> (Vec<Read>, Result<bool, End>) {
+fn next_batch(stream: &mut Incoming) -> (Vec<Read>, Result<bool, Violation>) {
     let mut batch = Vec::new();
     while batch.len() < BATCH_MESSAGES {
-        match decoder.next_package() {
-            Ok(Some(package)) => match read(reader, package) {
-                Ok(read) => batch.push(read),
-                Err(end) => return (batch, Err(end)),
-            },
+        match stream.next_message() {
+            Ok(Some(read)) => batch.push(read.map_or_else(Read::Malformed, Read::Message)),
             Ok(None) => return (batch, Ok(false)),
-            Err(violation) => return (batch, Err(violation.into())),
+            Err(violation) => return (batch, Err(violation)),
         }
     }
     (batch, Ok(true))
 }
 
+/// The next package of the control lane.
 fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
     if package.kind != Kind::Message {
         return Err(Violation::PackageType { code: package.kind as u8 }.into());
@@ -198,20 +190,47 @@ fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
     Ok(reader.message(package.payload).map_or_else(Read::Malformed, Read::Message))
 }
 
-/// Feeds the decoder with what is there; `false` at the end of the stream or of the connection. A peer that takes the stream back
-/// breaks this rule.
-async fn next_packages(
+/// What takes the bytes of a stream.
+trait Takes {
+    fn push(&mut self, piece: &[u8]);
+
+    /// Whether the stream may end here.
+    fn finish(&self) -> Result<(), Violation>;
+}
+
+impl Takes for Decoder {
+    fn push(&mut self, piece: &[u8]) {
+        Decoder::push(self, piece);
+    }
+
+    fn finish(&self) -> Result<(), Violation> {
+        Decoder::finish(self)
+    }
+}
+
+impl Takes for Incoming {
+    fn push(&mut self, piece: &[u8]) {
+        Incoming::push(self, piece);
+    }
+
+    fn finish(&self) -> Result<(), Violation> {
+        Incoming::finish(self)
+    }
+}
+
+/// Hands on what is there; `false` at the end of the stream or of the connection. A peer that takes the stream back breaks this rule.
+async fn next_pieces(
     receive: &mut RecvStream,
-    decoder: &mut Decoder,
+    to: &mut impl Takes,
     taken_back: Violation,
 ) -> Result<bool, Violation> {
     let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
     match receive.read_chunks(&mut chunks).await {
         Ok(Some(count)) => {
-            chunks.iter().take(count).for_each(|chunk| decoder.push(chunk));
+            chunks.iter().take(count).for_each(|chunk| to.push(chunk));
             Ok(true)
         }
-        Ok(None) => decoder.finish().map(|()| false),
+        Ok(None) => to.finish().map(|()| false),
         Err(ReadError::ConnectionLost(_)) => Ok(false),
         Err(_) => Err(taken_back),
     }
@@ -237,7 +256,12 @@ async fn read_control<O: Owner>(
                 Control::Ping(ping) => {
                     shared.arrived.lock().unwrap_or_else(PoisonError::into_inner).asked(ping)?;
                 }
-                Control::Answer { to, .. } => batch.extend(to.parse().map(Read::Pong)),
+                Control::Answer { to, .. } => {
+                    if let Ok(number) = to.parse() {
+                        shared.answered.fetch_max(number, Relaxed);
+                        batch.push(Read::Pong(number));
+                    }
+                }
                 Control::Hello(_) => return Err(Violation::ControlLane.into()),
                 Control::Other => shared.say(answer(&message, true)).await,
             }
@@ -246,7 +270,7 @@ async fn read_control<O: Owner>(
         if !batch.is_empty() && !shared.owner.read(batch).await {
             return Err(End { violation: None, why: "nobody reads any more".into() });
         }
-        if !next_packages(&mut receive, &mut decoder, Violation::ControlLaneClosed).await? {
+        if !next_pieces(&mut receive, &mut decoder, Violation::ControlLaneClosed).await? {
             return match connection.close_reason() {
                 Some(_) => Ok(()),
                 None => Err(Violation::ControlLaneClosed.into()),

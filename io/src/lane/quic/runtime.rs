@@ -1,5 +1,6 @@
 //! quinn's tasks on an executor of ours: they run in the thread and with the task that they work for, and end with it.
 
+use super::packets;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, SmolRuntime};
 use smol::Executor;
 use std::net::UdpSocket;
@@ -36,6 +37,7 @@ impl Runtime for LaneRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        packets::make_room(&socket);
         SmolRuntime.wrap_udp_socket(socket)
     }
 }

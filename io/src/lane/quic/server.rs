@@ -4,14 +4,14 @@ use super::compression::Compression;
 use super::error::{CUT, QuicError, REFUSED, code};
 use super::runtime::LaneRuntime;
 use super::session::{Session, after};
-use super::transport::transport;
+use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::tls::node_name;
 use edgehub_core::Violation;
 use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
 use edgehub_core::package::{Compressor, Control, Decoder, Hello, answer};
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Connection, Endpoint, EndpointConfig, Incoming};
+use quinn::{Connection, Endpoint, Incoming};
 use rustls::ServerConfig;
 use rustls::server::ServerSessionMemoryCache;
 use rustls_pki_types::CertificateDer;
@@ -38,6 +38,9 @@ const UNPROVEN_MAX: usize = 64;
 pub(crate) struct Server {
     executor: Arc<Executor<'static>>,
     endpoint: Endpoint,
+    /// … but for what depends on where a node is.
+    config: quinn::ServerConfig,
+    silence: Duration,
     /// Held by each handshake with an address that is not proven.
     unproven: Arc<()>,
     /// For all connections.
@@ -48,6 +51,7 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     incoming: Incoming,
+    config: Arc<quinn::ServerConfig>,
     unproven: Option<Arc<()>>,
     connection: Arc<OnceLock<Connection>>,
     compressor: Arc<Mutex<Compressor>>,
@@ -66,13 +70,18 @@ impl Server {
         tls.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         tls.send_tls13_tickets = 1;
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(transport(silence, None));
+        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind(address)?;
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), Some(config), socket, LaneRuntime::of(&executor))?;
-        Ok(Server { executor, endpoint, unproven: Arc::default(), compressor: Arc::default() })
+        let endpoint = Endpoint::new(endpoint(), Some(config.clone()), socket, LaneRuntime::of(&executor))?;
+        Ok(Server {
+            executor,
+            endpoint,
+            config,
+            silence,
+            unproven: Arc::default(),
+            compressor: Arc::default(),
+        })
     }
 
     /// Where it listens.
@@ -97,8 +106,11 @@ impl Server {
                 let _ = incoming.retry();
                 continue;
             }
+            let mut config = self.config.clone();
+            config.transport_config(transport(self.silence, None, incoming.remote_address()));
             return Ok(Arrival {
                 incoming,
+                config: Arc::new(config),
                 unproven: (!proven).then(|| self.unproven.clone()),
                 connection: Arc::default(),
                 compressor: self.compressor.clone(),
@@ -127,9 +139,9 @@ impl Arrival {
 
     /// Finishes the handshake and learns who it is.
     pub(crate) async fn accept(self, limit: Duration) -> Result<(Session, Hello), QuicError> {
-        let Arrival { incoming, unproven, connection, compressor } = self;
+        let Arrival { incoming, config, unproven, connection, compressor } = self;
         let open = async {
-            let opened = incoming.accept()?.await?;
+            let opened = incoming.accept_with(config)?.await?;
             drop(unproven);
             let _ = connection.set(opened.clone());
             let welcomed = welcome(&opened, compressor).await;

@@ -1,21 +1,20 @@
 //! A connection whose ends know each other: it runs until either side ends it.
 
 use super::super::{Owner, Read, Write};
-use super::MESSAGES;
 use super::compression::Compression;
 use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
 use super::writing::{self, Pieces};
 use async_channel::Receiver;
 use bytes::Bytes;
-use edgehub_core::package::{Arrived, Decoder, STREAMS};
+use edgehub_core::package::{Arrived, Class, Decoder, MESSAGES, STREAMS};
 use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use smol::Executor;
 use smol::future::or;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,7 +34,8 @@ pub(crate) struct Session {
     endpoint: Option<Endpoint>,
     connection: Connection,
     control: ControlLane,
-    streams: [SendStream; STREAMS],
+    /// One for each number of [`STREAMS`].
+    streams: Vec<SendStream>,
     compression: Compression,
 }
 
@@ -63,11 +63,14 @@ impl Session {
         control: ControlLane,
         compression: Compression,
     ) -> Result<Session, QuicError> {
-        let urgent = message_stream(&connection, 1).await?;
-        let bulk = message_stream(&connection, 0).await?;
+        let mut streams = Vec::with_capacity(STREAMS);
+        for stream in 0..STREAMS {
+            // Whoever waits for an answer does not wait for the bulk.
+            let priority = i32::from(Class::of_stream(stream) != Class::Bulk);
+            streams.push(message_stream(&connection, priority).await?);
+        }
         // What is said on it must not wait, pings aside from everything else.
         let _ = control.0.set_priority(2);
-        let streams = [urgent, bulk];
         Ok(Session { own: None, endpoint: None, connection, control, streams, compression })
     }
 
@@ -121,24 +124,26 @@ async fn message_stream(connection: &Connection, priority: i32) -> Result<SendSt
 async fn work(
     connection: Connection,
     (control, heard, decoder): ControlLane,
-    ([urgent, bulk], compression): ([SendStream; STREAMS], Compression),
+    (streams, compression): (Vec<SendStream>, Compression),
     writes: Receiver<Vec<Write>>,
     owner: &impl Owner,
 ) {
-    let (pieces, [to_control, to_urgent, to_bulk]) = Pieces::channels();
+    let (pieces, to_control, to_streams) = Pieces::channels();
+    let answered = AtomicU64::new(0);
     let arrived = Mutex::new(Arrived::default());
     let compressed = !matches!(compression, Compression::None);
     let shared = reading::Shared {
         owner,
         arrived: &arrived,
+        answered: &answered,
         answers: pieces.control.clone(),
         compressed,
         waiting: AtomicUsize::new(0),
     };
     let write = async {
-        let streams = [(urgent, to_urgent), (bulk, to_bulk)];
-        let messages = (streams, compression);
-        let ended = writing::write_all(writes, pieces, (control, to_control), messages, owner).await;
+        let messages = (streams.into_iter().zip(to_streams), compression);
+        let control = (control, to_control);
+        let ended = writing::write_all(writes, pieces, control, messages, (owner, &answered)).await;
         if matches!(ended, Err(End { violation: None, .. })) {
             // The reader finds the same broken connection, behind all that it has read. It only needs the time to say so.
             after(CLOSE_TIMEOUT).await;

@@ -9,7 +9,7 @@ use crate::loopback::{Loopback, PROJECT};
 use crate::tls::{self, Pems};
 use crate::websocket::Target;
 use async_channel::{Receiver, Sender};
-use edgehub_core::package::{Header, Hello, Kind, Ping};
+use edgehub_core::package::{Header, Hello, Kind, MESSAGES, Ping, RAW};
 use edgehub_core::{Config, Content, Draft, Message, Violation};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream, VarInt};
@@ -110,7 +110,7 @@ impl Bench {
         let mut tls = (*self.tls(NODE)).clone();
         tls.alpn_protocols = vec![protocol.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-        config.transport_config(transport(SILENCE, None));
+        config.transport_config(transport(SILENCE, None, self.address));
         let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
         Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets }
     }

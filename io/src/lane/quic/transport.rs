@@ -1,7 +1,9 @@
 //! What a connection may take: time, streams, memory.
 
+use super::packets;
 use edgehub_core::limits::MESSAGE_STREAMS_MAX;
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{EndpointConfig, IdleTimeout, TransportConfig, VarInt};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +28,23 @@ const REORDERED_PACKETS: u32 = 1000;
 /// The shortest idle timeout: losing a few packets in a row must not end a connection.
 const IDLE_MIN: Duration = Duration::from_secs(10);
 
-/// The settings of a connection whose owner gives up after so much silence, and asks for a sign of life so often, if it does.
+/// What an endpoint takes.
+pub(super) fn endpoint() -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    // Within the range that there is.
+    let _ = config.max_udp_payload_size(packets::PAYLOAD_BYTES_MAX);
+    config
+}
+
+/// The settings of a connection with a peer, whose owner gives up after so much silence, and asks for a sign of life so often, if it does.
 ///
 /// The idle timeout is twice the silence: the owner decides. Packets to keep the connection alive go out as often as the owner's pings, also
 /// while the owner reads nothing, and keep the path's state in between (NAT) alive.
-pub(super) fn transport(silence: Duration, keep_alive: Option<Duration>) -> Arc<TransportConfig> {
+pub(super) fn transport(
+    silence: Duration,
+    keep_alive: Option<Duration>,
+    peer: SocketAddr,
+) -> Arc<TransportConfig> {
     let streams = u32::try_from(MESSAGE_STREAMS_MAX + 1).unwrap_or(u32::MAX);
     let mut config = TransportConfig::default();
     config
@@ -44,6 +58,7 @@ pub(super) fn transport(silence: Duration, keep_alive: Option<Duration>) -> Arc<
         .send_window(SEND_WINDOW_BYTES)
         .packet_threshold(REORDERED_PACKETS)
         .time_threshold(REORDERED_BY)
+        .mtu_discovery_config(Some(packets::discovery(peer)))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
 }

@@ -7,11 +7,12 @@ use super::reading::End;
 use super::session::after;
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
-use edgehub_core::package::{Class, Encoder, STREAMS, Written, pays};
+use edgehub_core::package::{STREAMS, Written, encode, encoded_bytes_max, pays};
 use edgehub_core::{Message, Violation};
 use futures_util::future::try_join_all;
 use quinn::{SendStream, VarInt, WriteError};
 use smol::future::{self, or, try_zip};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Answers and pings that may wait for the control lane: a peer that asks and does not read is not read any more.
@@ -24,8 +25,6 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     data: BytesMut,
-    /// Packages that are to be compressed together, behind those.
-    together: BytesMut,
     messages: usize,
     bytes: usize,
 }
@@ -40,44 +39,58 @@ pub(super) struct Pieces {
 impl Pieces {
     /// Channels to the control lane, and to each of the streams. The latter are bounded by what the owner does not yet know to be
     /// written.
-    pub(super) fn channels() -> (Pieces, [Receiver<Piece>; 1 + STREAMS]) {
+    pub(super) fn channels() -> (Pieces, Receiver<Piece>, [Receiver<Piece>; STREAMS]) {
         let (control, to_control) = async_channel::bounded(CONTROL_WAITING);
-        let (urgent, to_urgent) = async_channel::unbounded();
-        let (bulk, to_bulk) = async_channel::unbounded();
-        (Pieces { control, messages: [urgent, bulk] }, [to_control, to_urgent, to_bulk])
+        let ends = [(); STREAMS].map(|()| async_channel::unbounded());
+        let messages = ends.each_ref().map(|(to, _)| to.clone());
+        (Pieces { control, messages }, to_control, ends.map(|(_, from)| from))
     }
 }
 
 impl Piece {
-    /// Appends a message.
-    fn add(&mut self, message: &Message, encoder: &mut Encoder, compression: &mut Compression) {
-        self.messages += 1;
-        self.bytes += message.bytes();
-        if !compression.is_for(Class::of(message)) {
-            return encoder.encode(message, &mut self.data);
-        }
-        let begin = self.together.len();
-        encoder.encode(message, &mut self.together);
-        if !pays(&self.together[begin..]) {
-            let alone = self.together.split_off(begin);
-            self.pack(compression);
-            self.data.extend_from_slice(&alone);
-        }
+    /// Messages of one stream.
+    fn of(messages: &[Box<Message>], stream: usize, compression: &mut Compression) -> Piece {
+        let mut packages = BytesMut::with_capacity(messages.iter().map(|it| encoded_bytes_max(it)).sum());
+        let data = match compression.is_for(stream) {
+            true => compressed(messages, packages, |packages, out| compression.pack(stream, packages, out)),
+            false => {
+                messages.iter().for_each(|message| encode(message, &mut packages));
+                packages
+            }
+        };
+        Piece { data, messages: messages.len(), bytes: messages.iter().map(|it| it.bytes()).sum() }
     }
+}
 
-    /// Compresses what is to be.
-    fn pack(&mut self, compression: &mut Compression) {
-        if !self.together.is_empty() {
-            compression.pack(&self.together, &mut self.data);
-            self.together.clear();
+/// The same messages compressed, but for those that gain nothing by it.
+fn compressed(
+    messages: &[Box<Message>],
+    mut packages: BytesMut,
+    mut pack: impl FnMut(&[u8], &mut BytesMut),
+) -> BytesMut {
+    let mut data = BytesMut::new();
+    for message in messages {
+        let begin = packages.len();
+        encode(message, &mut packages);
+        let (before, last) = packages.split_at(begin);
+        if !pays(last) {
+            if !before.is_empty() {
+                pack(before, &mut data);
+            }
+            data.extend_from_slice(last);
+            packages.clear();
         }
     }
+    if !packages.is_empty() {
+        pack(&packages, &mut data);
+    }
+    data
 }
 
 impl From<Message> for Piece {
     fn from(message: Message) -> Piece {
         let mut data = BytesMut::new();
-        Encoder::default().encode(&message, &mut data);
+        encode(&message, &mut data);
         Piece { data, ..Piece::default() }
     }
 }
@@ -93,19 +106,19 @@ pub(super) async fn write_all(
     writes: Receiver<Vec<Write>>,
     pieces: Pieces,
     (control, to_control): (SendStream, Receiver<Piece>),
-    (streams, compression): ([(SendStream, Receiver<Piece>); STREAMS], Compression),
-    owner: &impl Owner,
+    (streams, compression): (impl IntoIterator<Item = (SendStream, Receiver<Piece>)>, Compression),
+    (owner, answered): (&impl Owner, &AtomicU64),
 ) -> Result<(VarInt, &'static str), End> {
     let Pieces { control: answers, messages } = pieces;
     let distribute = async {
-        let last = distribute(writes, &answers, &messages, compression).await;
+        let last = distribute(writes, &answers, (&messages, compression), answered).await;
         // The streams end when they have written what is there; the control lane ends with the connection.
         for stream in &messages {
             stream.close();
         }
         Ok::<_, End>(last)
     };
-    let write = try_join_all(streams.map(|(stream, pieces)| async {
+    let write = try_join_all(streams.into_iter().map(|(stream, pieces)| async {
         let mut stream = stream;
         write_one(&mut stream, pieces, owner)
             .await
@@ -152,54 +165,45 @@ async fn write_one(
     Ok(())
 }
 
-/// Gives each message to its stream, and each ping, with the count of them, to the control lane.
+/// Gives each message to its stream, and each ping, with the count of them, to the control lane. The number of the last pong comes from `answered`.
 async fn distribute(
     writes: Receiver<Vec<Write>>,
     control: &Sender<Piece>,
-    streams: &[Sender<Piece>; STREAMS],
-    mut compression: Compression,
+    (streams, mut compression): (&[Sender<Piece>; STREAMS], Compression),
+    answered: &AtomicU64,
 ) -> (VarInt, &'static str) {
-    let mut encoder = Encoder::default();
     let mut written = Written::default();
     while let Ok(batch) = writes.recv().await {
-        let mut pieces: [Piece; STREAMS] = Default::default();
+        let mut messages: [Vec<Box<Message>>; STREAMS] = Default::default();
         let mut next = Some(batch);
-        while let Some(batch) = next {
+        let mut last = None;
+        while let Some(batch) = next.filter(|_| last.is_none()) {
+            written.answered(answered.load(Relaxed));
             for write in batch {
                 match write {
-                    Write::Message(message) => {
-                        let class = Class::of(&message);
-                        let piece = &mut pieces[class as usize];
-                        piece.add(&message, &mut encoder, &mut compression);
-                        written.wrote(class);
-                    }
+                    Write::Message(message) => messages[written.wrote(&message)].push(message),
                     Write::Ping(number) => {
                         // It may overtake what it counts: the peer waits for that.
                         if let Ok(ping) = written.ping(number).to_message() {
                             let _ = control.send(ping.into()).await;
                         }
                     }
-                    Write::Close(code, text) => {
-                        hand_over(pieces, streams, &mut compression);
-                        return (VarInt::from_u32(code.into()), text);
-                    }
+                    Write::Close(code, text) => last = Some((VarInt::from_u32(code.into()), text)),
                     // Of another lane's form: the driver asks each link for its own.
                     Write::Frame(_) => {}
                 }
             }
             next = writes.try_recv().ok();
         }
-        hand_over(pieces, streams, &mut compression);
-    }
-    (GOODBYE, "")
-}
-
-fn hand_over(pieces: [Piece; STREAMS], streams: &[Sender<Piece>; STREAMS], compression: &mut Compression) {
-    for (mut piece, stream) in pieces.into_iter().zip(streams) {
-        if piece.messages > 0 {
-            piece.pack(compression);
-            // Unbounded, and closed only after the last one.
-            let _ = stream.try_send(piece);
+        for (stream, (messages, to)) in messages.iter().zip(streams).enumerate() {
+            if !messages.is_empty() {
+                // Unbounded, and closed only after the last one.
+                let _ = to.try_send(Piece::of(messages, stream, &mut compression));
+            }
+        }
+        if let Some(last) = last {
+            return last;
         }
     }
+    (GOODBYE, "")
 }

@@ -34,7 +34,8 @@ pub(super) async fn cloud(node_life: Duration) -> Cloud {
         certificate: &identity.certificate_pem,
         key: &identity.key_pem,
     };
-    let options = ServerOptions::new(tls::server_config_from_pem(pems).unwrap());
+    let options =
+        ServerOptions { quic: true, ..ServerOptions::new(tls::server_config_from_pem(pems).unwrap()) };
     let (server, driver) = CloudServer::bind(any_port(), options).await.unwrap();
     smol::spawn(driver.run()).detach();
     let options =
@@ -79,7 +80,12 @@ pub(super) async fn hears(told: &Receiver<Told>, wanted: &Told) {
 }
 
 fn edge(cloud: &Cloud, files: &ClientFiles) -> Edge {
-    let url = format!("wss://{}", cloud.server.address());
+    edge_over("wss", cloud, files)
+}
+
+/// A hub that goes to the cloud by URLs of this scheme.
+fn edge_over(scheme: &str, cloud: &Cloud, files: &ClientFiles) -> Edge {
+    let url = format!("{scheme}://{}", cloud.server.address());
     let tls = tls::client_config(files).unwrap();
     Edge::with(Options::new(config(), vec![Target::new(url, PROJECT, NODE)], tls))
 }
@@ -148,15 +154,14 @@ fn a_node_that_needs_a_person_says_what_to_run() {
 
 /// A certificate of some seconds, a module that never pauses: the link is opened anew with the next certificate, and every
 /// message comes once, in its order.
-#[test]
-fn a_renewal_loses_nothing_and_sends_nothing_twice() {
+fn renews_over(scheme: &str) {
     smol::block_on(async {
         let cloud = cloud(Duration::from_secs(4)).await;
         let dir = tempfile::tempdir().unwrap();
         let (files, told) = identity(&cloud, dir.path());
         hears(&told, &Told::Use).await;
         let first = std::fs::read(&files.certificate).unwrap();
-        let edge = edge(&cloud, &files);
+        let edge = edge_over(scheme, &cloud, &files);
         edge.link_up().await;
         let module = edge.hub.join("meter", &[]).await.unwrap();
         let hub = edge.hub.clone();
@@ -177,15 +182,25 @@ fn a_renewal_loses_nothing_and_sends_nothing_twice() {
         smol::future::or(renewed, send).await;
         assert_ne!(std::fs::read(&files.certificate).unwrap(), first);
         // What was under way when the link came up again, and one more.
-        let last = module.compose("resource", "update", "last", &0).unwrap();
+        let last = module.compose("resource", "update", "number", &"last").unwrap();
         module.send(last).await.unwrap();
         let mut left = 0;
-        while cloud.server.receive().await.unwrap().1.resource() != "last" {
+        while cloud.server.receive().await.unwrap().1.content() != "\"last\"" {
             left += 1;
         }
         assert!(left <= 1, "{left} messages came that nobody waited for");
         edge.stop().await;
     });
+}
+
+#[test]
+fn a_renewal_loses_nothing_and_sends_nothing_twice() {
+    renews_over("wss");
+}
+
+#[test]
+fn a_renewal_over_quic_loses_nothing_and_sends_nothing_twice() {
+    renews_over("quic");
 }
 
 /// Nobody renews, and the certificate runs out while the node runs: the next one comes of the token.

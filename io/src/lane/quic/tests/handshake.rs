@@ -204,7 +204,8 @@ fn the_addresses_of_a_host_are_raced() {
         tls.alpn_protocols = protocols(false);
         let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         let executor = Arc::new(Executor::new());
-        let found = executor.run(client::first_of(addresses, &executor, "127.0.0.1", config)).await;
+        let found =
+            executor.run(client::first_of(addresses, &executor, "127.0.0.1", |_| config.clone())).await;
         assert_eq!(found.unwrap().1.remote_address(), bench.address);
     });
 }
