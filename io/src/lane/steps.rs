@@ -112,7 +112,7 @@ mod tests {
         let check = |url, host: &str, port| {
             assert_eq!(target(url).host_and_port(), Some((host.into(), port)), "{url}");
         };
-        check("cloud.example:10000", "cloud.example", 10000);
+        check("wss://cloud.example:10000", "cloud.example", 10000);
         check("wss://cloud.example:10000/p/n/events", "cloud.example", 10000);
         check("quic://cloud.example:10001", "cloud.example", 10001);
         check(" quic://[::1]:10001", "::1", 10001);

@@ -130,17 +130,22 @@ fn a_slow_module_stops_the_reading_and_loses_nothing() {
         module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
         server.receive().await.unwrap();
         let messages = 5000;
+        // About three things in turn: what is about one of them comes in order, on every lane.
+        let message = |number: u64| from_cloud(number, "router_eventbus", "user", &(number % 3).to_string());
         let send = async {
             for number in 0..messages {
-                let message = from_cloud(number, "router_eventbus", "user", &number.to_string());
-                server.send(NODE, message, Delivery::Unacknowledged).await.unwrap();
+                server.send(NODE, message(number), Delivery::Unacknowledged).await.unwrap();
             }
         };
         let receive = async {
             // Nobody takes anything until the hub has stopped reading.
             while edge.hub.account().await.unwrap().down.pending < 200 {}
-            for number in 0..messages {
-                assert_eq!(module.receive().await.unwrap().resource(), number.to_string());
+            let mut next = [0, 1, 2];
+            for _ in 0..messages {
+                let received = module.receive().await.unwrap();
+                let thing: usize = received.resource().parse().unwrap();
+                assert_eq!(received.msg_id(), message(next[thing]).msg_id());
+                next[thing] += 3;
             }
         };
         smol::future::zip(send, receive).await;
