@@ -309,7 +309,10 @@ fn a_recorded_demo_replays_and_explains_itself() {
     assert!(told.starts_with("no difference"), "{told}");
     let lacking = what_if("class.mine.messages=5");
     let told = String::from_utf8(lacking.stderr).unwrap();
-    assert!(lacking.status.code() == Some(2) && told.contains("there is no class \"mine\""), "{told}");
+    assert!(
+        lacking.status.code() == Some(2) && told.contains("there is no setting \"class.mine.messages\""),
+        "{told}"
+    );
     let unknown = what_if("hartbeat=5s");
     let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(unknown.status.code() == Some(2) && told.contains("heartbeat "), "{told}");

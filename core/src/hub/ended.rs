@@ -3,12 +3,22 @@
 
 use super::Hub;
 use crate::time::Instant;
+use core::fmt;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// When the oldest began of what has come to its end.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+///
+/// As an output does, it tells of the last step, and nothing is decided by it. So it is not shown with the state of a hub, which a
+/// tick before the deadline does not change.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Oldest(Option<Instant>);
+
+impl fmt::Debug for Oldest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 impl Oldest {
     /// Something that began then has come to its end.
