@@ -145,11 +145,9 @@ impl Identity {
         self.pair = found.ok();
         self.roots = roots;
         self.attempt.replaced = signer;
-        let valid_at = |time| self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid);
-        if valid_at(self.now.wall) {
-            self.clock.forget_hearsay();
-        }
-        if valid_at(self.clock.time(self.now)) && !self.is_tried() {
+        self.weigh_hearsay();
+        let time = self.clock.time(self.now);
+        if self.is_valid_at(time) && !self.is_tried() {
             self.change(IdentityChange::Found);
             return self.usable();
         }
@@ -196,8 +194,20 @@ impl Identity {
         found.is_some() && found == self.worthless && self.has_useful_token()
     }
 
+    fn is_valid_at(&self, time: UnixMillis) -> bool {
+        self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid)
+    }
+
+    /// A pair that the own clock holds to be valid needs nobody's word, and nobody's word makes it worthless.
+    fn weigh_hearsay(&mut self) {
+        if self.is_valid_at(self.now.wall) {
+            self.clock.forget_hearsay();
+        }
+    }
+
     /// There is a pair in use, and perhaps another one in the files: somebody has put it there.
     fn looked_at(&mut self, found: Option<Certificate>, roots: Roots) {
+        self.weigh_hearsay();
         let time = self.clock.time(self.now);
         let may_be_unknown = self.config.services == 0
             || self.is_of_unknown_authority()

@@ -683,3 +683,20 @@ fn a_pair_that_has_run_out_is_not_kept_on_hearsay_when_a_token_can_help() {
         assert_eq!(script.loaded(pair(), Some(token("a"))), next);
     }
 }
+
+/// The own clock was wrong, somebody lied about the time, and then the clock was put right.
+#[test]
+fn a_lie_about_the_time_counts_no_more_once_the_own_clock_allows_the_pair() {
+    let pair = || Some(certificate(START - YEAR, START + YEAR));
+    let mut script = Script::new();
+    script.wall = START + 2 * YEAR;
+    assert_eq!(script.loaded(pair(), None), "authority of anybody");
+    // Valid for a second only, if it is true.
+    let lie = Some(UnixMillis((START + YEAR - 1) * 1000));
+    assert!(script.answered(Answer { date: lie, ..authority(CA) }).ends_with("Usable, use"));
+    script.wall = START;
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(pair(), None), "", "it is used further on");
+    assert_eq!(script.identity.state(), IdentityState::Usable);
+    assert_eq!(script.identity.health().clock_ahead_ms, None);
+}

@@ -65,6 +65,8 @@ pub(super) struct Checks {
     asked_since: Option<u64>,
     /// A connection that the clocks do not allow is to be explained.
     unexplained: bool,
+    /// Whether every service was well whenever one was asked since the last wait.
+    was_well: bool,
     state: IdentityState,
     /// Since when the pair in use is in use with a right clock, in a process that lives.
     steady: bool,
@@ -89,6 +91,7 @@ impl Checks {
             unused_since: None,
             asked_since: None,
             unexplained: false,
+            was_well: false,
             state: IdentityState::NoIdentity,
             steady: false,
             skewed: false,
@@ -164,7 +167,7 @@ impl Checks {
                     told |= matches!(problem, Problem::ClockSkew { .. });
                     let is_bare = matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
                     // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing.
-                    let is_left = self.unexplained && is_bare && cloud.is_well();
+                    let is_left = self.unexplained && is_bare && self.was_well;
                     assert!(!is_left, "seed {}: clocks that differ are not told: {problem}", self.seed);
                     self.unexplained = false;
                 }
@@ -188,11 +191,13 @@ impl Checks {
 
     fn sent(&mut self, now: u64, node: &mut Node, request: &Request, trust: &Trust, cloud: &Cloud) {
         node.sends(request);
+        self.was_well &= cloud.is_well();
         match request {
             Request::Authority => {
                 let is_next = std::mem::take(&mut self.is_next);
                 if !is_next {
                     self.turns = 0;
+                    self.was_well = cloud.is_well();
                 }
                 if let Some(before) = self.attempt_at.filter(|_| !self.given && !is_next) {
                     let wait = (2 * SECOND) << self.failures.saturating_sub(1).min(4);
@@ -361,6 +366,6 @@ impl Checks {
 }
 
 /// Whether who signed a pair lies beside it.
-fn has_signer(files: &Files, cloud: &Cloud) -> bool {
+pub(super) fn has_signer(files: &Files, cloud: &Cloud) -> bool {
     cloud.certificates.get(files.certificate).is_some_and(|signed| files.roots.contains(&der(signed.by)))
 }
