@@ -512,13 +512,15 @@ pub enum IdentityCanary {
     ServersRootDropped,
     /// A service that fails is asked again and again, and no other.
     ServiceStuck,
+    /// What several services said is forgotten when the last one is silent.
+    LastServiceDecides,
     /// A connection that the clocks do not allow is not explained with their difference.
     OutOfDateUnexplained,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 25] = [
+    pub const ALL: [IdentityCanary; 26] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -543,6 +545,7 @@ impl IdentityCanary {
         IdentityCanary::OldRootKept,
         IdentityCanary::ServersRootDropped,
         IdentityCanary::ServiceStuck,
+        IdentityCanary::LastServiceDecides,
         IdentityCanary::OutOfDateUnexplained,
     ];
 }

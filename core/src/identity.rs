@@ -189,7 +189,7 @@ pub struct Identity {
     /// The token that names another authority than the one that answers.
     mismatched: Option<JoinToken>,
     pair: Option<Certificate>,
-    /// Found worthless by the cloud, though the clock allows it: the hash of a pair of an unknown authority.
+    /// Found worthless by the cloud, though it seemed valid: the hash of a pair that was on trial.
     worthless: Option<Sha256>,
     /// In use.
     roots: Roots,
@@ -354,8 +354,7 @@ impl Identity {
     /// The time until the certificate is to be renewed or ends; an hour at most. A pair that is used on trial is renewed at
     /// once: one on hearsay, which fails if it was a lie, and one of an unknown authority, which fails if it is a stranger's.
     fn until_check(&mut self) -> Duration {
-        let on_trial = self.clock.is_hearsay(self.now) || self.is_of_unknown_authority();
-        if self.config.renews() && on_trial {
+        if self.config.renews() && self.is_on_trial() {
             return Duration::ZERO;
         }
         let time = self.clock.time(self.now).0;

@@ -19,7 +19,7 @@ mod picture;
 pub use picture::picture;
 
 use crate::dice::Dice;
-use checks::Checks;
+use checks::{Checks, has_signer};
 use cloud::Cloud;
 use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
 use node::Node;
@@ -411,6 +411,12 @@ impl World {
                 is_told || self.node.is_valid(self.node.in_use.as_ref(), &self.cloud, wall, 0)
             }
             IdentityState::NeedsToken => !can_join && !has_pair,
+            // On the way from a pair that the cloud does not take to a token that may help, and will not.
+            IdentityState::NoIdentity => {
+                let is_strangers =
+                    self.node.disk.as_ref().is_some_and(|files| !has_signer(files, &self.cloud));
+                !can_join && !has_pair && is_strangers && self.node.identity.health().problem.is_some()
+            }
             _ => false,
         };
         let health = self.node.identity.health();

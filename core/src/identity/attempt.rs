@@ -15,7 +15,7 @@
 use super::{
     Answer, Authority, BODY_BYTES_MAX, Certificate, Failure, Identity, IdentityChange, IdentityNote,
     IdentityOutput, IdentityState, JoinToken, Problem, Request, Roots, SKEW_TOLERATED_MS, Trust, Verdict,
-    WorkNumber, problem,
+    WorkNumber, problem, problem::Weight,
 };
 use crate::canary::IdentityCanary;
 use crate::time::{Instant, UnixMillis};
@@ -145,11 +145,9 @@ impl Identity {
         self.pair = found.ok();
         self.roots = roots;
         self.attempt.replaced = signer;
-        let valid_at = |time| self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid);
-        if valid_at(self.now.wall) {
-            self.clock.forget_hearsay();
-        }
-        if valid_at(self.clock.time(self.now)) && !self.is_tried() {
+        self.weigh_hearsay();
+        let time = self.clock.time(self.now);
+        if self.is_valid_at(time) && !self.is_tried() {
             self.change(IdentityChange::Found);
             return self.usable();
         }
@@ -185,14 +183,31 @@ impl Identity {
         self.config.services > 0 && self.pair.as_ref().is_some_and(|pair| pair.signed_by.is_none())
     }
 
+    /// Whether the pair is used though it may be worthless: it is valid on hearsay only, or of an unknown authority.
+    pub(super) fn is_on_trial(&mut self) -> bool {
+        self.clock.is_hearsay(self.now) || self.is_of_unknown_authority()
+    }
+
     /// Whether the cloud did not take the pair, and there is a token that may help.
     fn is_tried(&self) -> bool {
         let found = self.pair.as_ref().map(|pair| pair.digest);
         found.is_some() && found == self.worthless && self.has_useful_token()
     }
 
+    fn is_valid_at(&self, time: UnixMillis) -> bool {
+        self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid)
+    }
+
+    /// A pair that the own clock holds to be valid needs nobody's word, and nobody's word makes it worthless.
+    fn weigh_hearsay(&mut self) {
+        if self.is_valid_at(self.now.wall) {
+            self.clock.forget_hearsay();
+        }
+    }
+
     /// There is a pair in use, and perhaps another one in the files: somebody has put it there.
     fn looked_at(&mut self, found: Option<Certificate>, roots: Roots) {
+        self.weigh_hearsay();
         let time = self.clock.time(self.now);
         let may_be_unknown = self.config.services == 0
             || self.is_of_unknown_authority()
@@ -256,17 +271,10 @@ impl Identity {
         };
         let expected = token.ca();
         match body_of_authority(answer, || self.planted.is(IdentityCanary::HashUnchecked), expected) {
-            Err(problem @ Problem::WrongHash { .. }) => {
-                // Another token may help, or another answer: whoever answers now may not be the cloud.
-                if self.asks_another(&problem) {
-                    return;
-                }
-                self.mismatched = self.token.clone();
-                return self.needs_token(problem);
-            }
             Err(problem) => return self.failed(problem),
             Ok(()) => self.mismatched = None,
         }
+        self.services.is_of_the_cloud();
         self.change(IdentityChange::TokenFound);
         self.attempt.ahead_ms = answer.date.map(|date| self.ahead_of(date));
         self.attempt.roots = match self.attempt.replaced.take() {
@@ -414,29 +422,35 @@ impl Identity {
         self.now.wall.0.saturating_sub(date.0)
     }
 
-    /// The attempt failed with this service. If there is one that had no turn yet, it is asked at once.
-    fn asks_another(&mut self, problem: &Problem) -> bool {
-        let stays = self.planted.is(IdentityCanary::ServiceStuck);
-        if stays || !problem.is_of_service() || !self.services.next_of(self.config.services) {
-            return false;
+    /// The attempt failed with this service. If there is one that had no turn yet, it is asked at once; else all of them failed.
+    pub(super) fn failed(&mut self, problem: Problem) {
+        if !problem.is_of_service() || self.planted.is(IdentityCanary::ServiceStuck) {
+            return self.all_failed(problem);
         }
-        self.change(IdentityChange::Failed);
-        self.told(problem.clone(), Duration::ZERO);
-        self.load();
-        true
+        match self.services.next_of(self.config.services, &problem) {
+            Some(_) if self.planted.is(IdentityCanary::LastServiceDecides) => self.all_failed(problem),
+            Some(came_to) => self.all_failed(came_to),
+            None => {
+                self.change(IdentityChange::Failed);
+                self.told(problem, Duration::ZERO);
+                self.load();
+            }
+        }
     }
 
-    /// The attempt failed; the next one follows.
-    pub(super) fn failed(&mut self, problem: Problem) {
-        if self.asks_another(&problem) {
-            return;
-        }
+    /// No service brought a certificate; the next attempt follows, after a wait.
+    fn all_failed(&mut self, problem: Problem) {
         self.change(IdentityChange::Failed);
+        if self.joins() && matches!(problem, Problem::WrongHash { .. }) {
+            // Another token may help, or another answer: whoever answers now may not be the cloud.
+            self.mismatched = self.token.clone();
+            return self.needs_token(problem);
+        }
         if self.joins() {
             // The token did not help either, and what is better than nothing is tried again.
             self.worthless = None;
-        } else if self.is_of_unknown_authority()
-            && problem.is_an_answer()
+        } else if self.is_on_trial()
+            && problem.weight() == Weight::Answer
             && !self.planted.is(IdentityCanary::StrangersPairKept)
         {
             self.worthless = self.pair.as_ref().map(|pair| pair.digest);

@@ -88,11 +88,26 @@ pub enum Problem {
     Local(Box<str>),
 }
 
+/// How much a service says of the node by failing, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Nothing: nobody was met.
+    Silence,
+    /// That the clocks keep the two apart, and nothing of pair or token.
+    Clocks,
+    /// Somebody answered, or was met at least.
+    Answer,
+}
+
 impl Problem {
-    /// Whether somebody answered, or was met at least.
-    pub(super) fn is_an_answer(&self) -> bool {
-        let nobody = matches!(self, Problem::Unanswered(Failure::Unreachable(_)) | Problem::TooLate { .. });
-        self.is_of_service() && !nobody
+    /// How much a service says of the node with this.
+    pub(super) fn weight(&self) -> Weight {
+        match self {
+            Problem::Unanswered(Failure::Unreachable(_)) | Problem::TooLate { .. } => Weight::Silence,
+            Problem::Unanswered(Failure::OutOfDate(_)) | Problem::ClockSkew { .. } => Weight::Clocks,
+            other if other.is_of_service() => Weight::Answer,
+            _ => Weight::Silence,
+        }
     }
 
     /// Whether another service may do better.

@@ -56,7 +56,7 @@ pub enum IdentityChange {
     TokenFound,
     /// The certificate is out of its validity.
     Expired,
-    /// The cloud does not take a pair of an unknown authority, and there is a token.
+    /// The cloud does not take a pair on trial, of an unknown authority or valid on hearsay, and there is a token.
     Doubted,
 }
 

@@ -510,7 +510,12 @@ fn untrusted() -> Failure {
 
 /// On trial: used, and renewed at once through who vouches for the servers, which stays.
 fn on_trial(token: Option<JoinToken>) -> Script {
-    let mut script = Script::new();
+    on_trial_of(1, token)
+}
+
+/// … with so many services.
+fn on_trial_of(services: usize, token: Option<JoinToken>) -> Script {
+    let mut script = Script::with(|config| config.services = services);
     assert_eq!(script.loaded(Some(of_unknown_authority()), token.clone()), "Usable, use");
     assert_eq!(script.wait(), "load");
     assert_eq!(script.loaded(Some(of_unknown_authority()), token), "Rotating, authority of 1");
@@ -602,7 +607,10 @@ fn a_service_of_another_cloud_and_one_that_stalls_have_their_turn_too() {
     assert!(seen.starts_with("the token is for another cloud") && seen.ends_with(", load"), "{seen}");
     script.loaded(None, Some(token("a")));
     let seen = script.wait();
-    assert!(seen.contains("took longer"), "{seen}");
+    assert!(
+        seen.starts_with("cancel, NeedsToken, the token is for another cloud"),
+        "who stalls says nothing: {seen}"
+    );
     assert_eq!(script.wait(), "load");
     script.loaded(None, Some(token("a")));
     assert_eq!(script.service, 0);
@@ -610,4 +618,85 @@ fn a_service_of_another_cloud_and_one_that_stalls_have_their_turn_too() {
     script.answered(authority(CA));
     script.key_made();
     assert!(script.answered(refusal(401, b"expired")).starts_with("NeedsToken"));
+}
+
+/// Which one is away does not matter: what the other one says of the pair counts.
+#[test]
+fn a_service_that_is_away_does_not_keep_a_strangers_pair_in_use() {
+    let pair = || Some(of_unknown_authority());
+    let away = || Failure::Unreachable("no route".into());
+    for is_last_away in [false, true] {
+        let mut script = on_trial_of(2, Some(token("a")));
+        let turns = if is_last_away { [untrusted(), away()] } else { [away(), untrusted()] };
+        let [first, last] = turns;
+        assert!(script.unanswered(first).ends_with(", load"));
+        assert_eq!(script.identity.state(), IdentityState::Rotating, "the other one may take it");
+        script.loaded(pair(), Some(token("a")));
+        let seen = script.unanswered(last);
+        assert!(seen.starts_with("NoIdentity, ") && seen.contains("not trusted"), "{seen}");
+        assert_eq!(script.wait(), "load");
+        assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
+    }
+    // Nobody said anything: it may be good.
+    let mut script = on_trial_of(2, Some(token("a")));
+    script.unanswered(away());
+    script.loaded(pair(), Some(token("a")));
+    script.unanswered(away());
+    assert_eq!(script.identity.state(), IdentityState::Rotating);
+}
+
+#[test]
+fn a_token_of_another_cloud_is_told_whichever_service_is_away() {
+    let away = || Failure::Unreachable("no route".into());
+    let mut script = Script::with(|config| config.services = 2);
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(b"another"));
+    script.loaded(None, Some(token("a")));
+    let seen = script.unanswered(away());
+    assert!(seen.starts_with("NeedsToken, the token is for another cloud"), "{seen}");
+    // One is of the token's cloud, and fails: no token is missing.
+    let mut script = Script::with(|config| config.services = 2);
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(b"another"));
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    script.key_made();
+    script.unanswered(away());
+    assert_eq!(script.identity.state(), IdentityState::NoIdentity);
+}
+
+/// Somebody lied about the time, and the cloud was built anew meanwhile: nobody is there to put that right.
+#[test]
+fn a_pair_that_has_run_out_is_not_kept_on_hearsay_when_a_token_can_help() {
+    let pair = || Some(certificate(START - 2 * YEAR, START - YEAR));
+    let lie = Some(UnixMillis((START - YEAR - 100) * 1000));
+    for (failure, is_left) in [(untrusted(), true), (Failure::Unreachable("no route".into()), false)] {
+        let mut script = Script::new();
+        assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
+        assert!(script.answered(Answer { date: lie, ..authority(CA) }).ends_with("Usable, use"));
+        assert_eq!(script.wait(), "load");
+        assert_eq!(script.loaded(pair(), Some(token("a"))), "Rotating, authority of 1");
+        let seen = script.unanswered(failure);
+        assert_eq!(seen.starts_with("NoIdentity, "), is_left, "{seen}");
+        script.wait();
+        let next = if is_left { "authority of anybody" } else { "authority of 1" };
+        assert_eq!(script.loaded(pair(), Some(token("a"))), next);
+    }
+}
+
+/// The own clock was wrong, somebody lied about the time, and then the clock was put right.
+#[test]
+fn a_lie_about_the_time_counts_no_more_once_the_own_clock_allows_the_pair() {
+    let pair = || Some(certificate(START - YEAR, START + YEAR));
+    let mut script = Script::new();
+    script.wall = START + 2 * YEAR;
+    assert_eq!(script.loaded(pair(), None), "authority of anybody");
+    // Valid for a second only, if it is true.
+    let lie = Some(UnixMillis((START + YEAR - 1) * 1000));
+    assert!(script.answered(Answer { date: lie, ..authority(CA) }).ends_with("Usable, use"));
+    script.wall = START;
+    assert_eq!(script.wait(), "load");
+    assert_eq!(script.loaded(pair(), None), "", "it is used further on");
+    assert_eq!(script.identity.state(), IdentityState::Usable);
+    assert_eq!(script.identity.health().clock_ahead_ms, None);
 }

@@ -7,7 +7,7 @@
 //!   is given up;
 //! - a token that was refused is not sent again;
 //! - whoever has a good pair uses it, as soon as files and clock can be known to be good, and whoever has none and a token
-//!   that the cloud takes joins;
+//!   that the cloud takes joins, also if there is a worthless pair in use;
 //! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
 //! - a pair that another process puts there is used within an hour;
 //! - clocks that differ are told, also those that keep a connection from being made, and so is a new authority, once;
@@ -29,6 +29,24 @@ const LOOK: u64 = 61 * MINUTE + GRACE;
 /// A look at the files every 32 s, an attempt that fails step by step, and some seconds.
 const GRACE: u64 = 4 * MINUTE;
 
+/// For how long what could be used is not, and what is used is no good.
+#[derive(Default)]
+struct Missed {
+    /// When that was seen last, and whether the state was [`IdentityState::Usable`].
+    last: Option<(u64, bool)>,
+    /// So long it was that state, in which the clock is looked at every hour …
+    idle: u64,
+    /// … and so long another one, in which there is an attempt every 32 s.
+    awake: u64,
+}
+
+impl Missed {
+    fn seen(&mut self, now: u64, is_idle: bool) {
+        let (before, was_idle) = self.last.replace((now, is_idle)).unwrap_or((now, is_idle));
+        *(if was_idle { &mut self.idle } else { &mut self.awake }) += now - before;
+    }
+}
+
 pub(super) struct Checks {
     seed: u64,
     /// When the last attempt began.
@@ -40,14 +58,15 @@ pub(super) struct Checks {
     is_next: bool,
     refused: BTreeSet<String>,
     asked_with: Option<String>,
-    /// Since when a good pair can be known to be good.
-    good_since: Option<u64>,
+    missed: Missed,
     /// Since when there is another pair in the files than in use, and which.
     unused_since: Option<(u64, usize)>,
     /// Since when an answer of the cloud is awaited.
     asked_since: Option<u64>,
     /// A connection that the clocks do not allow is to be explained.
     unexplained: bool,
+    /// Whether every service was well whenever one was asked since the last wait.
+    was_well: bool,
     state: IdentityState,
     /// Since when the pair in use is in use with a right clock, in a process that lives.
     steady: bool,
@@ -68,10 +87,11 @@ impl Checks {
             is_next: false,
             refused: BTreeSet::new(),
             asked_with: None,
-            good_since: None,
+            missed: Missed::default(),
             unused_since: None,
             asked_since: None,
             unexplained: false,
+            was_well: false,
             state: IdentityState::NoIdentity,
             steady: false,
             skewed: false,
@@ -83,13 +103,14 @@ impl Checks {
 
     /// The process begins anew, and knows nothing of the one before.
     pub(super) fn started(&mut self, now: u64) {
-        *self = Checks { good_since: Some(now), ..Checks::new(self.seed) };
+        *self = Checks::new(self.seed);
+        self.missed.last = Some((now, false));
     }
 
     /// Something happened from outside: whatever was steady is not.
     pub(super) fn event(&mut self) {
         self.steady = false;
-        self.good_since = None;
+        self.missed = Missed::default();
     }
 
     pub(super) fn before(&mut self, node: &mut Node, input: &IdentityInput) {
@@ -146,7 +167,7 @@ impl Checks {
                     told |= matches!(problem, Problem::ClockSkew { .. });
                     let is_bare = matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
                     // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing.
-                    let is_left = self.unexplained && is_bare && cloud.is_well();
+                    let is_left = self.unexplained && is_bare && self.was_well;
                     assert!(!is_left, "seed {}: clocks that differ are not told: {problem}", self.seed);
                     self.unexplained = false;
                 }
@@ -170,11 +191,13 @@ impl Checks {
 
     fn sent(&mut self, now: u64, node: &mut Node, request: &Request, trust: &Trust, cloud: &Cloud) {
         node.sends(request);
+        self.was_well &= cloud.is_well();
         match request {
             Request::Authority => {
                 let is_next = std::mem::take(&mut self.is_next);
                 if !is_next {
                     self.turns = 0;
+                    self.was_well = cloud.is_well();
                 }
                 if let Some(before) = self.attempt_at.filter(|_| !self.given && !is_next) {
                     let wait = (2 * SECOND) << self.failures.saturating_sub(1).min(4);
@@ -247,29 +270,33 @@ impl Checks {
         }
     }
 
-    /// Whoever has a good pair uses it, and whoever can get one does.
+    /// Every answer is given up in time. Whoever has a good pair in the files uses one, and so does whoever has a right clock, a
+    /// disk that writes and a token with which a service that answers lets it join. In the second case a pair of a stranger's, or one
+    /// that has run out, does not count as one: it is left for the token.
     pub(super) fn time(&mut self, now: u64, node: &Node, cloud: &Cloud) {
         let wall = START + (now / SECOND) as i64;
         self.looked(now, wall, node, cloud);
         let waits = self.asked_since.map_or(0, |since| now - since);
         let limit = REQUEST_LIMIT.as_micros() as u64;
         assert!(waits <= limit, "seed {}: an answer is awaited for {} s", self.seed, waits / SECOND);
-        let can_know = node.clock_error_ms == 0 || cloud.answers();
-        let can_join = node.clock_error_ms == 0 && cloud.answers() && node.has_good_token(cloud, wall);
-        let has_pair = can_know && node.has_valid_pair(cloud, wall, 300);
-        let good = has_pair || can_join && !node.disk_fails;
-        if !good || node.identity.state().is_usable() {
-            self.good_since = None;
+        let is_right = node.clock_error_ms == 0;
+        let has_pair = (is_right || cloud.answers()) && node.has_valid_pair(cloud, wall, 300);
+        let can_join = is_right && cloud.answers() && !node.disk_fails && node.can_join(cloud, wall);
+        let state = node.identity.state();
+        let uses_good =
+            state.is_usable() && (!can_join || node.is_valid(node.in_use.as_ref(), cloud, wall, 0));
+        if uses_good || !has_pair && !can_join {
+            self.missed = Missed::default();
             return;
         }
-        let since = *self.good_since.get_or_insert(now);
-        let waited = now - since;
-        let state = node.identity.state();
+        self.missed.seen(now, state == IdentityState::Usable);
+        let Missed { idle, awake, .. } = self.missed;
+        let holds = awake <= GRACE && idle <= LOOK;
+        let (idle, awake) = (idle / SECOND, awake / SECOND);
         assert!(
-            waited <= GRACE,
-            "seed {}: {state:?} for {} s with a good pair or token",
+            holds,
+            "seed {}: {state:?}, for {awake} s and {idle} s without a look, with a good pair or token",
             self.seed,
-            waited / SECOND
         );
     }
 
@@ -339,6 +366,6 @@ impl Checks {
 }
 
 /// Whether who signed a pair lies beside it.
-fn has_signer(files: &Files, cloud: &Cloud) -> bool {
+pub(super) fn has_signer(files: &Files, cloud: &Cloud) -> bool {
     cloud.certificates.get(files.certificate).is_some_and(|signed| files.roots.contains(&der(signed.by)))
 }

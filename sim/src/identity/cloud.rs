@@ -141,16 +141,20 @@ impl Cloud {
     }
 
     /// Whether whoever trusts these trusts the server.
-    fn is_trusted(&mut self, roots: &[Bytes], wall: i64) -> bool {
+    pub(super) fn is_trusted(&self, roots: &[Bytes], wall: i64) -> bool {
         if let Some(servers) = self.servers {
             return roots.contains(&der(servers));
         }
-        if wall >= self.took_over + self.life_seconds as i64 / 2 {
-            self.renew_server();
-        }
+        let server_by = self.server_by(wall);
         let before = self.authorities.iter().rev().nth(1);
-        let before = before.filter(|_| !self.is_settled(wall) && self.server_by == self.present());
-        roots.contains(&der(self.server_by)) || before.is_some_and(|before| roots.contains(&der(*before)))
+        let before = before.filter(|_| !self.is_settled(wall) && server_by == self.present());
+        roots.contains(&der(server_by)) || before.is_some_and(|before| roots.contains(&der(*before)))
+    }
+
+    /// Which authority the server's certificate is of at a moment: half a life after another took over, of that one.
+    fn server_by(&self, wall: i64) -> usize {
+        let is_renewed = wall >= self.took_over + self.life_seconds as i64 / 2;
+        if is_renewed { self.present() } else { self.server_by }
     }
 
     /// Whether the present authority is the only one that counts.
@@ -227,6 +231,9 @@ impl Cloud {
         dice: &mut Dice,
     ) -> Option<IdentityInput> {
         let unanswered = |failure| Some(IdentityInput::Unanswered { work, failure });
+        if *trust != Trust::Anybody {
+            self.server_by = self.server_by(wall);
+        }
         let is_trusted = match trust {
             Trust::Anybody => true,
             Trust::Roots(roots) => self.is_trusted(roots, wall),

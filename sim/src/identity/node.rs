@@ -170,6 +170,14 @@ impl Node {
         cloud.authorities.contains(&signed.by) && is_valid(wall - margin) && is_valid(wall + margin)
     }
 
+    /// Whether the cloud takes the token, and the authority that it names, with what is kept of the files, vouches for the server.
+    pub(super) fn can_join(&self, cloud: &Cloud, wall: i64) -> bool {
+        let kept = self.disk.iter().flat_map(|files| &files.roots);
+        let kept = kept.filter(|root| cloud.servers == Some(place(root))).cloned();
+        let roots: Vec<Bytes> = kept.chain([der(cloud.present())]).collect();
+        self.has_good_token(cloud, wall) && cloud.is_trusted(&roots, wall)
+    }
+
     pub(super) fn has_good_token(&self, cloud: &Cloud, wall: i64) -> bool {
         self.token.as_ref().is_some_and(|token| cloud.takes(token, wall))
     }
