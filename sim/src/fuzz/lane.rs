@@ -114,6 +114,11 @@ fn our_peer(data: &[u8]) {
     assert_eq!(way.answered, way.pings.len(), "a pong is withheld");
 }
 
+/// What we wrote can be read.
+fn ours<T, E: std::fmt::Debug>(read: Result<T, E>) -> T {
+    read.unwrap_or_else(|why| unreachable!("our own: {why:?}"))
+}
+
 impl Way {
     fn write(&mut self, class: usize, thing: u8) {
         let operation = ["keepalive", "query", "update"][class];
@@ -133,7 +138,7 @@ impl Way {
             return;
         }
         self.pings.push(self.sent.len());
-        let ping = self.written.ping(self.pings.len() as u64).to_message().expect("a ping is a message");
+        let ping = ours(self.written.ping(self.pings.len() as u64).to_message());
         let mut package = BytesMut::new();
         encode(&ping, &mut package);
         self.control.extend(package);
@@ -142,10 +147,12 @@ impl Way {
     fn control_arrives(&mut self, bytes: usize, decoder: &mut Decoder) {
         let piece: Vec<u8> = self.control.drain(..bytes.min(self.control.len())).collect();
         decoder.push(&piece);
-        while let Some(package) = decoder.next_package().expect("our own control lane") {
-            let message = Reader::default().message(package.payload).expect("our own message");
-            let Ok(Control::Ping(ping)) = Control::of(&message) else { panic!("not a ping: {message:?}") };
-            self.arrived.asked(ping).expect("our own ping");
+        while let Some(package) = ours(decoder.next_package()) {
+            let message = ours(Reader::default().message(package.payload));
+            let Ok(Control::Ping(ping)) = Control::of(&message) else {
+                unreachable!("not a ping: {message:?}")
+            };
+            ours(self.arrived.asked(ping));
         }
         self.answer();
     }
@@ -154,9 +161,9 @@ impl Way {
         let under_way = &mut self.under_way[number];
         let piece: Vec<u8> = under_way.drain(..bytes.min(under_way.len())).collect();
         streams[number].push(&piece);
-        while let Some(read) = streams[number].next_message().expect("our own stream") {
-            let message = read.expect("our own message");
-            let at: usize = message.msg_id().parse().expect("a number");
+        while let Some(read) = ours(streams[number].next_message()) {
+            let message = ours(read);
+            let at: usize = ours(message.msg_id().parse());
             let thing = self.sent[at];
             let passed_by = self.received[at..].iter().zip(&self.sent[at..]);
             let passed_by = passed_by.filter(|(arrived, _)| **arrived).any(|(_, other)| *other == thing);
