@@ -7,7 +7,7 @@ use edgehub_core::class::Classes;
 #[test]
 fn the_documented_defaults_are_the_defaults() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = fs::read_to_string(page).unwrap();
     let shown = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert!(shown.starts_with("edgehub:\n  pingInterval: "), "{shown}");
     let (config, warnings) = good(&format!("{EDGECORE}{shown}"));
