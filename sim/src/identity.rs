@@ -20,7 +20,7 @@ pub use picture::picture;
 
 use crate::dice::Dice;
 use checks::{Checks, has_signer};
-use cloud::Cloud;
+use cloud::{Asked, Cloud};
 use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
 use node::Node;
 use std::fmt;
@@ -305,8 +305,8 @@ impl World {
                 self.report.requests += 1;
                 let before = self.cloud.faults;
                 let wall = self.wall();
-                let answer =
-                    self.cloud.answer(work, service, &request, &trust, &self.node, wall, &mut self.dice);
+                let asked = Asked { service, request, trust };
+                let answer = self.cloud.answer(work, &asked, &self.node, wall, &mut self.dice);
                 self.report.faults += self.cloud.faults - before;
                 // A server that stalls says nothing, ever.
                 let Some(answer) = answer else { return };

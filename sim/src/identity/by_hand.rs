@@ -1,7 +1,7 @@
 //! `edgehub join`: the same machine on the same files, in a process of its own, until it has a pair or the first problem.
 
 use super::World;
-use super::cloud::place;
+use super::cloud::{Asked, place};
 use edgehub_core::identity::{IdentityInput, IdentityNote, IdentityOutput};
 
 impl World {
@@ -18,8 +18,8 @@ impl World {
                 IdentityOutput::Load { work } => process.load(work, &self.cloud),
                 IdentityOutput::Send { work, service, request, trust } => {
                     let wall = self.wall();
-                    let answer =
-                        self.cloud.answer(work, service, &request, &trust, &process, wall, &mut self.dice);
+                    let asked = Asked { service, request, trust };
+                    let answer = self.cloud.answer(work, &asked, &process, wall, &mut self.dice);
                     let Some(answer) = answer else { return };
                     answer
                 }

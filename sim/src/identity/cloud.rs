@@ -26,6 +26,13 @@ pub(super) struct Signed {
     pub(super) validity: Validity,
 }
 
+/// A request, which of the services is asked, and who is trusted.
+pub(super) struct Asked {
+    pub(super) service: usize,
+    pub(super) request: Request,
+    pub(super) trust: Trust,
+}
+
 /// The most certificate services that a cloud has.
 const SERVICES: u64 = 3;
 
@@ -223,13 +230,12 @@ impl Cloud {
     pub(super) fn answer(
         &mut self,
         work: WorkNumber,
-        service: usize,
-        request: &Request,
-        trust: &Trust,
+        asked: &Asked,
         node: &Node,
         wall: i64,
         dice: &mut Dice,
     ) -> Option<IdentityInput> {
+        let Asked { service, request, trust } = asked;
         let unanswered = |failure| Some(IdentityInput::Unanswered { work, failure });
         if *trust != Trust::Anybody {
             self.server_by = self.server_by(wall);
@@ -244,7 +250,7 @@ impl Cloud {
             Trust::Roots(roots) => roots,
         };
         let key = node.latest_key;
-        if !self.alive[service] {
+        if !self.alive[*service] {
             return unanswered(Failure::Unreachable("nobody listens".into()));
         }
         if dice.chance(self.trouble) {
