@@ -31,6 +31,8 @@ pub struct Incoming {
     said_bytes: usize,
     decoder: Decoder,
     reader: Reader,
+    /// What the peer did to it: nothing is read any more.
+    broken: Option<Violation>,
 }
 
 impl Incoming {
@@ -40,7 +42,8 @@ impl Incoming {
             true => Decoder::with_compression(PACKAGE_BYTES_MAX),
             false => Decoder::new(PACKAGE_BYTES_MAX),
         };
-        Incoming { number, said: [0; MESSAGES.len()], said_bytes: 0, decoder, reader: Reader::default() }
+        let reader = Reader::default();
+        Incoming { number, said: [0; MESSAGES.len()], said_bytes: 0, decoder, reader, broken: None }
     }
 
     /// Takes the next piece. Call [`next_message`](Incoming::next_message) until it has no more before the next piece.
@@ -52,7 +55,7 @@ impl Incoming {
             self.said_bytes += 1;
         }
         // What no messages are expected in is not kept.
-        if matches!(self.is_for(), Ok(Some(Use::Messages))) {
+        if self.broken.is_none() && matches!(self.is_for(), Ok(Some(Use::Messages))) {
             self.decoder.push(rest);
         }
     }
@@ -71,6 +74,13 @@ impl Incoming {
 
     /// The next message, or what is wrong with it alone, once it is there as a whole. After a violation of the stream's it has no more.
     pub fn next_message(&mut self) -> Result<Option<Result<Message, Violation>>, Violation> {
+        if let Some(violation) = self.broken {
+            return Err(violation);
+        }
+        self.read().inspect_err(|violation| self.broken = Some(*violation))
+    }
+
+    fn read(&mut self) -> Result<Option<Result<Message, Violation>>, Violation> {
         self.is_for()?;
         let Some(package) = self.decoder.next_package()? else { return Ok(None) };
         match package.kind {
@@ -86,6 +96,9 @@ impl Incoming {
 
     /// Whether the stream may end here.
     pub fn finish(&self) -> Result<(), Violation> {
+        if let Some(violation) = self.broken {
+            return Err(violation);
+        }
         match self.is_for()? {
             Some(_) => self.decoder.finish(),
             None => Err(Violation::StreamUse),
@@ -98,6 +111,7 @@ mod tests {
     use super::*;
     use crate::message::Draft;
     use crate::package::encode;
+    use crate::package::header::Header;
     use bytes::BytesMut;
 
     fn stream(first: &[u8]) -> Incoming {
@@ -115,6 +129,19 @@ mod tests {
         assert_eq!(stream(b"str whatever").is_for(), Ok(Some(Use::NotServed)));
         assert_eq!(stream(b"str whatever").waiting_bytes(), 0);
         assert_eq!(stream(b"xyz").next_message(), Err(Violation::StreamUse));
+    }
+
+    /// Whatever a package of another kind is followed by, and however it comes.
+    #[test]
+    fn nothing_is_read_behind_a_violation() {
+        let mut stream = stream(&MESSAGES);
+        stream.push(&Header { kind: Kind::User, compressed: false, length: 0 }.to_bytes());
+        let violation = Violation::PackageType { code: Kind::User as u8 };
+        for more in [&b""[..], b"what is no header at all"] {
+            stream.push(more);
+            assert_eq!(stream.next_message(), Err(violation));
+            assert_eq!(stream.finish(), Err(violation));
+        }
     }
 
     #[test]

@@ -108,6 +108,11 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Frames that have not arrived.
+    pub(super) fn frames_left(&self) -> usize {
+        self.unsent.len() + self.under_way.len()
+    }
+
     pub(super) fn write(&mut self, frame: Frame) {
         let written = match &mut self.lane {
             Some(lane) => lane.write(frame),
