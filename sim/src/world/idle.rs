@@ -17,11 +17,11 @@ impl World {
         // What is still under way on links that are over comes to nobody, and is over soon.
         let over = self.network.links.iter().filter(|link| !link.lives());
         let over: u64 = over.map(|link| (link.up.frames_left() + link.down.frames_left()) as u64).sum();
+        // A node that returns to another cloud is told what waits for it there.
+        let owed: u64 = self.clouds.iter().map(|cloud| cloud.hub.account().down.pending).sum();
         self.healed_at = self.now;
         self.until(self.now + IDLE)?;
         let events = self.report.events - before;
-        // A node that returns to another cloud is told what waits for it there.
-        let owed: u64 = self.clouds.iter().map(|cloud| cloud.hub.account().down.pending).sum();
         let all_served = self.edges.len() <= self.cloud_config.node_limit;
         let allowed = self.edges.iter().map(|edge| {
             let times = |each: Duration| (IDLE.as_micros() / each.as_micros().max(1)) as u64 + 2;
