@@ -128,6 +128,8 @@ impl Inboxes {
             module.owed.push_back((key, bytes));
             self.owed += 1;
         }
+        // Whoever is owed it once more, because nobody remembers it, has it no more if this copy is dropped.
+        self.given.remove(&(module, key));
     }
 
     /// The link came or went: returns how many are told, this one not among them.
