@@ -212,7 +212,14 @@ impl Letters {
                 self.owed.insert(number, (id, reason));
                 Ok(())
             }
-            _ if self.asks(step.input, id) == Asks::Perhaps => Ok(()),
+            _ if self.asks(step.input, id) == Asks::Perhaps => {
+                // Whether one is to be fetched for it, its configuration knows, the old one or the new one.
+                let fetched = step.hub.letters_under_way().1 > self.owed.len();
+                if let Some(number) = kept.filter(|_| fetched && !unreadable) {
+                    self.owed.insert(number, (id, reason));
+                }
+                Ok(())
+            }
             _ => broken("not-buried", format!("message {id:x} is dropped ({reason}) and not buried")),
         }
     }
