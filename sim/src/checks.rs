@@ -43,8 +43,9 @@ pub(crate) use upstream::class_of;
 use broken::broken;
 use confirmation::Confirmation;
 use drain::drain;
-use edgehub_core::hub::Deadline;
-use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, Now, Output};
+use edgehub_core::hub::{Deadline, JournalEvent};
+use edgehub_core::journal::EntryNumber;
+use edgehub_core::{Config, Hub, Input, Instant, LinkEpoch, Message, ModuleEvent, Note, Now, Output};
 use flight::Flight;
 use intake::Intake;
 use model::Model;
@@ -80,6 +81,18 @@ impl Step<'_> {
     /// Whether a deadline had come: then outputs may have another cause than the input.
     pub fn was_due(&self) -> bool {
         self.deadline_before.is_some_and(|deadline| deadline.at <= self.now.mono)
+    }
+
+    /// The message that the hub has just taken for the cloud: of a module, or, with its number, out of the journal.
+    pub(crate) fn accepted(&self) -> Option<(&Message, Option<EntryNumber>)> {
+        match self.input {
+            Input::Module { event: ModuleEvent::Sent { message, .. }, .. } => Some((message, None)),
+            Input::Journal(JournalEvent::Restored { number, message }) => {
+                let refused = Output::Note(Note::UnexpectedJournalEvent);
+                (!self.outputs.contains(&refused)).then_some((message, Some(*number)))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the hub did anything but take notes.

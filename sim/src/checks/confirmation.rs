@@ -4,9 +4,9 @@
 use super::{Outcome, Step, broken, class_of};
 use crate::key;
 use edgehub_core::class::{Classes, Delivery};
-use edgehub_core::hub::{Direction, JournalEvent};
+use edgehub_core::hub::Direction;
 use edgehub_core::limits::PINGS_MAX;
-use edgehub_core::{Config, Input, LinkEvent, ModuleEvent, Note, Output};
+use edgehub_core::{Config, Input, LinkEvent, Note, Output};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug)]
@@ -147,11 +147,7 @@ impl Confirmation {
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         self.confirmed.clear();
         self.unsure.clear();
-        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
-            let class = class_of(&self.classes, message);
-            self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
-        }
-        if let Input::Journal(JournalEvent::Restored { message, .. }) = step.input {
+        if let Some((message, _)) = step.accepted() {
             let class = class_of(&self.classes, message);
             self.sent.insert(key::of(message.msg_id()), self.classes.classes[class].name.clone());
         }

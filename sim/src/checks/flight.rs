@@ -6,9 +6,9 @@
 use super::rate::is_control;
 use super::{Outcome, Step, broken};
 use crate::key;
-use edgehub_core::hub::{JournalEvent, LinkEnd};
+use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::{FLIGHT_BYTES_MAX, FLIGHT_BYTES_MIN, FLIGHT_BYTES_START, FLIGHT_DELAY, PINGS_MAX};
-use edgehub_core::{Input, Instant, LinkEvent, ModuleEvent, Note, Output};
+use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -101,8 +101,7 @@ impl Flight {
 
     pub(super) fn after(&mut self, step: &Step<'_>) -> Outcome {
         let now = step.now.mono;
-        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
-        | Input::Journal(JournalEvent::Restored { message, .. }) = step.input
+        if let Some((message, _)) = step.accepted()
             && is_control(message)
         {
             self.of_modules.insert(key::of(message.msg_id()));

@@ -6,7 +6,7 @@ use crate::key;
 use edgehub_core::class::Classes;
 use edgehub_core::hub::{Direction, DropReason, JournalEvent};
 use edgehub_core::limits::{LETTERS_UNSTORED_BYTES, LETTERS_UNSTORED_MESSAGES, LETTERS_WAITING_MAX};
-use edgehub_core::{Config, Input, Message, ModuleEvent, Note, Output};
+use edgehub_core::{Config, Input, Message, Note, Output};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A message that was sent: the name of its class, and its length in the form in which it leaves.
@@ -83,6 +83,9 @@ impl Letters {
     /// `live` is what the journal has, id by number, also of what was dropped in this step.
     pub(super) fn after(&mut self, step: &Step<'_>, live: &BTreeMap<u64, u64>) -> Outcome {
         self.released.clear();
+        if let Some((message, _)) = step.accepted() {
+            self.remember(message);
+        }
         let answered = self.take(step.input);
         if !self.there {
             let buried = step.outputs.iter().any(|output| matches!(output, Output::Bury { .. }));
@@ -250,8 +253,6 @@ impl Letters {
     /// Takes an input; returns the number in the journal that it answers.
     fn take(&mut self, input: &Input) -> Option<u64> {
         match input {
-            Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
-            | Input::Journal(JournalEvent::Restored { message, .. }) => self.remember(message),
             Input::Journal(event) => match event {
                 JournalEvent::LettersOpened => self.there = true,
                 JournalEvent::LettersDiscarded { letters } if self.there => self.discarded += letters,

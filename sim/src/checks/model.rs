@@ -14,7 +14,7 @@ use super::timely::is_probe;
 use super::{Outcome, Step, broken};
 use crate::key;
 use edgehub_core::config::Acknowledge;
-use edgehub_core::hub::{Account, Direction, DropReason, JournalEvent};
+use edgehub_core::hub::{Account, Direction, DropReason};
 use edgehub_core::limits::{MODULE_GROUPS_MAX, MODULES_MAX};
 use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, LinkEvent, Message, ModuleEvent, ModuleId, Note, Output, Profile};
@@ -196,12 +196,7 @@ impl Model {
                 format!("{accepted} accepted and {settled} settled on the way down, not {expected:?}"),
             );
         }
-        let unexpected = step.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent));
-        let sent = u64::from(match step.input {
-            Input::Module { event: ModuleEvent::Sent { .. }, .. } => true,
-            Input::Journal(JournalEvent::Restored { .. }) => !unexpected,
-            _ => false,
-        });
+        let sent = u64::from(step.accepted().is_some());
         // A keepalive may have become due.
         let own = after.up.accepted - before.up.accepted - sent;
         let asked = u64::from(self.asks);

@@ -75,10 +75,7 @@ impl Stored {
         let unexpected = step.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent));
         let mut told_now = BTreeSet::new();
         let mut lost = None;
-        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. }
-        | Input::Journal(JournalEvent::Restored { message, .. }) = step.input
-            && !unexpected
-        {
+        if let Some((message, _)) = step.accepted() {
             let id = key::of(message.msg_id());
             if !self.sent.insert(id) {
                 self.ambiguous.insert(id);

@@ -117,9 +117,12 @@ impl Upstream {
         (class.rate_limited, class.priority, message.number)
     }
 
+    /// `kept`: it comes out of the journal, with the place in the order that it had before the start.
     fn accept(&mut self, message: &Message, kept: Option<u64>, now: Instant) {
         let id = key::of(message.msg_id());
-        self.accepted += 1;
+        let number = kept.unwrap_or(self.accepted + 1);
+        self.accepted = self.accepted.max(number);
+        self.just_came = Some(number);
         let about = format!("{}\n{}\n{}", message.source(), message.group(), message.resource());
         let about = key::of(&about);
         if !self.sent.insert(id) {
@@ -130,7 +133,7 @@ impl Upstream {
         }
         let class = self.classes.classes[class_of(&self.classes, message)].name.clone();
         let accepted = Accepted {
-            number: self.accepted,
+            number,
             class,
             key: about,
             at: now,
@@ -191,7 +194,8 @@ impl Upstream {
             let just_came = step.was_due() && self.just_came == Some(other.2);
             // What is exempt may leave while the other waits for the rate limit.
             let is_first = (other.1, other.2) < (rank.1, rank.2) && other.0 <= rank.0;
-            if is_first && !changes && !just_came && !self.lends_to(other.2, message) {
+            let lent = || self.lends_to(other.2, message) || self.is_lent_by_unknown(message);
+            if is_first && !changes && !just_came && !lent() {
                 return broken("order", format!("{msg_id} {rank:?} leaves before {other:?}"));
             }
         }
@@ -425,6 +429,16 @@ impl Upstream {
             && self.leaves_for(lender).is_none_or(|number| number == message.number)
     }
 
+    /// Whether a message may leave because it is the turn of one of which nothing can be said.
+    fn is_lent_by_unknown(&self, message: &Accepted) -> bool {
+        let mut older =
+            self.messages.values().filter(|older| older.queued && self.unsure.contains(&older.key));
+        older.any(|older| {
+            let first = self.first_of(&older.class);
+            first.is_some_and(|first| self.leaves_for(first).is_none_or(|number| number == message.number))
+        })
+    }
+
     fn oldest_about(&self, key: u64) -> Option<(u64, u64)> {
         self.about.range((key, 0)..).next().filter(|(other, _)| *other == key).copied()
     }
@@ -460,14 +474,13 @@ impl Upstream {
     ///
     /// `unstored` is what was handed to the journal before and not known to be stored.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmed: &[u64], unstored: Amount) -> Outcome {
-        if let Input::Module { event: ModuleEvent::Sent { message, .. }, .. } = step.input {
-            self.accept(message, None, step.now.mono);
-            self.just_came = Some(self.accepted);
-        }
-        if let Input::Journal(JournalEvent::Restored { number, message }) = step.input
+        if let Input::Journal(JournalEvent::Opened { unused, .. }) = step.input
             && !step.outputs.contains(&Output::Note(Note::UnexpectedJournalEvent))
         {
-            self.accept(message, Some(number.0), step.now.mono);
+            self.accepted = unused.0.saturating_sub(1);
+        }
+        if let Some((message, kept)) = step.accepted() {
+            self.accept(message, kept.map(|number| number.0), step.now.mono);
         }
         if matches!(step.input, Input::Link { event: LinkEvent::Pong(_), .. }) {
             self.confirmed(confirmed);

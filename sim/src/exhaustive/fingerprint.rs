@@ -68,6 +68,7 @@ mod tests {
             Event::OpenFailed,
             Event::WrongPong,
             Event::JournalOpened,
+            Event::Restored,
         ];
         for event in Event::ALL {
             let same = after(&busy) == after(&[busy.as_slice(), &[event]].concat());
