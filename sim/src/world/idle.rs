@@ -12,13 +12,16 @@ const IDLE: Duration = Duration::from_secs(120);
 impl World {
     /// Lets an idle time pass, and counts.
     pub(super) fn idle(&mut self) -> Outcome {
+        self.nothing_is_left_under_way()?;
         let links = self.links_in_use();
         let before = self.report.events;
-        // What is still under way on links that are over comes to nobody, and is over soon.
-        let over = self.network.links.iter().filter(|link| !link.lives());
-        let over: u64 = over.map(|link| (link.up.frames_left() + link.down.frames_left()) as u64).sum();
-        // A node that returns to another cloud is told what waits for it there.
-        let owed: u64 = self.clouds.iter().map(|cloud| cloud.hub.account().down.pending).sum();
+        // A node may be on its way back to its preferred endpoint, or to the better lane.
+        let moves = self.edges.iter().any(|edge| {
+            edge.config.endpoints.weights.len() > 1 || edge.config.lanes.choice == LaneChoice::Auto
+        });
+        // It is told there what waits for it.
+        let owed = self.clouds.iter().map(|cloud| cloud.hub.account().down.pending).sum();
+        let owed: u64 = if moves { owed } else { 0 };
         self.healed_at = self.now;
         self.until(self.now + IDLE)?;
         let events = self.report.events - before;
@@ -33,7 +36,7 @@ impl World {
             // A node that CloudHub does not let in dials for ever, with waits that are half the longest on average.
             if all_served { kept } else { kept + 80 * times(edge.config.backoff_max) }
         });
-        let allowed: u64 = allowed.sum::<u64>() + 100 + over + 12 * owed;
+        let allowed: u64 = allowed.sum::<u64>() + 100 + 12 * owed;
         if events > allowed {
             return Err(Broken::new(
                 "livelock",
@@ -41,10 +44,6 @@ impl World {
                 format!("{events} events in {IDLE:?} with nothing to do; {allowed} would be many"),
             ));
         }
-        // A node may be on its way back to its preferred endpoint, or to the better lane.
-        let moves = self.edges.iter().any(|edge| {
-            edge.config.endpoints.weights.len() > 1 || edge.config.lanes.choice == LaneChoice::Auto
-        });
         let until = self.now + if moves { self.healed_within() } else { Duration::ZERO };
         while moves && self.in_order().is_err() && self.now < until {
             self.until(self.now + Duration::from_secs(1))?;
@@ -62,6 +61,23 @@ impl World {
             ));
         }
         Ok(())
+    }
+
+    /// What is under way on links that are over comes to nobody, and to its end.
+    fn nothing_is_left_under_way(&mut self) -> Outcome {
+        let until = self.now + self.healed_within();
+        loop {
+            let over = self.network.links.iter().filter(|link| !link.lives());
+            let left: usize = over.map(|link| link.up.frames_to_come() + link.down.frames_to_come()).sum();
+            if left == 0 {
+                return Ok(());
+            }
+            if self.now >= until {
+                let what = format!("{left} frames of links that are over are still under way");
+                return Err(Broken::new("unrest", "leftovers", what));
+            }
+            self.until(self.now + Duration::from_secs(1))?;
+        }
     }
 
     /// The link of each node that is served.

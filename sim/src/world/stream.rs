@@ -108,9 +108,9 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Frames that have not arrived.
-    pub(super) fn frames_left(&self) -> usize {
-        self.unsent.len() + self.under_way.len()
+    /// Frames under way that will arrive.
+    pub(super) fn frames_to_come(&self) -> usize {
+        if self.silent || self.held { 0 } else { self.under_way.len() }
     }
 
     pub(super) fn write(&mut self, frame: Frame) {
