@@ -173,6 +173,8 @@ pub enum Canary {
     BetterLaneUnasked,
     /// … or nobody listens to the answer.
     BetterLaneIgnored,
+    /// A module is handed what it has credit for, however large.
+    HandedUncounted,
     /// The link is read however full an inbox is.
     PauseMissing,
     /// Modules may send however far behind the link or the journal is.
@@ -199,7 +201,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 92] = [
+    pub const ALL: [Canary; 93] = [
         Canary::WaiterLate,
         Canary::EpochUnchecked,
         Canary::AnswerAtDeadline,
@@ -281,6 +283,7 @@ impl Canary {
         Canary::LaneNotAsked,
         Canary::BetterLaneUnasked,
         Canary::BetterLaneIgnored,
+        Canary::HandedUncounted,
         Canary::PauseMissing,
         Canary::IntakeNeverCloses,
         Canary::IntakeNeverOpens,

@@ -35,6 +35,7 @@ mod duplicates;
 mod ended;
 mod endpoints;
 mod flight;
+mod handed;
 mod health;
 mod input;
 mod journaled;

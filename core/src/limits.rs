@@ -124,6 +124,9 @@ pub const CLASS_RULES_MAX: usize = 256;
 /// counted together: their pongs confirm what the last remembered one does.
 pub const PINGS_MAX: usize = 1024;
 
+/// Bytes that a module was handed and has not taken from which on the next ones wait in its inbox, whatever its credit.
+pub const HANDED_BYTES_MAX: usize = 1024 * 1024;
+
 /// Messages that wait in one module's inbox, beyond its credit.
 pub const INBOX_MESSAGES_MAX: usize = 512;
 

@@ -1,6 +1,7 @@
 //! The edge hub in a program: a handle, its modules, and the driver that does the work.
 
 mod command;
+mod credit;
 mod driver;
 mod journal;
 mod letters;

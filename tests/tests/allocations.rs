@@ -93,7 +93,7 @@ fn hub() -> Hub {
     hub
 }
 
-/// From a frame to its receiver.
+/// From a frame to its receiver, who takes it.
 fn arriving(hub: &mut Hub, now: Now, frame: Bytes) {
     let message = Message::decode_bytes(frame).unwrap();
     hub.handle(now, Input::Link { epoch: EPOCH, event: LinkEvent::Received(message) });
@@ -102,6 +102,7 @@ fn arriving(hub: &mut Hub, now: Now, frame: Bytes) {
         delivered += usize::from(matches!(output, Output::Deliver { .. }));
     }
     assert_eq!(delivered, 1);
+    hub.handle(now, Input::Module { module: MODULE, event: ModuleEvent::Ready { credit: 1 } });
 }
 
 /// From a module to the link, flushed, and confirmed by the pong when a ping is due.

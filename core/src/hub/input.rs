@@ -168,7 +168,8 @@ pub enum ModuleEvent {
         #[serde(default)]
         receipt: Option<ReceiptId>,
     },
-    /// It can take so many more messages.
+    /// It has taken so many of the messages that it was handed, the oldest first, and can take as many more. It gets none, whatever
+    /// its credit, while it has not taken [`HANDED_BYTES_MAX`](crate::limits::HANDED_BYTES_MAX) bytes.
     Ready {
         /// Messages.
         credit: u32,

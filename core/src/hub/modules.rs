@@ -1,11 +1,12 @@
 //! The joined modules, their groups and their inboxes.
 //!
-//! A module says how many messages it can take; beyond that they wait in its inbox. A filling inbox stops the reading
+//! A module says how many messages it can take; beyond that, and while it has not taken large ones, they wait in its inbox. A filling inbox stops the reading
 //! of the link; an inbox that nobody empties for too long is emptied by the hub, with the reason, so that one stalled
 //! module hurts itself only (defects D3, D9, D11).
 
 use super::consistent::is_sum;
 use super::ended::Oldest;
+use super::handed::Handed;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::ModuleView;
@@ -25,11 +26,24 @@ struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
     credit: u32,
+    handed: Handed,
     inbox: VecDeque<Waiting>,
     inbox_bytes: usize,
     /// Since when messages wait and none was taken.
     waiting_since: Option<Instant>,
     stalled: bool,
+}
+
+impl Module {
+    fn can_take(&self, planted: Planted) -> bool {
+        self.credit > 0 && (self.handed.has_room() || planted.is(Canary::HandedUncounted))
+    }
+
+    /// Counts a message that is handed over.
+    fn hand(&mut self, message: &Message) {
+        self.credit -= 1;
+        self.handed.add(message.bytes());
+    }
 }
 
 /// A message that waits for its module.
@@ -75,7 +89,7 @@ impl Modules {
             )
         };
         is_sum(self.queued as u64, self.joined.values().map(|module| module.inbox.len() as u64))
-            && self.joined.values().all(bytes)
+            && self.joined.values().all(|module| bytes(module) && module.handed.is_consistent())
             && self.names.len() == self.joined.len()
             && self.joined.iter().all(|(id, module)| self.names.get(&module.name) == Some(id))
     }
@@ -105,6 +119,7 @@ impl Modules {
             name: module.name.clone(),
             groups: module.groups.clone(),
             credit: module.credit,
+            handed_bytes: module.handed.bytes(),
             waiting: module.inbox.len(),
             stalled: module.stalled,
         };
@@ -170,6 +185,7 @@ impl Modules {
             name,
             groups,
             credit,
+            handed: Handed::default(),
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             waiting_since: None,
@@ -200,8 +216,8 @@ impl Modules {
         let Some(module) = self.joined.get_mut(&id) else {
             return Delivery::Dropped(message, DropReason::ModuleGone);
         };
-        if module.credit > 0 && module.inbox.is_empty() {
-            module.credit -= 1;
+        if module.can_take(self.planted) && module.inbox.is_empty() {
+            module.hand(&message);
             return Delivery::Now(message);
         }
         if module.stalled {
@@ -218,10 +234,11 @@ impl Modules {
         Delivery::Queued
     }
 
-    /// A module can take more; returns whether that ended a stall.
+    /// A module has taken some and can take as many more; returns whether that ended a stall.
     pub(super) fn ready(&mut self, id: ModuleId, credit: u32, now: Instant) -> bool {
         let Some(module) = self.joined.get_mut(&id) else { return false };
         module.credit = module.credit.saturating_add(credit);
+        module.handed.taken(credit);
         if credit == 0 {
             return false;
         }
@@ -232,12 +249,12 @@ impl Modules {
     /// The next message that a module has credit for.
     pub(super) fn pop(&mut self, id: ModuleId) -> Option<Message> {
         let module = self.joined.get_mut(&id)?;
-        if module.credit == 0 {
+        if !module.can_take(self.planted) {
             return None;
         }
         let Waiting { message, since } = module.inbox.pop_front()?;
         self.ended.see(since);
-        module.credit -= 1;
+        module.hand(&message);
         module.inbox_bytes -= message.bytes();
         self.queued -= 1;
         if module.inbox.is_empty() {
@@ -306,6 +323,7 @@ impl Modules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::HANDED_BYTES_MAX;
     use crate::message::{Content, Draft};
 
     const MODULE: ModuleId = ModuleId(1);
@@ -336,5 +354,21 @@ mod tests {
         assert!(matches!(with_waiting(INBOX_BYTES_MAX - 1, INBOX_BYTES_MAX), Delivery::Queued));
         let dropped = with_waiting(INBOX_BYTES_MAX, 1_000);
         assert!(matches!(dropped, Delivery::Dropped(_, DropReason::InboxFull)), "{dropped:?}");
+    }
+
+    /// Credit counts messages: a few large ones are as much as many small ones.
+    #[test]
+    fn a_module_with_credit_gets_no_more_while_it_has_not_taken_large_ones() {
+        let mut modules = Modules::default();
+        assert!(modules.join(MODULE, "m".into(), Vec::new(), 10));
+        let deliver =
+            |modules: &mut Modules| modules.deliver(MODULE, message(HANDED_BYTES_MAX / 2), Instant(0));
+        assert!(matches!(deliver(&mut modules), Delivery::Now(_)));
+        assert!(matches!(deliver(&mut modules), Delivery::Now(_)));
+        assert!(matches!(deliver(&mut modules), Delivery::Queued));
+        assert!(modules.pop(MODULE).is_none());
+        modules.ready(MODULE, 1, Instant(1));
+        assert!(modules.pop(MODULE).is_some());
+        assert!(modules.is_consistent());
     }
 }

@@ -32,8 +32,10 @@ pub struct ModuleView {
     pub name: Box<str>,
     /// Its groups.
     pub groups: Vec<Box<str>>,
-    /// Messages that it can take at once.
+    /// Messages that it can take at once …
     pub credit: u32,
+    /// … unless it was handed too many bytes that it has not taken.
+    pub handed_bytes: usize,
     /// Messages that wait for it.
     pub waiting: usize,
     /// Whether it has been declared stalled.

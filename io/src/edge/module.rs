@@ -2,6 +2,7 @@
 
 use super::EdgeHub;
 use super::command::{Control, Request, Senders, Wish};
+use super::credit::Credit;
 use super::receipt::Receipt;
 use super::rejection::{Rejection, Rejections};
 use crate::bell;
@@ -12,15 +13,11 @@ use edgehub_core::rng::Rng;
 use edgehub_core::{Content, Draft, Message, ModuleId, Violation};
 use serde::Serialize;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Messages that a module's inbox holds before the hub keeps the next ones.
 pub(super) const INBOX: u32 = 256;
-
-/// The hub hears of taken messages at least this often, as long as any are taken.
-const CREDIT_AFTER_MS: u64 = 1000;
 
 /// A message in a module's inbox.
 #[derive(Debug)]
@@ -102,10 +99,7 @@ struct Inner {
     senders: Senders,
     inbox: Receiver<Delivery>,
     rejected: Receiver<Rejection>,
-    taken: AtomicU32,
-    joined: Instant,
-    /// When credit was last returned for its age, in milliseconds since it joined.
-    told_ms: AtomicU64,
+    credit: Credit,
     pen: Mutex<Pen>,
 }
 
@@ -133,9 +127,7 @@ impl Module {
             senders: hub.senders.clone(),
             inbox,
             rejected,
-            taken: AtomicU32::new(0),
-            joined: Instant::now(),
-            told_ms: AtomicU64::new(0),
+            credit: Credit::new(),
             pen: Mutex::new(Pen { ids: Rng::new(fastrand::u64(..)), stencil: Stencil::default() }),
         })))
     }
@@ -239,26 +231,13 @@ impl Module {
     /// The next message for this module; `None` once the hub has stopped.
     pub async fn receive(&self) -> Option<Message> {
         let delivery = self.0.inbox.recv().await.ok()?;
-        if !delivery.answer && self.0.owes_credit() {
-            let credit = self.0.taken.swap(0, Ordering::Relaxed);
+        if !delivery.answer
+            && let Some(credit) = self.0.credit.took(delivery.message.bytes())
+        {
             // A stopped hub needs no credit.
             let _ = self.0.control.try_send(Control::Ready { module: self.0.id, credit });
         }
         Some(delivery.message)
-    }
-}
-
-impl Inner {
-    /// Counts a taken message; returns whether the hub should hear of it now: after many, or after a while, so that a
-    /// slow module is not taken for a stalled one.
-    fn owes_credit(&self) -> bool {
-        let taken = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = u64::try_from(self.joined.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let due = now.saturating_sub(self.told_ms.load(Ordering::Relaxed)) >= CREDIT_AFTER_MS;
-        if due {
-            self.told_ms.store(now, Ordering::Relaxed);
-        }
-        due || taken >= INBOX / 2
     }
 }
 

@@ -252,28 +252,26 @@ impl Letters {
 
     /// Takes an input; returns the number in the journal that it answers.
     fn take(&mut self, input: &Input) -> Option<u64> {
-        match input {
-            Input::Journal(event) => match event {
-                JournalEvent::LettersOpened => self.there = true,
-                JournalEvent::LettersDiscarded { letters } if self.there => self.discarded += letters,
-                JournalEvent::LetterStored { up_to } => {
-                    let later = self.handed.split_off(&up_to.0.saturating_add(1));
-                    let durable = std::mem::replace(&mut self.handed, later);
-                    self.stored += durable.len() as u64;
-                    durable.into_values().for_each(|handed| self.release(handed));
-                }
-                JournalEvent::LetterLost { number } => {
-                    let lost = self.handed.remove(&number.0);
-                    self.lost += u64::from(lost.is_some());
-                    lost.into_iter().for_each(|handed| self.release(handed));
-                }
-                // It is not there, and never will be.
-                JournalEvent::Refused { number } => return Some(number.0),
-                JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } if !self.stopped => {
-                    return Some(number.0);
-                }
-                _ => {}
-            },
+        let Input::Journal(event) = input else { return None };
+        match event {
+            JournalEvent::LettersOpened => self.there = true,
+            JournalEvent::LettersDiscarded { letters } if self.there => self.discarded += letters,
+            JournalEvent::LetterStored { up_to } => {
+                let later = self.handed.split_off(&up_to.0.saturating_add(1));
+                let durable = std::mem::replace(&mut self.handed, later);
+                self.stored += durable.len() as u64;
+                durable.into_values().for_each(|handed| self.release(handed));
+            }
+            JournalEvent::LetterLost { number } => {
+                let lost = self.handed.remove(&number.0);
+                self.lost += u64::from(lost.is_some());
+                lost.into_iter().for_each(|handed| self.release(handed));
+            }
+            // It is not there, and never will be.
+            JournalEvent::Refused { number } => return Some(number.0),
+            JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } if !self.stopped => {
+                return Some(number.0);
+            }
             _ => {}
         }
         None

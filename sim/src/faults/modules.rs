@@ -43,7 +43,12 @@ const FLOODED: Verb = Verb {
     name: "flood-down",
     subject: Subject::Node,
     // Fewer would not fill an inbox to where the link is read no more, nor for long enough.
-    parameters: &[MODULE, count("count", 100, 2 * INBOX_MESSAGES_MAX as u64), time("slow", 5_000, 60_000)],
+    parameters: &[
+        MODULE,
+        count("count", 100, 2 * INBOX_MESSAGES_MAX as u64),
+        time("slow", 5_000, 60_000),
+        count("bytes", 100, 20_000),
+    ],
     act: flooded,
 };
 
@@ -68,8 +73,8 @@ fn floods(world: &mut World, call: &Call) -> Effect {
 
 /// The cloud sends one module more than its inbox holds, while it takes nothing.
 fn flooded(world: &mut World, call: &Call) -> Effect {
-    let [module, count, ..] = call.values;
+    let [module, count, _, bytes, ..] = call.values;
     let until = world.now + call.time(2);
     world.edges[call.node].modules[module as usize].slow_until = until;
-    traffic::commands(world, call, module, count, false, 100)
+    traffic::commands(world, call, module, count, false, bytes)
 }

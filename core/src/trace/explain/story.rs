@@ -327,7 +327,7 @@ impl fmt::Display for What {
             What::AnsweredByHub => f.write_str("answered by the hub itself: link control is routed nowhere"),
             What::Ignored => f.write_str("ignored: its link was over, or not open"),
             What::Waits { module, name } => {
-                write!(f, "waits for {name} (module {}), which has no credit", module.0)
+                write!(f, "waits for {name} (module {}), which has to take others first", module.0)
             }
             What::Delivered { module, name, answer: false } => {
                 write!(f, "delivered to {name} (module {})", module.0)

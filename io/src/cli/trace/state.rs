@@ -63,11 +63,12 @@ impl State {
         for module in &view.modules {
             writeln!(
                 out,
-                "module {} {} for {:?}: credit {}, {} waiting{}",
+                "module {} {} for {:?}: credit {}, {} bytes not taken, {} waiting{}",
                 module.module.0,
                 module.name,
                 module.groups,
                 module.credit,
+                module.handed_bytes,
                 module.waiting,
                 if module.stalled { ", stalled" } else { "" }
             )?;

@@ -6,7 +6,9 @@
 
 use super::{Outcome, broken, id, is_connect_info};
 use edgehub_core::hub::DropReason;
-use edgehub_core::limits::{INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT};
+use edgehub_core::limits::{
+    HANDED_BYTES_MAX, INBOX_BYTES_MAX, INBOX_MESSAGES_MAX, INBOX_PAUSE_AT, INBOX_RESUME_AT,
+};
 use edgehub_core::{Hub, Message, ModuleId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,6 +29,8 @@ struct Module {
     name: Box<str>,
     groups: Vec<Box<str>>,
     credit: u64,
+    /// The bytes of each message that it was handed and has not taken.
+    handed: VecDeque<usize>,
     owed: VecDeque<Owed>,
     /// Bytes of all that it is owed, with the hub's own news as long as they can be.
     bytes: usize,
@@ -35,6 +39,10 @@ struct Module {
 }
 
 impl Module {
+    fn can_take(&self) -> bool {
+        self.credit > 0 && self.handed.iter().sum::<usize>() < HANDED_BYTES_MAX
+    }
+
     fn owes(&self, key: u64) -> bool {
         self.owed.iter().any(|(owed, _)| *owed == key)
     }
@@ -104,14 +112,15 @@ impl Inboxes {
 
     pub(super) fn join(&mut self, module: ModuleId, name: &str, groups: Vec<Box<str>>, credit: u32) {
         let (name, credit) = (name.into(), u64::from(credit));
-        self.modules
-            .insert(module, Module { name, groups, credit, owed: VecDeque::new(), bytes: 0, newest: 0 });
+        let (handed, owed) = (VecDeque::new(), VecDeque::new());
+        self.modules.insert(module, Module { name, groups, credit, handed, owed, bytes: 0, newest: 0 });
     }
 
     pub(super) fn ready(&mut self, module: ModuleId, credit: u32) {
         if let Some(module) = self.modules.get_mut(&module) {
             // The hub counts in 32 bits and stops there.
             module.credit = (module.credit + u64::from(credit)).min(u64::from(u32::MAX));
+            module.handed.drain(..module.handed.len().min(credit as usize));
         }
     }
 
@@ -171,7 +180,15 @@ impl Inboxes {
         if place.credit == 0 {
             return broken("no-credit", format!("{module:?} has no credit and gets {message:?}"));
         }
+        if !place.can_take() {
+            let handed: usize = place.handed.iter().sum();
+            return broken(
+                "handed-too-much",
+                format!("{module:?} has not taken {handed} bytes and gets {message:?}"),
+            );
+        }
         place.credit -= 1;
+        place.handed.push_back(message.bytes());
         let key = key_of(message);
         while let Some((next, _)) = place.pop() {
             *owed -= 1;
@@ -299,7 +316,7 @@ impl Inboxes {
         }
         for (id, module) in &self.modules {
             let Some((next, _)) = module.owed.front() else { continue };
-            if module.credit > 0 {
+            if module.can_take() {
                 return broken(
                     "hidden",
                     format!("{id:?} has credit {} and waits for {next:x}", module.credit),

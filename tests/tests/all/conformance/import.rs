@@ -37,7 +37,8 @@ pub(crate) fn import(name: &str) -> Vec<u8> {
     node.end()
 }
 
-/// A recorded hub and a CloudHub that lives: it takes what is written, and answers each ping at once.
+/// A recorded hub between a CloudHub that lives, takes what is written and answers each ping at once, and modules that take
+/// what comes.
 struct Node {
     hub: Hub,
     recorder: Recorder,
@@ -66,8 +67,7 @@ impl Node {
         let mut node = Node { hub: Hub::new(config, 1, begin), file: recorder.head(), recorder, now: begin };
         node.drain();
         for (at, (name, group)) in MODULES.into_iter().enumerate() {
-            let event =
-                ModuleEvent::Joined { name: name.into(), groups: vec![group.into()], credit: 1_000_000 };
+            let event = ModuleEvent::Joined { name: name.into(), groups: vec![group.into()], credit: 100 };
             node.input(Input::Module { module: ModuleId(at as u32), event });
         }
         node
@@ -81,18 +81,25 @@ impl Node {
     fn input(&mut self, input: Input) {
         self.recorder.input(self.now, &input);
         self.hub.handle(self.now, input);
-        self.drain().into_iter().for_each(|reply| self.link(reply));
+        self.drain().into_iter().for_each(|reply| self.input(reply));
     }
 
-    /// Returns what the cloud answers to what the hub wants.
-    fn drain(&mut self) -> Vec<LinkEvent> {
+    /// Returns what the cloud and the modules answer to what the hub wants.
+    fn drain(&mut self) -> Vec<Input> {
+        let epoch = self.hub.epoch();
         let mut replies = Vec::new();
         while let Some(output) = self.hub.poll_output() {
             self.recorder.output(&output);
             match output {
-                Output::Ping { number, .. } => replies.push(LinkEvent::Pong(number)),
+                Output::Ping { number, .. } => {
+                    replies.push(Input::Link { epoch, event: LinkEvent::Pong(number) });
+                }
                 Output::Write { message, .. } => {
-                    replies.push(LinkEvent::Flushed { messages: 1, bytes: message.bytes() });
+                    let event = LinkEvent::Flushed { messages: 1, bytes: message.bytes() };
+                    replies.push(Input::Link { epoch, event });
+                }
+                Output::Deliver { module, answer: false, .. } => {
+                    replies.push(Input::Module { module, event: ModuleEvent::Ready { credit: 1 } });
                 }
                 _ => {}
             }
