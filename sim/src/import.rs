@@ -424,7 +424,7 @@ mod tests {
         flight.outputs(&outputs, &hub, &[]);
         for (second, input) in (1..).zip(inputs) {
             let now = Now::new(second * 1_000_000, 0);
-            flight.input(now, &input);
+            flight.input(now, &input, &hub);
             hub.handle(now, input);
             let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
             flight.outputs(&outputs, &hub, &[]);

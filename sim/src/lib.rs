@@ -75,6 +75,7 @@ mod watchdog;
 mod world;
 
 pub use effects::Effects;
+pub use flight::{WrongRecording, recorded};
 pub use generate::generate;
 pub use identity::{IdentityReport, identity, picture as identity_picture, years};
 pub use journal::{JournalReport, dead_letters, journal};

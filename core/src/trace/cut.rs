@@ -19,7 +19,7 @@ pub fn cut(trace: &Trace<'_>, span: RangeInclusive<Instant>, key: u64) -> Result
         Some((block, _)) => Replay::near(trace, block),
         None => Replay::new(trace),
     };
-    let mut cutter = Cutter { recorder: None, out: Vec::new() };
+    let mut cutter = Cutter { recorder: None, out: Vec::new(), held_since: None };
     replay.without_comparing().run(|moment| {
         match (&mut cutter.recorder, before) {
             (Some(_), _) if moment.now.mono > *span.end() => return ControlFlow::Break(()),
@@ -39,6 +39,8 @@ pub fn cut(trace: &Trace<'_>, span: RangeInclusive<Instant>, key: u64) -> Result
 struct Cutter {
     recorder: Option<Recorder>,
     out: Vec<u8>,
+    /// Since when the hub has held something, behind the last moment.
+    held_since: Option<Instant>,
 }
 
 impl Cutter {
@@ -55,6 +57,7 @@ impl Cutter {
             }
         }
         self.recorder = Some(recorder);
+        self.held_since = moment.hub.holds_since();
     }
 
     fn take(&mut self, moment: &Moment<'_>) {
@@ -64,10 +67,11 @@ impl Cutter {
             recorder.checkpoint(moment.hub);
         }
         if let Some(input) = moment.input {
-            recorder.input_again(moment.now, input, moment.content_hash);
+            recorder.input_again(moment.now, input, moment.content_hash, self.held_since);
         }
         moment.outputs.iter().for_each(|output| recorder.output(output));
         recorder.drained(moment.hub);
+        self.held_since = moment.hub.holds_since();
         while let Some(block) = recorder.next_block() {
             self.out.extend_from_slice(&block.pack());
         }

@@ -137,9 +137,9 @@ impl Flight {
         }
     }
 
-    pub(super) fn input(&mut self, now: Now, input: &Input) {
+    pub(super) fn input(&mut self, now: Now, input: &Input, hub: &Hub) {
         if self.jobs.is_some() {
-            self.recorder.input(now, input);
+            self.recorder.input(now, input, hub);
         }
     }
 

@@ -8,7 +8,11 @@ use std::ops::ControlFlow;
 use std::string::ToString;
 use std::vec::Vec;
 
-const WORDS: &str = concat!("recorded by version 0.0.1, this is version ", env!("CARGO_PKG_VERSION"));
+const WORDS: &str = concat!(
+    "recorded by version 0.0.1 in format 3, this is version ",
+    env!("CARGO_PKG_VERSION"),
+    " and format 3"
+);
 
 /// The same trace as an older version would have recorded it: with another seed, if its first random choice is to be
 /// another one, and with states of another shape.
