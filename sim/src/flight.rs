@@ -11,9 +11,13 @@ use edgehub_core::hub::{Direction, Hub, JournalEvent, LinkEvent, ModuleEvent};
 use edgehub_core::trace::{Header, Recorder};
 use edgehub_core::{Config, Input, Instant, Note, Now, Output};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-/// As often as a small recorder would make them, so that runs have some.
-const CHECKPOINT_EVERY: usize = 200_000;
+/// As often as a small ring would want them, so that runs have many: who looks for something replays only a part.
+const CHECKPOINT_EVERY: usize = 20_000;
+
+/// As long as a driver lets records wait.
+const BLOCK_AFTER: Duration = Duration::from_secs(5);
 
 /// How often something is true: by the number of the message's id, by what else there is to say of it, and by when it was.
 pub(crate) type Facts = BTreeMap<(u64, u64, Instant), u64>;
@@ -48,6 +52,8 @@ pub(crate) struct Flight {
     pub(crate) truth: Truth,
     /// When what happens now happens; like the hub, it holds a clock that goes back.
     now: Instant,
+    /// When a block was last finished.
+    finished: Instant,
     /// The pong that came last, if nothing came since.
     pong: Option<u64>,
     /// Delivered, and not answered since.
@@ -62,13 +68,14 @@ impl Flight {
     /// A recording of the hub that begins now.
     pub(crate) fn begin(node: usize, name: &str, config: &Config, seed: u64, begin: Now) -> Flight {
         let header = Header { node: name.into(), seed, begin, config: config.clone(), ..Header::default() };
-        let recorder = canary::recorder(header, seed, CHECKPOINT_EVERY);
+        let recorder = canary::recorder(header, seed, CHECKPOINT_EVERY).for_ring(2 * CHECKPOINT_EVERY);
         Flight {
             file: recorder.head(),
             recorder,
             node,
             truth: Truth::default(),
             now: begin.mono,
+            finished: begin.mono,
             pong: None,
             unanswered: BTreeSet::new(),
         }
@@ -121,6 +128,10 @@ impl Flight {
             *self.truth.confirmed.entry((*key, pong, self.now)).or_default() += 1;
         }
         self.recorder.drained(hub);
+        if self.now.since(self.finished) >= BLOCK_AFTER {
+            self.finished = self.now;
+            self.recorder.finish_block();
+        }
         self.keep();
     }
 
@@ -145,7 +156,6 @@ mod tests {
     use crate::world::World;
     use edgehub_core::trace::explain::{Story, What, stories};
     use edgehub_core::trace::{Trace, replay};
-    use std::time::Duration;
 
     /// What the events of a kind say, by message, over all stories of one way.
     fn told(stories: &[Story], direction: Direction, says: impl Fn(&What) -> Option<u64>) -> Facts {

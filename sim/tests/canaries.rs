@@ -161,7 +161,7 @@ const FOUND_IN_IDENTITY: [(IdentityCanary, u64, u64); IdentityCanary::ALL.len() 
 
 /// How well each bug of a flight recorder is found: by replays, and by questions, of so many seeds.
 const FOUND_IN_TRACES: [(TraceCanary, u64, u64, u64); TraceCanary::ALL.len()] =
-    [(TraceCanary::DropsUntold, 1, 1, 60), (TraceCanary::AgeUntold, 1, 1, 60)];
+    [(TraceCanary::DropsUntold, 36, 12, 40), (TraceCanary::AgeUntold, 38, 10, 40)];
 
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.

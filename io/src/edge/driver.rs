@@ -352,9 +352,9 @@ impl Driver {
             }
             Control::Account(reply) => drop(reply.try_send(self.hub.account())),
             Control::Health(reply) => drop(reply.try_send(self.hub.health())),
-            Control::Dump => {
+            Control::Dump(asked_by) => {
                 if let Some(recorder) = &mut self.recorder {
-                    recorder.dump(Reason::Requested);
+                    recorder.dump(Reason::Requested(asked_by));
                 }
             }
             Control::WhenSettled(reply) => self.settled.push(reply),

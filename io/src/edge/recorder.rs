@@ -3,6 +3,7 @@
 mod files;
 mod reason;
 
+pub use reason::AskedBy;
 pub(super) use reason::Reason;
 
 use super::Options;
