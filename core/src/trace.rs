@@ -41,7 +41,7 @@
 //! | `digest`, `hash` | what the outputs were, in 64 bits; how they get there |
 //! | `snapshot` | the state of a hub as bytes |
 //! | `secret` | what is not kept even where contents are |
-//! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `describe` | what can be asked |
+//! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `window`, `describe` | what can be asked |
 
 mod block;
 mod codebook;
@@ -73,6 +73,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 pub mod what_if;
+mod window;
 mod wire;
 
 pub use block::{Block, BlockKind, Packer};
@@ -87,3 +88,4 @@ pub use replay::{Divergence, FalseSummary, Moment, Replay, ReplayError, Replayed
 pub use ring::Ring;
 pub use source::{ReadAt, Source};
 pub use summary::{Summary, Untrue};
+pub use window::window;
