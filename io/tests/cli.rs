@@ -305,6 +305,17 @@ fn a_recorded_demo_replays_and_explains_itself() {
     let what_if = |settings: &str| edgehub(&["replay", file, "--what-if", settings]);
     let told = String::from_utf8(what_if("ping.interval=30s,barrier.messages=2").stdout).unwrap();
     assert!(told.contains("model-based from there on") && told.contains("confirmed by the cloud"), "{told}");
+    // The hub acknowledges, and so do the modules, which are not asked again.
+    let told = String::from_utf8(what_if("acknowledge.resource=hub").stdout).unwrap();
+    assert!(told.contains("now:      write to link 1: response"), "{told}");
+    // What is written at most once has nothing to wait for.
+    let told =
+        String::from_utf8(what_if("rule.new=any->telemetry,class.telemetry.delivery=at-most-once").stdout);
+    let row = |name: &str, told: &str| {
+        let line = told.lines().find(|line| line.starts_with(name)).unwrap();
+        line.strip_prefix(name).unwrap().split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(row("pending at the end", &told.unwrap()), "0");
     let told = String::from_utf8(what_if("shutdown.grace=5s").stdout).unwrap();
     assert!(told.starts_with("no difference"), "{told}");
     let lacking = what_if("class.mine.messages=5");

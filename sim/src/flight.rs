@@ -154,8 +154,10 @@ mod tests {
     use crate::generate::generate;
     use crate::log::LogKind;
     use crate::world::World;
-    use edgehub_core::trace::explain::{Story, What, stories};
-    use edgehub_core::trace::{Trace, replay};
+    use edgehub_core::hub::{Held, Standing};
+    use edgehub_core::trace::explain::{Fate, Story, What, stories};
+    use edgehub_core::trace::{Replay, Trace, replay};
+    use std::ops::ControlFlow;
 
     /// What the events of a kind say, by message, over all stories of one way.
     fn told(stories: &[Story], direction: Direction, says: impl Fn(&What) -> Option<u64>) -> Facts {
@@ -194,6 +196,31 @@ mod tests {
         is.then_some(0)
     }
 
+    /// What is told to be pending when the trace ends is what the hub holds then, and nothing that it holds is told to have arrived.
+    fn same_pending(trace: &Trace<'_>, all: &[Story]) {
+        let mut held = [BTreeSet::new(), BTreeSet::new()];
+        let ends = Replay::new(trace).without_comparing().run(|moment| {
+            let hub = moment.hub;
+            let is_own = |held: &Held<'_>| held.standing == Standing::Own;
+            let up = hub.outbox_messages().filter(|held| !is_own(held)).map(|held| held.msg_id.into_owned());
+            let down = hub.joined_modules().flat_map(|module| hub.inbox_messages(module));
+            held = [up.collect(), down.map(|message| message.msg_id().to_owned()).collect()];
+            ControlFlow::Continue(())
+        });
+        ends.unwrap();
+        for (direction, held) in [Direction::Up, Direction::Down].into_iter().zip(held) {
+            let of = |fate: fn(&Fate) -> bool| -> BTreeSet<String> {
+                let stories = all.iter().filter(|story| story.direction == direction && fate(&story.fate()));
+                stories.map(|story| story.msg_id.to_string()).collect()
+            };
+            let (pending, dropped) =
+                (of(|fate| *fate == Fate::Pending), of(|fate| matches!(fate, Fate::Dropped(_))));
+            assert!(pending.is_subset(&held), "told to be pending: {:?}", pending.difference(&held));
+            let arrived = held.iter().find(|id| !pending.contains(*id) && !dropped.contains(*id));
+            assert_eq!(arrived, None, "told to have arrived");
+        }
+    }
+
     /// How many facts of each kind were compared.
     fn check(flight: &Flight, arrived: impl Fn(u64) -> bool) -> [usize; 9] {
         let trace = Trace::open(&flight.file).unwrap();
@@ -206,6 +233,7 @@ mod tests {
         let down: BTreeSet<u64> = received.keys().map(|&(key, ..)| key).collect();
         let of_up = |says: fn(&What) -> Option<u64>| told(&all, Direction::Up, says);
         let of_down = |says: fn(&What) -> Option<u64>| told(&all, Direction::Down, says);
+        same_pending(&trace, &all);
         let reason = |what: &What| match what {
             What::Dropped { reason } => Some(*reason as u64),
             _ => None,
