@@ -59,7 +59,7 @@ impl<W: Write> Node<W> {
 
     fn handle(&mut self, input: Input) -> Result<()> {
         let now = Now::new(self.now, (self.now / 1000) as i64);
-        self.recorder.input(now, &input);
+        self.recorder.input(now, &input, &self.hub);
         self.hub.handle(now, input);
         self.drain()
     }

@@ -64,7 +64,7 @@ impl Node {
 
     fn handle(&mut self, input: Input) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.input(self.now, &input);
+            recorder.input(self.now, &input, &self.hub);
         }
         self.hub.handle(self.now, input);
     }

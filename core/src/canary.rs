@@ -341,6 +341,29 @@ impl crate::Hub {
     }
 }
 
+/// One planted bug of a flight recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TraceCanary {
+    /// Every block says that nothing was dropped while it was written.
+    DropsUntold,
+    /// Every block says that nothing was on its way for any time.
+    AgeUntold,
+}
+
+impl TraceCanary {
+    /// All of them.
+    pub const ALL: [TraceCanary; 2] = [TraceCanary::DropsUntold, TraceCanary::AgeUntold];
+}
+
+#[cfg(feature = "canaries")]
+impl crate::trace::Recorder {
+    /// The same recorder with a bug.
+    pub fn with_canary(mut self, canary: TraceCanary) -> crate::trace::Recorder {
+        self.plant(Planted { bug: Some(canary) });
+        self
+    }
+}
+
 /// One planted bug of the journal's writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JournalCanary {

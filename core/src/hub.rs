@@ -21,7 +21,6 @@
 //! | `duplicates` | what came lately, and may come again |
 //! | `modules` | who has joined, and how much each can take |
 //! | `account`, `view` | the books, and what there is at one moment |
-//! | `ended` | how long it took what has just come to its end |
 //! | `consistent` | whether a state out of a file can be that of a hub |
 //!
 //! Behaviour: KubeEdge `edge/pkg/edgehub` (`edgehub.go`, `process.go`), less the defects named in each file.
@@ -32,7 +31,6 @@ mod barrier;
 mod consistent;
 mod downstream;
 mod duplicates;
-mod ended;
 mod endpoints;
 mod flight;
 mod handed;
@@ -118,8 +116,6 @@ pub struct Hub {
     rng: Rng,
     now: Now,
     outputs: VecDeque<Output>,
-    /// Whether whoever drives it knows all outputs.
-    drained: bool,
     account: Account,
     // The link.
     state: LinkState,
@@ -169,7 +165,6 @@ impl Hub {
             lanes: Lanes::default(),
             now,
             outputs: VecDeque::new(),
-            drained: false,
             account: Account::default(),
             state: LinkState::Waiting,
             epoch: LinkEpoch(0),
@@ -205,7 +200,6 @@ impl Hub {
     ///
     /// Deadlines that have come are settled first: an answer that arrives at its deadline is late.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.forget_ended();
         if self.advance(now) && !(self.planted.is(Canary::AnswerAtDeadline) && is_message(&input)) {
             self.settle_timers();
         }
@@ -234,9 +228,7 @@ impl Hub {
         if self.planted.is(Canary::NeverDrained) && self.outputs.is_empty() {
             self.outputs.push_back(Output::Close { epoch: self.epoch });
         }
-        let output = self.outputs.pop_front();
-        self.drained = output.is_none();
-        output
+        self.outputs.pop_front()
     }
 
     /// The books: where every accepted message is.

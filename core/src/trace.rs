@@ -23,11 +23,11 @@
 //! | part | layout |
 //! |---|---|
 //! | head | `EHTRACE\n`, format version (2 bytes), length of the header (4), header: JSON ([`Header`]), hash of all before (8) |
-//! | block | `EHBK`, kind (1), packing (1), length of the filter (2), unpacked and packed length (4, 4), number of its first record (8), records (4), monotonic time of the first (8), wall time of the first (8), monotonic time of the last (8), messages that were dropped meanwhile (4), longest that one was on its way that came to its end (8), hash of the head up to here, filter and payload (8); then filter and payload |
+//! | block | `EHBK`, kind (1), packing (1), length of the filter (2), unpacked and packed length (4, 4), number of its first record (8), records (4), monotonic time of the first (8), wall time of the first (8), monotonic time of the last (8), messages that were dropped meanwhile (4), longest that one was on its way (8), hash of the head up to here, filter and payload (8); then filter and payload |
 //!
 //! Blocks are of two kinds. *Records* begin with empty dictionaries, so that each can be read alone, and carry a Bloom
-//! filter of the message ids in them; their heads say whether something was dropped or late, so that whoever looks for that
-//! need not replay all of them. A *checkpoint* is the whole state of the hub between two records: from there a
+//! filter of the message ids in them; their heads say whether something was dropped or late ([`Summary`]), so that whoever looks
+//! for that need not replay all of them. A *checkpoint* is the whole state of the hub between two records: from there a
 //! replay can begin, after what a ring has dropped, after a damaged block, or near the moment that is asked for.
 //! Payloads are LZ4 blocks, or plain where that is not much longer.
 //!
@@ -35,12 +35,13 @@
 //! |---|---|
 //! | `recorder`, `ring` | writing, and keeping the newest part in memory |
 //! | `reader`, `replay` | reading, and running again |
-//! | `source`, `header`, `block`, `filter` | where the bytes are, the parts of the file |
+//! | `source`, `header`, `block`, `filter`, `summary` | where the bytes are, the parts of the file |
+//! | `format` | the versions of the format |
 //! | `record`, `template`, `wire` | one record, one message in it, one number |
 //! | `digest`, `hash` | what the outputs were, in 64 bits; how they get there |
 //! | `snapshot` | the state of a hub as bytes |
 //! | `secret` | what is not kept even where contents are |
-//! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `describe` | what can be asked |
+//! | `explain`, `stats`, `state`, `export`, `diff`, `cut`, `window`, `describe` | what can be asked |
 
 mod block;
 mod codebook;
@@ -51,6 +52,7 @@ mod digest;
 pub mod explain;
 pub mod export;
 mod filter;
+mod format;
 mod hash;
 mod header;
 mod problem;
@@ -66,22 +68,24 @@ mod snapshot;
 mod source;
 pub mod state;
 pub mod stats;
+mod summary;
 mod template;
 #[cfg(test)]
 mod tests;
 pub mod what_if;
+mod window;
 mod wire;
 
-pub use block::{Block, BlockKind, Ended, Packer};
+pub use block::{Block, BlockKind, Packer};
 pub use digest::Digest;
+pub use format::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
 pub use header::{Contents, Header, Start, Versions};
 pub use problem::{Damage, Refusal};
 pub use reader::{BlockPlace, Trace};
 pub use record::Record;
 pub use recorder::Recorder;
-pub use replay::{Divergence, Moment, Replay, ReplayError, Replayed, replay};
+pub use replay::{Divergence, FalseSummary, Moment, Replay, ReplayError, Replayed, replay};
 pub use ring::Ring;
 pub use source::{ReadAt, Source};
-
-/// The version of the format that this crate writes, and the only one that it reads.
-pub const FORMAT_VERSION: u16 = 3;
+pub use summary::{Summary, Untrue};
+pub use window::window;

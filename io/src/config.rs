@@ -38,7 +38,7 @@ mod problem;
 mod reach;
 mod reader;
 
-pub use extension::{ConfirmConfig, HubConfig, RecorderConfig};
+pub use extension::{ConfirmConfig, GROUPS, HubConfig, RecorderConfig};
 #[doc(hidden)]
 pub use fuzz::fuzz;
 pub use journal::{JournalConfig, LettersConfig};

@@ -18,7 +18,7 @@ pub use driver::Driver;
 pub use module::{ComposeError, JoinError, Module, RequestError, Stopped};
 pub use options::{Observer, Options, OptionsError, proxied_targets};
 pub use receipt::Receipt;
-pub use recorder::{Capture, Memory, RecorderOptions};
+pub use recorder::{AskedBy, Capture, Memory, RecorderOptions};
 pub use rejection::Rejection;
 pub use trial::{TrialError, try_session};
 
@@ -74,9 +74,9 @@ impl EdgeHub {
         self.control.send(Control::Renew(tls)).await.map_err(|_| Stopped)
     }
 
-    /// Has the flight recorder write what it holds to its folder, if there is one.
-    pub async fn dump_recording(&self) -> Result<(), Stopped> {
-        self.control.send(Control::Dump).await.map_err(|_| Stopped)
+    /// Has the flight recorder write what it holds to its folder, if there is one. The file says who asked.
+    pub async fn dump_recording(&self, asked_by: AskedBy) -> Result<(), Stopped> {
+        self.control.send(Control::Dump(asked_by)).await.map_err(|_| Stopped)
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Control) -> Result<T, Stopped> {

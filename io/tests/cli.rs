@@ -305,6 +305,17 @@ fn a_recorded_demo_replays_and_explains_itself() {
     let what_if = |settings: &str| edgehub(&["replay", file, "--what-if", settings]);
     let told = String::from_utf8(what_if("ping.interval=30s,barrier.messages=2").stdout).unwrap();
     assert!(told.contains("model-based from there on") && told.contains("confirmed by the cloud"), "{told}");
+    // The hub acknowledges, and so do the modules, which are not asked again.
+    let told = String::from_utf8(what_if("acknowledge.resource=hub").stdout).unwrap();
+    assert!(told.contains("now:      write to link 1: response"), "{told}");
+    // What is written at most once has nothing to wait for.
+    let told =
+        String::from_utf8(what_if("rule.new=any->telemetry,class.telemetry.delivery=at-most-once").stdout);
+    let row = |name: &str, told: &str| {
+        let line = told.lines().find(|line| line.starts_with(name)).unwrap();
+        line.strip_prefix(name).unwrap().split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(row("pending at the end", &told.unwrap()), "0");
     let told = String::from_utf8(what_if("shutdown.grace=5s").stdout).unwrap();
     assert!(told.starts_with("no difference"), "{told}");
     let lacking = what_if("class.mine.messages=5");
@@ -375,6 +386,25 @@ fn shows_what_is_asked_for(file: &str, id: &str) {
     assert!(told.contains(request) && told.contains("response"), "{told}");
 }
 
+/// What another version has recorded is read, and whoever asks is told which version that was, and what has changed.
+#[test]
+fn a_trace_of_an_older_format_says_what_has_changed() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/old-traces/format-2.trace");
+    for question in [&["replay", file][..], &["trace", "stats", file], &["explain", file, "--why", "dropped"]]
+    {
+        let told = String::from_utf8(edgehub(question).stderr).unwrap();
+        assert!(told.contains("recorded by version 0.1.0 in format 2, this is version"), "{told}");
+        assert!(told.contains("and format 3; since format 3, each block says"), "{told}");
+    }
+    let stats = edgehub(&["trace", "stats", file]);
+    let told = String::from_utf8(stats.stdout).unwrap();
+    assert!(stats.status.success() && told.contains("core 0.1.0, format 2, "), "{told}");
+    let replayed = edgehub(&["replay", file]);
+    let told = String::from_utf8(replayed.stdout).unwrap();
+    let parts = "DIFFERENT: two versions of the hub part here";
+    assert!(told.starts_with(if replayed.status.success() { "equal: " } else { parts }), "{told}");
+}
+
 #[test]
 fn what_is_no_trace_is_refused_with_its_reason() {
     let dir = tempfile::tempdir().unwrap();
@@ -388,7 +418,7 @@ fn what_is_no_trace_is_refused_with_its_reason() {
     assert!(told(b"#!/bin/sh").contains("not a trace"));
     assert!(told(b"EHTRACE\n\x01").contains("ends inside the header"));
     let newer = told(b"EHTRACE\n\x09\x00 and so on");
-    assert!(newer.contains("version 9") && newer.contains("version 3"), "{newer}");
+    assert!(newer.contains("version 9") && newer.contains("versions 2 to 3"), "{newer}");
     let missing = edgehub(&["explain", "no/such.trace", "--msg-id", "1"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no/such.trace"));
@@ -417,20 +447,20 @@ fn sigusr1_writes_what_the_recorder_holds() {
     };
     signal("-USR1");
     until("flight recorder written");
-    let file = traces.join("requested-0.trace");
+    let file = traces.join("signal-0.trace");
     let replayed = edgehub(&["replay", file.to_str().unwrap()]);
     let told = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert!(replayed.status.success() && told.starts_with("equal: "), "{told}");
     let stats = edgehub(&["trace", "stats", file.to_str().unwrap()]);
     let told = String::from_utf8(stats.stdout).unwrap();
-    assert!(told.contains("written because: somebody asked for it"), "{told}");
+    assert!(told.contains("written because: a signal asked for it"), "{told}");
     let stats = edgehub(&["trace", "stats", file.to_str().unwrap(), "--json"]);
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).unwrap();
     assert_eq!(stats["links"].as_array().unwrap().len(), 1, "{stats}");
     let dump = |pid: u32| edgehub(&["trace", "dump", "--pid", &pid.to_string()]);
     let asked = dump(node.id());
     let told = String::from_utf8_lossy(&asked.stdout).into_owned();
-    assert_eq!(told.trim(), traces.join("requested-1.trace").to_str().unwrap(), "{asked:?}");
+    assert_eq!(told.trim(), traces.join("signal-1.trace").to_str().unwrap(), "{asked:?}");
     assert!(edgehub(&["replay", told.trim()]).status.success());
     // The newest stay, and no name is used again.
     (2..11).for_each(|_| assert!(dump(node.id()).status.success()));
@@ -438,7 +468,7 @@ fn sigusr1_writes_what_the_recorder_holds() {
         let files = std::fs::read_dir(&traces).unwrap();
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
     };
-    assert_eq!(dumps(), (3..11).map(|number| format!("requested-{number}.trace")).collect());
+    assert_eq!(dumps(), (3..11).map(|number| format!("signal-{number}.trace")).collect());
     let refused = |pid: u32| {
         let output = dump(pid);
         assert_eq!(output.status.code(), Some(2));

@@ -8,6 +8,7 @@ use edgehub_core::cloud::{CloudConfig, CloudHub};
 use edgehub_core::identity::{Identity, IdentityConfig};
 use edgehub_core::journal::{Recovery, Settings, Writer};
 use edgehub_core::package::{Arrived, Written};
+use edgehub_core::trace::{Header, Recorder};
 use edgehub_core::{Config, Hub, Now};
 
 /// A hub; see [`Hub::new`].
@@ -39,6 +40,22 @@ pub(crate) fn writer(settings: Settings, recovery: Recovery) -> Writer {
     match planted::IN_JOURNAL.get() {
         Some(canary) => writer.with_canary(canary),
         None => writer,
+    }
+}
+
+/// A flight recorder; see [`Recorder::new`].
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn recorder(header: Header, key: u64, checkpoint_every: usize) -> Recorder {
+    Recorder::new(header, key, checkpoint_every)
+}
+
+/// A flight recorder, with the planted bug if there is one.
+#[cfg(feature = "canaries")]
+pub(crate) fn recorder(header: Header, key: u64, checkpoint_every: usize) -> Recorder {
+    let recorder = Recorder::new(header, key, checkpoint_every);
+    match planted::IN_TRACE.get() {
+        Some(canary) => recorder.with_canary(canary),
+        None => recorder,
     }
 }
 
@@ -90,11 +107,11 @@ pub(crate) fn identity(config: IdentityConfig, seed: u64, now: Now) -> Identity 
 }
 
 #[cfg(feature = "canaries")]
-pub use planted::{with, with_cloud, with_identity, with_journal, with_lane};
+pub use planted::{with, with_cloud, with_identity, with_journal, with_lane, with_trace};
 
 #[cfg(feature = "canaries")]
 mod planted {
-    use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary};
+    use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary, TraceCanary};
     use std::cell::Cell;
     use std::thread::LocalKey;
 
@@ -103,6 +120,7 @@ mod planted {
         pub(super) static IN_JOURNAL: Cell<Option<JournalCanary>> = const { Cell::new(None) };
         pub(super) static IN_LANE: Cell<Option<LaneCanary>> = const { Cell::new(None) };
         pub(super) static IN_CLOUD: Cell<Option<CloudCanary>> = const { Cell::new(None) };
+        pub(super) static IN_TRACE: Cell<Option<TraceCanary>> = const { Cell::new(None) };
         pub(super) static IN_IDENTITY: Cell<Option<IdentityCanary>> = const { Cell::new(None) };
     }
 
@@ -129,6 +147,11 @@ mod planted {
     /// Every lane of several streams that `body` makes on this thread has the bug.
     pub fn with_lane<T>(canary: LaneCanary, body: impl FnOnce() -> T) -> T {
         plant(&IN_LANE, canary, body)
+    }
+
+    /// Every flight recorder that `body` makes on this thread has the bug.
+    pub fn with_trace<T>(canary: TraceCanary, body: impl FnOnce() -> T) -> T {
+        plant(&IN_TRACE, canary, body)
     }
 
     /// A place where a bug is planted, by thread.

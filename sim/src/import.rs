@@ -12,9 +12,12 @@ use edgehub_core::config::Lane;
 use edgehub_core::hub::{Direction, JournalEvent, LinkEnd, ModuleId, SyncOutcome};
 use edgehub_core::journal::Health;
 use edgehub_core::trace::explain::{Biographer, Story, What};
+use edgehub_core::trace::stats::Lengths;
 use edgehub_core::trace::{Moment, Replay, ReplayError, Trace};
 use edgehub_core::{Config, Input, Instant, LinkEvent, ModuleEvent, Note, Output};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -27,21 +30,68 @@ pub struct Imported {
     pub changed: Vec<String>,
 }
 
+/// Actions that a scenario is made of, at most: what is longer nobody reads, and no run of it ends today.
+const ACTIONS_MAX: usize = 200_000;
+
+/// Why there is no scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImportError {
+    /// The trace cannot be replayed.
+    Replay(ReplayError),
+    /// More happens in the trace than a scenario can hold.
+    TooMuch {
+        /// How much is too much.
+        actions: usize,
+        /// When it becomes too much.
+        at: Instant,
+    },
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ImportError::Replay(error) => error.fmt(f),
+            ImportError::TooMuch { actions, at } => write!(
+                f,
+                "up to {:.3} s of the hub's clock {actions} things happen, and a scenario holds no more: cut out what matters \
+                 with `edgehub trace cut --from TIME --to TIME`, and import that",
+                at.0 as f64 / 1e6
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ImportError {}
+
+impl From<ReplayError> for ImportError {
+    fn from(error: ReplayError) -> ImportError {
+        ImportError::Replay(error)
+    }
+}
+
 /// Makes a scenario of a trace.
-pub fn import(trace: &Trace<'_>, name: &str) -> Result<Imported, ReplayError> {
+pub fn import(trace: &Trace<'_>, name: &str) -> Result<Imported, ImportError> {
+    import_up_to(trace, name, ACTIONS_MAX)
+}
+
+fn import_up_to(trace: &Trace<'_>, name: &str, actions_max: usize) -> Result<Imported, ImportError> {
     let begin = trace.blocks().first().map_or(trace.header().begin.mono, |block| block.begin());
     let mut config = trace.header().config.clone();
     let mut importer = Importer { begin, lost: Some(begin), config: config.clone(), ..Importer::default() };
-    let mut stories = Vec::new();
-    let mut biographer = Biographer::new(|story| stories.push(story));
+    let ended = RefCell::new(Vec::new());
+    let mut biographer = Biographer::new(|story| ended.borrow_mut().push(story));
     Replay::new(trace).without_comparing().run(|moment| {
-        biographer.watch(moment);
         importer.watch(moment);
-        ControlFlow::Continue(())
+        biographer.watch(moment);
+        ended.borrow_mut().drain(..).for_each(|story| importer.take_story(&story));
+        if importer.actions.len() > actions_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
+    if importer.actions.len() > actions_max {
+        return Err(ImportError::TooMuch { actions: actions_max, at: importer.end });
+    }
     biographer.finish();
     drop(biographer);
-    stories.iter().for_each(|story| importer.take_story(story));
+    ended.into_inner().iter().for_each(|story| importer.take_story(story));
     importer.bring_into_ranges(&mut config);
     Ok(importer.finish(name, config))
 }
@@ -56,7 +106,7 @@ struct Importer {
     places: BTreeMap<ModuleId, u64>,
     /// The recorded hub's, as operators have changed it so far.
     config: Config,
-    round_trips: Vec<Duration>,
+    round_trips: Lengths,
     heard: Instant,
     lost: Option<Instant>,
     failed: u64,
@@ -113,7 +163,7 @@ impl Importer {
             match output {
                 Output::Note(Note::LinkUp { .. }) => self.dials_end(),
                 Output::Note(Note::LinkDown { end, .. }) => self.link_down(now, *end),
-                Output::Note(Note::RoundTrip { rtt }) => self.round_trips.push(*rtt),
+                Output::Note(Note::RoundTrip { rtt }) => self.round_trips.add(*rtt),
                 Output::Note(Note::ModuleStalled { module }) => drop(self.stalled.insert(*module, now)),
                 Output::Note(Note::PeerStalled { .. }) => {
                     self.is_changed("a cloud that lived and answered no ping: the scenario's answers each");
@@ -296,8 +346,9 @@ impl Importer {
             duration = DURATION_MAX;
             self.actions.retain(|action| action.at.since(Instant(0)) <= DURATION_MAX);
         }
-        self.round_trips.sort_unstable();
-        let latency = self.round_trips.get(self.round_trips.len() / 2).map_or(settings::LATENCY, |rtt| {
+        let round_trips = self.round_trips.spread();
+        let latency = Some(round_trips.p50).filter(|_| round_trips.count > 0);
+        let latency = latency.map_or(settings::LATENCY, |rtt| {
             let micros =
                 (rtt.as_micros() as u64 / 2).clamp(settings::LATENCY_RANGE.low, settings::LATENCY_RANGE.high);
             Duration::from_micros(micros)
@@ -424,7 +475,7 @@ mod tests {
         flight.outputs(&outputs, &hub, &[]);
         for (second, input) in (1..).zip(inputs) {
             let now = Now::new(second * 1_000_000, 0);
-            flight.input(now, &input);
+            flight.input(now, &input, &hub);
             hub.handle(now, input);
             let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
             flight.outputs(&outputs, &hub, &[]);
@@ -467,6 +518,21 @@ mod tests {
         let written = scenario.to_string().parse::<Scenario>();
         assert_eq!(written.as_ref(), Ok(scenario), "it can be kept as a regression test");
         assert!(written.is_ok_and(|scenario| fails(&scenario).is_some()));
+    }
+
+    /// As many actions as may be make a scenario, and one more makes none, but says what to do.
+    #[test]
+    fn too_much_for_a_scenario_is_to_be_cut_first() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces");
+        let file = std::fs::read(folder.join("01-session.trace")).unwrap();
+        let trace = Trace::open(&file).unwrap();
+        let fits = |most: &usize| import_up_to(&trace, "session", *most).is_ok();
+        let most = (10..200).find(fits).unwrap();
+        assert!(most > 20);
+        let refused = import_up_to(&trace, "session", most - 1).unwrap_err();
+        let ImportError::TooMuch { actions, at } = refused else { panic!("{refused}") };
+        assert!(actions == most - 1 && at > trace.blocks()[0].begin());
+        assert!(refused.to_string().contains("edgehub trace cut"), "{refused}");
     }
 
     #[test]

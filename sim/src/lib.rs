@@ -29,6 +29,7 @@
 //! | `log` | what is remembered of a run |
 //! | `exhaustive` | every short history of one hub, and the picture of the link's life |
 //! | `storm` | one restart of a cloud, seen by all its nodes |
+//! | `flight` | every hub of a run recorded, and whether its trace answers as truly |
 //! | `canary` | bugs on purpose, which the checks must find |
 //! | `museum`, `museum/*` | the known defects of the original, shown on a model of it and absent in ours |
 //! | `original` | how the original waits before it dials again |
@@ -75,6 +76,7 @@ mod watchdog;
 mod world;
 
 pub use effects::Effects;
+pub use flight::{WrongRecording, recorded};
 pub use generate::generate;
 pub use identity::{IdentityReport, identity, picture as identity_picture, years};
 pub use journal::{JournalReport, dead_letters, journal};

@@ -1,11 +1,12 @@
 //! Bugs on purpose in the core: the simulator must find each of them. Run it with
 //! `cargo nextest run -p edgehub-sim --features canaries --test canaries`.
 
-use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary};
+use edgehub_core::canary::{Canary, CloudCanary, IdentityCanary, JournalCanary, LaneCanary, TraceCanary};
 use edgehub_core::trace::Trace;
 use edgehub_sim::import::import;
 use edgehub_sim::scenario::Scenario;
-use edgehub_sim::{Failure, IdentityReport, LogKind, canary, generate, identity, journal, run, shrink};
+use edgehub_sim::{Failure, IdentityReport, LogKind, WrongRecording};
+use edgehub_sim::{canary, generate, identity, journal, recorded, run, shrink};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -158,6 +159,10 @@ const FOUND_IN_IDENTITY: [(IdentityCanary, u64, u64); IdentityCanary::ALL.len() 
     (IdentityCanary::LastServiceDecides, 10, 300),
     (IdentityCanary::OutOfDateUnexplained, 18, 300),
 ];
+
+/// How well each bug of a flight recorder is found: by replays, and by questions, of so many seeds.
+const FOUND_IN_TRACES: [(TraceCanary, u64, u64, u64); TraceCanary::ALL.len()] =
+    [(TraceCanary::DropsUntold, 36, 12, 40), (TraceCanary::AgeUntold, 38, 10, 40)];
 
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in
 /// 20,000 times.
@@ -316,6 +321,36 @@ fn canaries_of_the_lane_are_found() {
     }
     for seed in 0..LANE_SEEDS {
         assert_eq!(wrong_apart(seed), None, "seed {seed}");
+    }
+}
+
+/// Which of replays and questions find a bug of a flight recorder.
+fn finds_in_traces(bug: TraceCanary, seed: u64) -> [bool; 2] {
+    let wrong = canary::with_trace(bug, || recorded(seed, Duration::from_secs(60 * MINUTES)));
+    let replayed = |wrong: &WrongRecording| matches!(wrong, WrongRecording::Replayed(_));
+    [wrong.iter().any(replayed), wrong.iter().any(|wrong| !replayed(wrong))]
+}
+
+#[test]
+fn canaries_of_the_recorder_are_found() {
+    if let Some(seeds) = std::env::var(MEASURE).ok().and_then(|seeds| seeds.parse::<u64>().ok()) {
+        for bug in TraceCanary::ALL {
+            let found: Vec<_> = (0..seeds).map(|seed| finds_in_traces(bug, seed)).collect();
+            let [replays, questions] = [0, 1].map(|way| found.iter().filter(|found| found[way]).count());
+            println!("    (TraceCanary::{bug:?}, {replays}, {questions}, {seeds}),");
+        }
+        return;
+    }
+    for (bug, replays, questions, of) in FOUND_IN_TRACES {
+        for (way, found) in [(0, replays), (1, questions)] {
+            let within = (of * MARGIN).div_ceil(found);
+            let seed = (0..within).find(|&seed| finds_in_traces(bug, seed)[way]);
+            println!("{bug:?}: seed {seed:?}, allowed {within}");
+            assert!(seed.is_some(), "{bug:?} is not found within {within}");
+        }
+    }
+    for seed in 0..20 {
+        assert_eq!(recorded(seed, Duration::from_secs(60 * MINUTES)), [], "seed {seed}");
     }
 }
 

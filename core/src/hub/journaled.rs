@@ -127,6 +127,11 @@ impl Hub {
             && self.outbox.class(class).is_some_and(|class| class.persistent)
     }
 
+    /// The first number that no message from before the start has.
+    pub(super) fn first_new(&self) -> EntryNumber {
+        self.journal.map_or(EntryNumber(0), |journal| journal.unused)
+    }
+
     /// The longest frame that can be stored.
     pub(super) fn stored_bytes_max(&self) -> usize {
         self.journal.map_or(usize::MAX, |journal| journal.frame_bytes_max)

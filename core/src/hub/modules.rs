@@ -5,7 +5,6 @@
 //! module hurts itself only (defects D3, D9, D11).
 
 use super::consistent::is_sum;
-use super::ended::Oldest;
 use super::handed::Handed;
 use super::input::ModuleId;
 use super::note::DropReason;
@@ -70,7 +69,6 @@ pub(super) struct Modules {
     names: BTreeMap<Box<str>, ModuleId>,
     groups: BTreeMap<Box<str>, Vec<ModuleId>>,
     queued: usize,
-    ended: Oldest,
     planted: Planted,
 }
 
@@ -94,17 +92,11 @@ impl Modules {
             && self.joined.iter().all(|(id, module)| self.names.get(&module.name) == Some(id))
     }
 
-    /// What has left an inbox lately.
-    pub(super) fn ended(&self) -> Oldest {
-        self.ended
-    }
-
-    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
-        &mut self.ended
-    }
-
     /// When the oldest message came that waits.
     pub(super) fn holds_since(&self) -> Option<Instant> {
+        if self.queued == 0 {
+            return None;
+        }
         self.joined.values().filter_map(|module| module.inbox.front()).map(|waiting| waiting.since).min()
     }
 
@@ -121,6 +113,7 @@ impl Modules {
             credit: module.credit,
             handed_bytes: module.handed.bytes(),
             waiting: module.inbox.len(),
+            oldest: module.inbox.front().map(|waiting| waiting.since),
             stalled: module.stalled,
         };
         self.joined.iter().map(view).collect()
@@ -252,8 +245,7 @@ impl Modules {
         if !module.can_take(self.planted) {
             return None;
         }
-        let Waiting { message, since } = module.inbox.pop_front()?;
-        self.ended.see(since);
+        let Waiting { message, .. } = module.inbox.pop_front()?;
         module.hand(&message);
         module.inbox_bytes -= message.bytes();
         self.queued -= 1;
@@ -309,7 +301,6 @@ impl Modules {
         module.inbox_bytes = 0;
         self.queued -= module.inbox.len();
         let inbox = core::mem::take(&mut module.inbox);
-        inbox.front().into_iter().for_each(|oldest| self.ended.see(oldest.since));
         inbox.into_iter().map(|waiting| waiting.message).collect()
     }
 

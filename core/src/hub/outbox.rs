@@ -38,7 +38,6 @@ pub(super) use keep::{Keep, UnstoredShare};
 pub(super) use queue::Amount;
 pub(super) use room::Room;
 
-use super::ended::Oldest;
 use super::view::Standing;
 use crate::canary::{Canary, Planted};
 use crate::class::{Class, Classes};
@@ -92,7 +91,6 @@ pub(super) struct Outbox {
     /// Modules' messages, queued or unconfirmed.
     total: Amount,
     bounds: Amount,
-    ended: Oldest,
     planted: Planted,
 }
 
@@ -113,7 +111,6 @@ impl Outbox {
             accepted: 0,
             total: Amount::default(),
             bounds,
-            ended: Oldest::default(),
             planted: Planted::default(),
         };
         outbox.put_in_order();
@@ -140,19 +137,10 @@ impl Outbox {
         fresh
     }
 
-    /// What has left lately.
-    pub(super) fn ended(&self) -> Oldest {
-        self.ended
-    }
-
-    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
-        &mut self.ended
-    }
-
-    /// When the oldest of modules' messages was accepted.
-    pub(super) fn holds_since(&self) -> Option<Instant> {
-        let fronts = self.queues.iter().filter_map(ClassQueue::front);
-        fronts.chain(&self.unconfirmed).map(|slot| slot.at).min()
+    /// When the oldest of modules' messages was accepted; those before this number are from before the start.
+    pub(super) fn holds_since(&self, unused: EntryNumber) -> Option<Instant> {
+        let waiting = self.queues.iter().filter_map(|queue| queue.holds_since(unused.0));
+        waiting.chain(self.unconfirmed.iter().map(|slot| slot.at)).min()
     }
 
     /// Messages queued or unconfirmed.
@@ -377,7 +365,6 @@ impl Outbox {
 
     fn release(&mut self, slot: Slot) -> Option<Taken> {
         leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
-        self.ended.see(slot.at);
         let body = match slot.spot() {
             Spot::Here(place) => {
                 self.resident -= slot.bytes as usize;

@@ -4,7 +4,6 @@
 //! table, in one thread, knows who waits (defect D7).
 
 use super::consistent::is_small;
-use super::ended::Oldest;
 use super::input::ModuleId;
 use super::note::DropReason;
 use super::view::RequestView;
@@ -36,7 +35,6 @@ pub(super) struct SyncKeeper {
     waiters: BTreeMap<Arc<str>, Waiter>,
     deadlines: BTreeSet<(Instant, Arc<str>)>,
     begun: u64,
-    ended: Oldest,
 }
 
 impl SyncKeeper {
@@ -51,15 +49,6 @@ impl SyncKeeper {
         self.waiters.len()
     }
 
-    /// What has ended lately.
-    pub(super) fn ended(&self) -> Oldest {
-        self.ended
-    }
-
-    pub(super) fn ended_mut(&mut self) -> &mut Oldest {
-        &mut self.ended
-    }
-
     /// When the oldest wait began.
     pub(super) fn holds_since(&self) -> Option<Instant> {
         self.waiters.values().map(|waiter| waiter.since).min()
@@ -69,6 +58,7 @@ impl SyncKeeper {
         let view = |(id, waiter): (&Arc<str>, &Waiter)| RequestView {
             msg_id: (&**id).into(),
             module: waiter.module,
+            since: waiter.since,
             deadline: waiter.deadline,
         };
         self.waiters.iter().map(view).collect()
@@ -110,7 +100,6 @@ impl SyncKeeper {
     pub(super) fn end(&mut self, msg_id: &str) -> Option<Waiter> {
         let (id, waiter) = self.waiters.remove_entry(msg_id)?;
         self.deadlines.remove(&(waiter.deadline, id));
-        self.ended.see(waiter.since);
         Some(waiter)
     }
 

@@ -38,6 +38,8 @@ pub struct ModuleView {
     pub handed_bytes: usize,
     /// Messages that wait for it.
     pub waiting: usize,
+    /// When the oldest of them came.
+    pub oldest: Option<Instant>,
     /// Whether it has been declared stalled.
     pub stalled: bool,
 }
@@ -49,6 +51,8 @@ pub struct RequestView {
     pub msg_id: Box<str>,
     /// Who asked.
     pub module: ModuleId,
+    /// When it began to wait.
+    pub since: Instant,
     /// When it gives up.
     pub deadline: Instant,
 }
@@ -58,6 +62,8 @@ pub struct RequestView {
 pub struct View {
     /// The moment.
     pub now: Now,
+    /// When the oldest began of what is on its way, or waited for.
+    pub holds_since: Option<Instant>,
     /// Where the link is in its life.
     pub link: LinkState,
     /// The latest link.
@@ -102,6 +108,7 @@ impl Hub {
         let names = self.classes().classes.iter().map(|class| class.name.clone());
         View {
             now: self.now,
+            holds_since: self.holds_since(),
             link: self.state,
             epoch: self.epoch,
             intake_open: self.intake_open,
@@ -122,6 +129,18 @@ impl Hub {
             deadlines,
             account: self.account(),
         }
+    }
+
+    /// The time of the latest input; a clock that goes back is held.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// When the oldest began of what is on its way, or waited for.
+    pub fn holds_since(&self) -> Option<Instant> {
+        let outbox = self.outbox.holds_since(self.first_new());
+        let held = [outbox, self.modules.holds_since(), self.sync_keeper.holds_since()];
+        held.into_iter().flatten().min()
     }
 
     /// What the outbox holds, in the order in which it was or will be written.

@@ -1,8 +1,10 @@
 //! A block: a run of records, or a checkpoint, that can be read by itself.
 
 use super::filter::filter_of;
+use super::format::Format;
 use super::problem::Broken;
 use super::source::Source;
+use super::summary::Summary;
 use super::wire::Cursor;
 use crate::time::{Instant, Now, UnixMillis};
 use alloc::borrow::Cow;
@@ -15,11 +17,14 @@ use xxhash_rust::xxh3::Xxh3;
 /// What every block begins with; a reader that has lost its place looks for it.
 pub(super) const MAGIC: &[u8; 4] = b"EHBK";
 
-/// Length of the head of a block in bytes.
+/// Length of the head of a block in bytes, in the format that is written.
 pub(super) const HEAD_BYTES: usize = 72;
 
-/// Offset of the hash in the head.
-const HASH_AT: usize = HEAD_BYTES - 8;
+/// Bytes of the summary in it, which older formats do not have.
+const SUMMARY_BYTES: usize = 12;
+
+/// Bytes of the hash, with which a head ends.
+const HASH_BYTES: usize = 8;
 
 /// LZ4 makes at most 255 bytes of one: what claims more is no block.
 const EXPANSION_MAX: usize = 255;
@@ -43,15 +48,6 @@ pub enum BlockKind {
     Checkpoint,
 }
 
-/// What came to its end while a block was written: whoever looks for that knows where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ended {
-    /// Messages that were dropped, or copies of them.
-    pub dropped: u32,
-    /// No message was on its way for longer, and no request waited for longer.
-    pub longest: Duration,
-}
-
 /// A finished block, not yet packed: packing takes time and can be done elsewhere.
 #[derive(Debug)]
 pub struct Block {
@@ -62,7 +58,7 @@ pub struct Block {
     pub(super) records: u32,
     pub(super) begin: Now,
     pub(super) end: Instant,
-    pub(super) ended: Ended,
+    pub(super) summary: Summary,
 }
 
 impl Block {
@@ -108,7 +104,7 @@ impl Packer {
         out.extend_from_slice(&block.begin.mono.0.to_le_bytes());
         out.extend_from_slice(&block.begin.wall.0.to_le_bytes());
         out.extend_from_slice(&block.end.0.to_le_bytes());
-        let Ended { dropped, longest } = block.ended;
+        let Summary { dropped, longest } = block.summary;
         out.extend_from_slice(&dropped.to_le_bytes());
         out.extend_from_slice(&u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
         let hash = hash([&out, &filter, payload]);
@@ -150,17 +146,22 @@ pub(super) struct Head {
     pub(super) records: u32,
     pub(super) begin: Now,
     pub(super) end: Instant,
-    pub(super) ended: Ended,
+    /// `None` in a format that has no summaries.
+    pub(super) summary: Option<Summary>,
 }
 
 impl Head {
     /// Length of the block, its head included.
     pub(super) fn bytes(&self) -> usize {
-        HEAD_BYTES + self.filter_bytes + self.payload_bytes
+        self.head_bytes() + self.filter_bytes + self.payload_bytes
+    }
+
+    fn head_bytes(&self) -> usize {
+        if self.summary.is_some() { HEAD_BYTES } else { HEAD_BYTES - SUMMARY_BYTES }
     }
 
     /// Reads the head of the block at this place and checks the whole block.
-    pub(super) fn read(file: Source<'_>, at: usize) -> Result<Head, BlockError> {
+    pub(super) fn read(file: Source<'_>, at: usize, format: Format) -> Result<Head, BlockError> {
         const UNREADABLE: BlockError = BlockError::Corrupt("it cannot be read");
         let left = file.length().saturating_sub(at);
         let bytes = file.get(at..at + left.min(HEAD_BYTES)).ok_or(UNREADABLE)?;
@@ -169,19 +170,19 @@ impl Head {
             return Err(BlockError::Corrupt("no block begins here"));
         }
         let mut cursor = Cursor::new(&bytes);
-        let head = Head::fields(&mut cursor).map_err(|_| BlockError::Truncated)??;
+        let head = Head::fields(&mut cursor, format).map_err(|_| BlockError::Truncated)??;
         let hashed = u64::from_le_bytes(cursor.array().map_err(|_| BlockError::Truncated)?);
         if head.bytes() > left {
             return Err(BlockError::Truncated);
         }
-        let body = file.get(at + HEAD_BYTES..at + head.bytes()).ok_or(UNREADABLE)?;
-        if hash([&bytes[..HASH_AT], &body]) != hashed {
+        let body = file.get(at + head.head_bytes()..at + head.bytes()).ok_or(UNREADABLE)?;
+        if hash([&bytes[..head.head_bytes() - HASH_BYTES], &body]) != hashed {
             return Err(BlockError::Hash { bytes: head.bytes() });
         }
         Ok(head)
     }
 
-    fn fields(cursor: &mut Cursor<'_>) -> Result<Result<Head, BlockError>, Broken> {
+    fn fields(cursor: &mut Cursor<'_>, format: Format) -> Result<Result<Head, BlockError>, Broken> {
         cursor.take(MAGIC.len())?;
         let (kind, packing) = (cursor.byte()?, cursor.byte()?);
         let head = Head {
@@ -197,9 +198,12 @@ impl Head {
                 wall: UnixMillis(i64::from_le_bytes(cursor.array()?)),
             },
             end: Instant(u64::from_le_bytes(cursor.array()?)),
-            ended: Ended {
-                dropped: u32::from_le_bytes(cursor.array()?),
-                longest: Duration::from_micros(u64::from_le_bytes(cursor.array()?)),
+            summary: match format {
+                Format::Unsummed => None,
+                Format::Summed => Some(Summary {
+                    dropped: u32::from_le_bytes(cursor.array()?),
+                    longest: Duration::from_micros(u64::from_le_bytes(cursor.array()?)),
+                }),
             },
         };
         let sane = kind <= BlockKind::Checkpoint as u8
@@ -212,12 +216,13 @@ impl Head {
 
     /// The filter of the block at this place.
     pub(super) fn filter<'a>(&self, file: Source<'a>, at: usize) -> Option<Cow<'a, [u8]>> {
-        file.get(at + HEAD_BYTES..at + HEAD_BYTES + self.filter_bytes)
+        let begin = at + self.head_bytes();
+        file.get(begin..begin + self.filter_bytes)
     }
 
     /// The payload of the block at this place, unpacked.
     pub(super) fn payload<'a>(&self, file: Source<'a>, at: usize) -> Result<Cow<'a, [u8]>, Broken> {
-        let payload = file.get(at + HEAD_BYTES + self.filter_bytes..at + self.bytes());
+        let payload = file.get(at + self.head_bytes() + self.filter_bytes..at + self.bytes());
         let payload = payload.ok_or(Broken("it cannot be read"))?;
         if !self.packed {
             return Ok(payload);
@@ -245,10 +250,10 @@ pub(super) enum BlockError {
 mod tests {
     use super::*;
 
-    const ENDED: Ended = Ended { dropped: 8, longest: Duration::from_micros(9) };
+    const SUMMARY: Summary = Summary { dropped: 8, longest: Duration::from_micros(9) };
 
     fn read(file: &[u8]) -> Result<Head, BlockError> {
-        Head::read(file.into(), 0)
+        Head::read(file.into(), 0, Format::Summed)
     }
 
     fn block(raw: &[u8]) -> Block {
@@ -260,7 +265,7 @@ mod tests {
             records: 3,
             begin: Now::new(5, -6),
             end: Instant(7),
-            ended: ENDED,
+            summary: SUMMARY,
         }
     }
 
@@ -271,7 +276,7 @@ mod tests {
             let head = read(&file).unwrap();
             assert_eq!((head.bytes(), head.first, head.records), (file.len(), 9, 3));
             assert_eq!((head.begin, head.end), (Now::new(5, -6), Instant(7)));
-            assert_eq!(head.ended, ENDED);
+            assert_eq!(head.summary, Some(SUMMARY));
             assert!(super::super::filter::may_hold(&head.filter(file[..].into(), 0).unwrap(), 2));
             assert_eq!(&*head.payload(file[..].into(), 0).unwrap(), raw);
         }

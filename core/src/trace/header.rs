@@ -1,6 +1,6 @@
 //! The head of a trace: who was recorded, and with what.
 
-use super::FORMAT_VERSION;
+use super::format::{FORMAT_VERSION, Format, put_changes_since};
 use super::problem::{Broken, Refusal};
 use super::wire::Cursor;
 use crate::config::Config;
@@ -50,11 +50,23 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Versions {
     /// Which version was recorded.
     pub recorded: Box<str>,
+    /// In which version of the format.
+    pub format: u16,
+}
+
+impl Versions {
+    /// Whether who recorded is another version than this, or wrote another format.
+    pub fn are_different(&self) -> bool {
+        *self.recorded != *VERSION || self.format != FORMAT_VERSION
+    }
 }
 
 impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "recorded by version {}, this is version {VERSION}", self.recorded)
+        let Versions { recorded, format } = self;
+        write!(f, "recorded by version {recorded} in format {format}, ")?;
+        write!(f, "this is version {VERSION} and format {FORMAT_VERSION}")?;
+        put_changes_since(f, *format)
     }
 }
 
@@ -78,6 +90,9 @@ pub struct Header {
     pub contents: Contents,
     /// The configuration at the start.
     pub config: Config,
+    /// The version of the format of the file; what is written is written in this crate's.
+    #[serde(skip)]
+    pub format: u16,
     /// Settings of the file that this version does not know, and settings that the file does not have: what may have
     /// been decided in another way then. Empty when the same version wrote the file.
     #[serde(skip)]
@@ -95,16 +110,21 @@ impl Default for Header {
             start: Start::New,
             contents: Contents::Redacted,
             config: Config::default(),
+            format: FORMAT_VERSION,
             changed: Vec::new(),
         }
     }
 }
 
 impl Header {
+    /// Who recorded, and in which format.
+    pub(super) fn versions(&self) -> Versions {
+        Versions { recorded: self.core.clone(), format: self.format }
+    }
+
     /// Which version was recorded and which this is, if they are not the same.
     pub fn other_version(&self) -> Option<Versions> {
-        let versions = Versions { recorded: self.core.clone() };
-        (*versions.recorded != *VERSION).then_some(versions)
+        Some(self.versions()).filter(Versions::are_different)
     }
 
     /// The head as bytes.
@@ -121,8 +141,8 @@ impl Header {
         out
     }
 
-    /// Reads the head; returns it and its length.
-    pub(super) fn decode(file: &[u8]) -> Result<(Header, usize), Refusal> {
+    /// Reads the head; returns it, the format and the head's length.
+    pub(super) fn decode(file: &[u8]) -> Result<(Header, Format, usize), Refusal> {
         let begins = file.len().min(MAGIC.len());
         if file[..begins] != MAGIC[..begins] || file.is_empty() {
             return Err(Refusal::NotATrace);
@@ -131,9 +151,7 @@ impl Header {
         let truncated = |_: Broken| Refusal::Truncated;
         cursor.take(MAGIC.len()).map_err(truncated)?;
         let found = u16::from_le_bytes(cursor.array().map_err(truncated)?);
-        if found != FORMAT_VERSION {
-            return Err(Refusal::UnknownVersion { found });
-        }
+        let format = Format::of(found).ok_or(Refusal::UnknownVersion { found })?;
         let length = u32::from_le_bytes(cursor.array().map_err(truncated)?) as usize;
         if length > HEADER_BYTES_MAX {
             return Err(Refusal::Header("its length is beyond all measure".into()));
@@ -145,7 +163,7 @@ impl Header {
             return Err(Refusal::Header("its hash is wrong".into()));
         }
         let header = from_json(json).map_err(|why| Refusal::Header(why.into_boxed_str()))?;
-        Ok((header, file.len() - cursor.left()))
+        Ok((Header { format: found, ..header }, format, file.len() - cursor.left()))
     }
 }
 
@@ -221,13 +239,13 @@ mod tests {
             ..Header::default()
         };
         let bytes = header.encode();
-        assert_eq!(Header::decode(&bytes), Ok((header, bytes.len())));
+        assert_eq!(Header::decode(&bytes), Ok((header, Format::Summed, bytes.len())));
     }
 
     #[test]
     fn another_versions_settings_are_named() {
         let json = r#"{"core":"0.0.9","seed":3,"colour":"red","config":{"barrier_messages":7,"speed":1}}"#;
-        let (header, _) = Header::decode(&with_json(json)).unwrap();
+        let (header, ..) = Header::decode(&with_json(json)).unwrap();
         assert_eq!((header.seed, header.config.barrier_messages, &*header.core), (3, 7, "0.0.9"));
         let told = header.changed.join("\n");
         assert!(told.contains("colour: this version does not know it"), "{told}");
@@ -249,7 +267,7 @@ mod tests {
         let refused = Header::decode(&newer).unwrap_err();
         assert_eq!(refused, Refusal::UnknownVersion { found: 9 });
         let told = format!("{refused}");
-        assert!(told.contains("version 9") && told.contains("version 3"), "{told}");
+        assert!(told.contains("version 9") && told.contains("versions 2 to 3"), "{told}");
         let mut flipped = good;
         flipped[20] ^= 1;
         assert!(matches!(Header::decode(&flipped), Err(Refusal::Header(_))));

@@ -1,6 +1,6 @@
 //! What can be wrong with a trace.
 
-use super::FORMAT_VERSION;
+use super::format::{FORMAT_VERSION, OLDEST_FORMAT_VERSION};
 use super::header::Versions;
 use alloc::boxed::Box;
 use core::fmt;
@@ -34,7 +34,8 @@ impl fmt::Display for Refusal {
             Refusal::Unreadable => f.write_str("the file cannot be read"),
             Refusal::Truncated => f.write_str("the file ends inside the header"),
             Refusal::UnknownVersion { found } => {
-                write!(f, "the trace has format version {found}; this program reads version {FORMAT_VERSION}")
+                write!(f, "the trace has format version {found}; this program reads ")?;
+                write!(f, "versions {OLDEST_FORMAT_VERSION} to {FORMAT_VERSION}")
             }
             Refusal::Header(why) => write!(f, "the header is damaged: {why}"),
         }

@@ -1,12 +1,14 @@
 //! Reads a trace: its head, and where its blocks are.
 
-use super::block::{BlockError, BlockKind, Ended, Head, MAGIC};
+use super::block::{BlockError, BlockKind, Head, MAGIC};
 use super::filter::{id_hash, may_hold};
-use super::header::{Contents, HEAD_BYTES_MAX, Header, Start, Versions};
+use super::format::Format;
+use super::header::{Contents, HEAD_BYTES_MAX, Header, Start};
 use super::problem::{Broken, Damage, Refusal};
 use super::record::{Record, RecordReader};
 use super::snapshot::{self, Unread};
 use super::source::Source;
+use super::summary::Summary;
 use crate::hub::Hub;
 use crate::time::{Instant, Now};
 use alloc::borrow::Cow;
@@ -65,9 +67,9 @@ impl BlockPlace {
         self.head.end
     }
 
-    /// What came to its end meanwhile.
-    pub fn ended(&self) -> Ended {
-        self.head.ended
+    /// What happened to messages meanwhile; `None` in a format that does not say it.
+    pub fn summary(&self) -> Option<Summary> {
+        self.head.summary
     }
 }
 
@@ -86,20 +88,20 @@ impl<'a> Trace<'a> {
     pub fn open(file: impl Into<Source<'a>>) -> Result<Trace<'a>, Refusal> {
         let file = file.into();
         let begin = file.get(0..file.length().min(HEAD_BYTES_MAX)).ok_or(Refusal::Unreadable)?;
-        let (header, at) = Header::decode(&begin)?;
+        let (header, format, at) = Header::decode(&begin)?;
         let mut trace = Trace { file, header, blocks: Vec::new(), damage: Vec::new() };
-        trace.index(at);
+        trace.index(at, format);
         Ok(trace)
     }
 
-    fn index(&mut self, mut at: usize) {
+    fn index(&mut self, mut at: usize, format: Format) {
         let mut hashed_in_vain = 0;
         let mut next = match self.header.start {
             Start::New => Some(0),
             Start::Checkpoint => None,
         };
         while at < self.file.length() {
-            match Head::read(self.file, at) {
+            match Head::read(self.file, at, format) {
                 Ok(head) => {
                     if let Some(expected) = next.filter(|&expected| expected != head.first) {
                         self.damage.push(Damage::Missing { offset: at, from: expected, to: head.first });
@@ -224,8 +226,7 @@ impl<'a> Trace<'a> {
         snapshot::read(&raw, self.kept()).map_err(|unread| match unread {
             Unread::Broken(broken) => corrupt(broken),
             Unread::OtherShape => {
-                let versions = Versions { recorded: self.header.core.clone() };
-                Damage::OtherVersion { offset: block.offset, versions }
+                Damage::OtherVersion { offset: block.offset, versions: self.header.versions() }
             }
         })
     }

@@ -1,12 +1,13 @@
 //! Writes down what a hub is told.
 
-use super::block::{Block, BlockKind, Ended, RAW_BYTES_MAX};
+use super::block::{Block, BlockKind, RAW_BYTES_MAX};
 use super::digest::Digest;
 use super::header::{Contents, Header, Start};
 use super::record::RecordWriter;
 use super::snapshot;
+use super::summary::{Summary, Summing};
 use super::template::ContentRule;
-use crate::hub::{Hub, Input, Note, Output};
+use crate::hub::{Hub, Input, Output};
 use crate::time::{Instant, Now};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -22,7 +23,7 @@ const CHECKPOINT_SHARE: usize = 32;
 
 /// Writes down what a hub is told. A driver calls it beside the hub:
 ///
-/// 1. [`Recorder::input`] with everything it hands to [`Hub::handle`];
+/// 1. [`Recorder::input`] with everything that it is about to hand to [`Hub::handle`], and the hub;
 /// 2. [`Recorder::output`] with everything that [`Hub::poll_output`] returns;
 /// 3. [`Recorder::drained`] once that is `None`, with the hub;
 /// 4. [`Recorder::next_block`] until that is `None`: these are to be kept, packed, wherever the trace goes.
@@ -37,7 +38,7 @@ pub struct Recorder {
     end: Now,
     /// The latest time that was: what a hub takes for the time when its clock goes back.
     latest: Instant,
-    ended: Ended,
+    summing: Summing,
     first: u64,
     next: u64,
     blocks: VecDeque<Block>,
@@ -61,7 +62,7 @@ impl Recorder {
             begin: None,
             end: header.begin,
             latest: header.begin.mono,
-            ended: Ended::default(),
+            summing: Summing::default(),
             first: 0,
             next: 0,
             blocks: VecDeque::new(),
@@ -77,6 +78,11 @@ impl Recorder {
     /// the ring can drop what is old.
     pub fn for_ring(self, ring_bytes: usize) -> Recorder {
         Recorder { checkpoint_within: ring_bytes / 2, ..self }
+    }
+
+    #[cfg(feature = "canaries")]
+    pub(crate) fn plant(&mut self, planted: crate::canary::Planted<crate::canary::TraceCanary>) {
+        self.summing.plant(planted);
     }
 
     /// The head of the trace as bytes.
@@ -99,27 +105,42 @@ impl Recorder {
         self.next
     }
 
-    /// Something is handed to the hub.
-    pub fn input(&mut self, now: Now, input: &Input) {
+    /// Something is about to be handed to the hub.
+    pub fn input(&mut self, now: Now, input: &Input, hub: &Hub) {
         let rule = match self.header.contents {
             Contents::Kept => ContentRule::Keep,
             Contents::Redacted => ContentRule::Hash,
         };
-        self.put_input(now, input, rule);
+        self.put_input(now, input, rule, || hub.holds_since());
     }
 
-    /// Something was handed to a hub; what was redacted then has only its hash now.
-    pub(super) fn input_again(&mut self, now: Now, input: &Input, content_hash: Option<u64>) {
-        match content_hash {
-            Some(hash) => self.put_input(now, input, ContentRule::Known(hash)),
-            None => self.input(now, input),
-        }
+    /// Something was handed to a hub that held something since `held_since`; what was redacted then has only its hash now.
+    pub(super) fn input_again(
+        &mut self,
+        now: Now,
+        input: &Input,
+        content_hash: Option<u64>,
+        held_since: Option<Instant>,
+    ) {
+        let rule = match (content_hash, self.header.contents) {
+            (Some(hash), _) => ContentRule::Known(hash),
+            (None, Contents::Kept) => ContentRule::Keep,
+            (None, Contents::Redacted) => ContentRule::Hash,
+        };
+        self.put_input(now, input, rule, || held_since);
     }
 
-    fn put_input(&mut self, now: Now, input: &Input, rule: ContentRule) {
+    fn put_input(
+        &mut self,
+        now: Now,
+        input: &Input,
+        rule: ContentRule,
+        held_since: impl FnOnce() -> Option<Instant>,
+    ) {
         self.begin_at(now);
         self.end = now;
         self.latest = self.latest.max(now.mono);
+        self.summing.step(self.latest, held_since);
         self.records.put_input(&mut self.raw, now, input, rule);
         self.next += 1;
     }
@@ -127,14 +148,11 @@ impl Recorder {
     /// The hub wants something.
     pub fn output(&mut self, output: &Output) {
         self.digest.add(output);
-        if let Output::Note(Note::Dropped { .. }) = output {
-            self.ended.dropped = self.ended.dropped.saturating_add(1);
-        }
+        self.summing.output(output);
     }
 
     /// The hub wants nothing more: the moment between two steps.
     pub fn drained(&mut self, hub: &Hub) {
-        self.ended.longest = self.ended.longest.max(hub.longest_ended());
         if let Some((count, digest)) = self.digest.take() {
             self.begin_at(self.end);
             self.records.put_outputs(&mut self.raw, count, digest);
@@ -170,7 +188,7 @@ impl Recorder {
             records: u32::try_from(self.next - self.first).unwrap_or(u32::MAX),
             begin,
             end: self.latest,
-            ended: core::mem::take(&mut self.ended),
+            summary: self.summing.take(),
         });
         self.first = self.next;
     }
@@ -178,6 +196,8 @@ impl Recorder {
     /// Writes the whole state of the hub, which must have been drained, so that a replay can begin here.
     pub fn checkpoint(&mut self, hub: &Hub) {
         self.finish_block();
+        // The clock of a hub that has not been recorded before may have gone back.
+        self.latest = self.latest.max(hub.now().mono);
         let rule = match self.header.contents {
             Contents::Kept => ContentRule::Keep,
             Contents::Redacted => ContentRule::Known(0),
@@ -197,7 +217,7 @@ impl Recorder {
             records: 0,
             begin: self.end,
             end: self.latest,
-            ended: Ended::default(),
+            summary: Summary::default(),
         });
     }
 

@@ -6,12 +6,13 @@ use super::header::{Start, Versions};
 use super::problem::Damage;
 use super::reader::{BlockPlace, Trace};
 use super::record::Record;
+use super::summary::{Checking, Untrue};
 use crate::hub::{Hub, Input, Output};
 use crate::time::Now;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::ControlFlow;
+use core::ops::{ControlFlow, Range};
 
 /// The first record at which the hub did something else than when it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,12 @@ impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Divergence { record, since, now, recorded, replayed, versions, .. } = self;
         let seconds = now.mono.0 as f64 / 1e6;
+        if versions.are_different() {
+            writeln!(
+                f,
+                "two versions of the hub part here: the newer one decides otherwise, or tells otherwise what it decides"
+            )?;
+        }
         writeln!(
             f,
             "record {record} at {seconds:.6} s differs; it covers the inputs from record {since} on"
@@ -53,11 +60,33 @@ impl fmt::Display for Divergence {
 
 impl core::error::Error for Divergence {}
 
+/// A block that says something of its messages which is not so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FalseSummary {
+    /// Where the block begins, in bytes from the start of the file.
+    pub offset: usize,
+    /// Its first record, and the first behind it.
+    pub records: Range<u64>,
+    /// What is not so.
+    pub untrue: Untrue,
+}
+
+impl fmt::Display for FalseSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FalseSummary { offset, records: Range { start, end }, untrue } = self;
+        write!(f, "the block at byte {offset}, with the records from {start} up to {end}, is wrong: {untrue}")
+    }
+}
+
+impl core::error::Error for FalseSummary {}
+
 /// Why a replay did not reach the end as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayError {
     /// The hub did something else.
     Divergence(Box<Divergence>),
+    /// The hub did the same, and a block is summed up wrongly: a question that trusts it would not find everything.
+    FalseSummary(FalseSummary),
     /// No part of the trace can be replayed: it has no beginning and no readable checkpoint.
     NoBeginning,
     /// No part of the trace can be replayed: it has no beginning, and its checkpoints are states of another version.
@@ -68,6 +97,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReplayError::Divergence(divergence) => divergence.fmt(f),
+            ReplayError::FalseSummary(summary) => summary.fmt(f),
             ReplayError::NoBeginning => f.write_str(
                 "the trace has neither its beginning nor a checkpoint from which a replay can begin",
             ),
@@ -178,6 +208,7 @@ impl<'t, 'a> Replay<'t, 'a> {
             digest: Digest::new(header.contents),
             compare: self.compare,
             watched: self.watched,
+            checking: None,
             result: Replayed { damage: self.trace.damage().to_vec(), ..Replayed::default() },
         };
         let mut flow = ControlFlow::Continue(());
@@ -218,6 +249,8 @@ struct Run {
     digest: Digest,
     compare: bool,
     watched: bool,
+    /// Whether the present block is summed up as it should be, if anybody asks.
+    checking: Option<Checking>,
     result: Replayed,
 }
 
@@ -234,6 +267,7 @@ impl Run {
         if !self.watched {
             while let Some(output) = hub.poll_output() {
                 self.digest.add(&output);
+                self.checking.iter_mut().for_each(|checking| checking.output(&output));
                 self.result.outputs += 1;
             }
             return ControlFlow::Continue(());
@@ -250,6 +284,9 @@ impl Run {
         self.result.outputs += outputs.len() as u64;
         if self.compare {
             outputs.iter().for_each(|output| self.digest.add(output));
+        }
+        if let Some(checking) = &mut self.checking {
+            outputs.iter().for_each(|output| checking.output(output));
         }
         visit(&Moment { record, now: self.now, input, content_hash, outputs, hub, resumed })
     }
@@ -293,6 +330,7 @@ impl Run {
             return Ok(ControlFlow::Continue(()));
         }
         let (mut flow, mut divergence) = (ControlFlow::Continue(()), None);
+        self.checking = block.summary().filter(|_| self.compare).map(Checking::of);
         let read = trace.each_record(block, |number, record| {
             self.next = number.saturating_add(1);
             match record {
@@ -301,7 +339,12 @@ impl Run {
                     self.result.inputs += 1;
                     let told = self.watched.then(|| input.clone());
                     if let Some(hub) = &mut self.hub {
+                        let checking = &mut self.checking;
+                        checking
+                            .iter_mut()
+                            .for_each(|checking| checking.step(hub.now().mono.max(now.mono), hub));
                         hub.handle(now, input);
+                        checking.iter_mut().for_each(|checking| checking.stepped(hub));
                     }
                     flow = self.moment(number, told.as_ref(), content_hash, false, visit);
                 }
@@ -309,17 +352,25 @@ impl Run {
             }
             flow.is_continue() && divergence.is_none()
         });
+        let is_read = read.is_ok() && flow.is_continue();
         if let Err(damage) = read {
             self.hub = None;
             self.result.damage.push(damage);
         }
+        let untrue = self.checking.take().and_then(Checking::end);
         match divergence {
             Some(divergence) => {
                 let inputs = inputs_between(trace, divergence.since, divergence.record);
-                let versions = Versions { recorded: trace.header().core.clone() };
+                let versions = trace.header().versions();
                 Err(ReplayError::Divergence(Box::new(Divergence { inputs, versions, ..divergence })))
             }
-            None => Ok(flow),
+            None => match untrue.filter(|_| is_read) {
+                Some(untrue) => {
+                    let records = block.first_record()..block.after();
+                    Err(ReplayError::FalseSummary(FalseSummary { offset: block.offset(), records, untrue }))
+                }
+                None => Ok(flow),
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 use super::block::{Block, BlockKind};
 use super::filter::id_hash;
 use super::header::Header;
-use super::{Record, Trace};
+use super::{Record, Summary, Trace};
 use crate::time::{Instant, Now};
 use alloc::vec::Vec;
 
@@ -22,6 +22,8 @@ pub struct OpenBlock {
     pub begin: Now,
     /// When its last record happened.
     pub end: Instant,
+    /// What it says of its messages.
+    pub summary: Summary,
 }
 
 /// The same trace with another head and other blocks; `None` for what is no trace.
@@ -52,11 +54,11 @@ pub fn reseal(
             records: place.records(),
             begin: place.begins(),
             end: place.end(),
+            summary: place.summary().unwrap_or_default(),
         };
-        let ended = place.ended();
         edit(&mut open);
-        let OpenBlock { kind, raw, first, records, begin, end } = open;
-        out.extend_from_slice(&Block { kind, raw, ids, first, records, begin, end, ended }.pack());
+        let OpenBlock { kind, raw, first, records, begin, end, summary } = open;
+        out.extend_from_slice(&Block { kind, raw, ids, first, records, begin, end, summary }.pack());
     }
     Some(out)
 }

@@ -8,6 +8,7 @@ mod ring;
 mod secrets;
 mod size;
 mod source;
+mod summing;
 mod versions;
 mod what_if;
 mod words;

@@ -5,7 +5,7 @@ use async_channel::Receiver;
 use clap::Args;
 use edgehub::config::NodeConfig;
 use edgehub::core::trace;
-use edgehub::edge::{Capture, RecorderOptions};
+use edgehub::edge::{AskedBy, Capture, RecorderOptions};
 use edgehub::identity::{IdentityDriver, Store, TokenSource, Told};
 use edgehub::tls::{self, ClientFiles};
 use edgehub::{EdgeHub, Options};
@@ -60,7 +60,7 @@ impl Run {
         let (hub, driver) = EdgeHub::new(options);
         let dumps = process::each_dump_signal(async || {
             // A hub that has stopped has nothing to tell.
-            let _ = hub.dump_recording().await;
+            let _ = hub.dump_recording(AskedBy::Signal).await;
         });
         let identity = async {
             zip(identity.run(), follow(&hub, &node.files, used, told)).await;

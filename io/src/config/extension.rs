@@ -115,7 +115,7 @@ const RECORDER_FILES_MAX: u64 = 1000;
 const RECORDER_FILE_BYTES_MIN: u64 = 64 << 10;
 
 /// The groups of messages from the cloud.
-const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
+pub const GROUPS: [&str; 5] = ["resource", "func", "twin", "user", "taskmanager"];
 
 /// What a node gets whose file says nothing. Where [`Config::default`] says something else, that is for a hub within another program,
 /// which has no file: fewer messages in less memory, no question to the cloud that nobody asked for, and as long a wait for an

@@ -1,6 +1,7 @@
 //! What handles ask of the driver, and the ways on which it gets there.
 
 use super::module::{Delivery, RequestError, Stopped};
+use super::recorder::AskedBy;
 use super::rejection::Rejections;
 use crate::bell;
 use crate::budget::{Allowance, Share};
@@ -103,5 +104,5 @@ pub(super) enum Control {
     /// Open links with this from now on, the present one anew.
     Renew(Arc<ClientConfig>),
     /// Write what the flight recorder holds to a file.
-    Dump,
+    Dump(AskedBy),
 }

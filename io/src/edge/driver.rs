@@ -290,7 +290,7 @@ impl Driver {
     /// Hands an input to the hub. The clocks are read once a turn: what is taken together happens at one moment.
     fn handle(&mut self, input: Input) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.input(self.now, &input);
+            recorder.input(self.now, &input, &self.hub);
         }
         self.hub.handle(self.now, input);
     }
@@ -352,9 +352,9 @@ impl Driver {
             }
             Control::Account(reply) => drop(reply.try_send(self.hub.account())),
             Control::Health(reply) => drop(reply.try_send(self.hub.health())),
-            Control::Dump => {
+            Control::Dump(asked_by) => {
                 if let Some(recorder) = &mut self.recorder {
-                    recorder.dump(Reason::Requested);
+                    recorder.dump(Reason::Requested(asked_by));
                 }
             }
             Control::WhenSettled(reply) => self.settled.push(reply),

@@ -3,6 +3,7 @@
 mod files;
 mod reason;
 
+pub use reason::AskedBy;
 pub(super) use reason::Reason;
 
 use super::Options;
@@ -137,9 +138,9 @@ impl Flight {
         }
     }
 
-    pub(super) fn input(&mut self, now: Now, input: &Input) {
+    pub(super) fn input(&mut self, now: Now, input: &Input, hub: &Hub) {
         if self.jobs.is_some() {
-            self.recorder.input(now, input);
+            self.recorder.input(now, input, hub);
         }
     }
 

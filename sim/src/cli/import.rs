@@ -1,9 +1,11 @@
 //! `import`: a trace of a real hub as a scenario.
 
 use super::CommandOutcome;
-use edgehub_core::trace::Trace;
+use edgehub_core::trace::{ReadAt, Trace};
 use edgehub_sim::import::import;
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 /// Makes a scenario of a trace: it can be read, edited, run and shrunk
 #[derive(Debug, clap::Args)]
@@ -17,8 +19,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(Arguments { trace: path, output }: Arguments) -> CommandOutcome {
     let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let file = std::fs::read(&path).map_err(|why| told(&why))?;
-    let trace = Trace::open(&file).map_err(|why| told(&why))?;
+    let file = Blocks::of(&path).map_err(|why| told(&why))?;
+    let trace = Trace::open(&file as &dyn ReadAt).map_err(|why| told(&why))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let imported = import(&trace, &name).map_err(|why| told(&why))?;
     // What is not as it was stands where whoever reads the scenario sees it.
@@ -32,4 +34,29 @@ pub(super) fn run(Arguments { trace: path, output }: Arguments) -> CommandOutcom
         None => print!("{text}"),
     }
     Ok(())
+}
+
+/// A file that is read block by block: it may be larger than the memory.
+#[derive(Debug)]
+struct Blocks {
+    file: File,
+    length: usize,
+}
+
+impl Blocks {
+    fn of(path: &Path) -> std::io::Result<Blocks> {
+        let file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        Ok(Blocks { file, length })
+    }
+}
+
+impl ReadAt for Blocks {
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn read_at(&self, offset: usize, into: &mut [u8]) -> bool {
+        self.file.read_exact_at(into, offset as u64).is_ok()
+    }
 }

@@ -167,7 +167,7 @@ fn recording() -> Vec<u8> {
     };
     for (number, input) in inputs.into_iter().enumerate() {
         let now = Now::new(number as u64 * 1_000_000, number as i64 * 1000);
-        recorder.input(now, &input);
+        recorder.input(now, &input, &hub);
         hub.handle(now, input);
         let outputs: Vec<Output> = std::iter::from_fn(|| hub.poll_output()).collect();
         outputs.iter().for_each(|output| recorder.output(output));

@@ -247,7 +247,7 @@ impl World {
         }
         let now = edge.clock.read(*salt, *world_now);
         if let Some(flight) = &mut edge.flight {
-            flight.input(now, &input);
+            flight.input(now, &input, &edge.hub);
         }
         let described = log.keeps_everything().then(|| format!("{input:?}"));
         let outputs =

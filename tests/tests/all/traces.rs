@@ -2,7 +2,8 @@
 
 use crate::conformance::import::import;
 use crate::recordings::NAMES;
-use edgehub_core::trace::{Record, Trace, replay};
+use edgehub_core::trace::explain::{Fate, Question, explain, search, stories};
+use edgehub_core::trace::{Record, ReplayError, Trace, replay};
 use std::path::{Path, PathBuf};
 
 /// Set to anything, it has the traces of the recordings written anew.
@@ -54,6 +55,34 @@ fn the_traces_of_the_recordings_can_be_made_again() {
             );
         }
         assert_eq!(made.len(), committed.len(), "{name}");
+    }
+}
+
+/// A trace that version 2 of the format was the newest for, as it was committed then.
+#[test]
+fn a_trace_of_an_older_format_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/old-traces/format-2.trace");
+    let file = std::fs::read(path).unwrap();
+    let trace = Trace::open(&file).unwrap();
+    assert_eq!((trace.header().format, trace.damage()), (2, &[][..]));
+    let versions = trace.header().other_version().unwrap().to_string();
+    assert!(versions.contains("in format 2") && versions.contains("since format 3"), "{versions}");
+    let all = stories(&trace, |_| true).unwrap();
+    assert!(all.len() > 20);
+    for (id, count) in [(&all[3].msg_id, 1), (&"no such message".into(), 0)] {
+        let found = explain(&trace, id).unwrap();
+        assert_eq!(found.iter().filter(|story| story.msg_id == *id).count(), count);
+    }
+    let dropped = all.iter().filter(|story| matches!(story.fate(), Fate::Dropped(_))).count();
+    assert_eq!(search(&trace, Question::Dropped, usize::MAX).unwrap().len(), dropped);
+    match replay(&trace) {
+        Ok(replayed) => assert!(replayed.compared > 100),
+        // Versions may decide otherwise; then it is said that it is two versions that do.
+        Err(ReplayError::Divergence(divergence)) => {
+            let words = divergence.to_string();
+            assert!(words.contains("two versions") && words.contains("in format 2"), "{words}");
+        }
+        Err(error) => panic!("{error}"),
     }
 }
 

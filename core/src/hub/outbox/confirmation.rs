@@ -40,7 +40,6 @@ impl Outbox {
         for slot in self.unconfirmed.drain(..confirmed as usize) {
             let bytes = self.total.bytes;
             leave(&slot, &mut self.queues, &mut self.total, &mut self.kept);
-            self.ended.see(slot.at);
             if self.planted.is(Canary::BytesForgotten) {
                 self.total.bytes = bytes;
             }

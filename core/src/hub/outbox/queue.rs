@@ -4,6 +4,7 @@ use super::key::Key;
 use super::slab;
 use super::slot::{Mark, Slot, Spot};
 use crate::class::Class;
+use crate::time::Instant;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,17 @@ impl ClassQueue {
 
     pub(super) fn front(&self) -> Option<&Slot> {
         self.slots.front()
+    }
+
+    /// When the oldest was accepted. Those before this number are from before the start: they may come late, and leave first.
+    pub(super) fn holds_since(&self, unused: u64) -> Option<Instant> {
+        let front = self.front()?;
+        if front.number >= unused {
+            return Some(front.at);
+        }
+        let new = self.slots.partition_point(|slot| slot.number < unused);
+        let mut new = self.slots.range(new..).filter(|slot| slot.spot() != Spot::Gone);
+        Some(new.next().map_or(front.at, |oldest| oldest.at.min(front.at)))
     }
 
     /// Adds the newest, or one from before the start that comes late.

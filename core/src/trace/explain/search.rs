@@ -1,14 +1,14 @@
 //! Searches a trace for the messages of one fate, and replays only where there can be any.
 //!
-//! Each block says whether something was dropped while it was written, and how long at most it had taken what came to its
-//! end then. So whatever was dropped or late is whole in a replay that begins so long before such a block. What is still on
+//! Each block says whether something was dropped while it was written, and for how long at most something was on its way that
+//! came to its end then. So whatever was dropped or late is whole in a replay that begins so long before such a block. What is still on
 //! its way where a part of the trace ends began no earlier than the last checkpoint there can tell.
 
 use super::biographer::Biographer;
 use super::find::explain_each;
 use super::story::{Fate, Story};
 use crate::time::Instant;
-use crate::trace::{BlockKind, BlockPlace, Ended, Replay, ReplayError, Trace};
+use crate::trace::{BlockKind, BlockPlace, Replay, ReplayError, Summary, Trace};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -38,7 +38,7 @@ impl Question {
     }
 
     /// Whether a message that it asks for may have come to its end in a block.
-    fn concerns(self, Ended { dropped, longest }: Ended) -> bool {
+    fn concerns(self, Summary { dropped, longest }: Summary) -> bool {
         match self {
             Question::Dropped => dropped > 0,
             Question::Pending => false,
@@ -88,8 +88,15 @@ fn windows(trace: &Trace<'_>, question: Question) -> Vec<Window> {
         if block.kind() == BlockKind::Checkpoint {
             checkpoint = Some(at);
         }
-        if question.concerns(block.ended()) {
-            windows.push(starts.window(at, block.begin() - block.ended().longest, block.after()));
+        match block.summary() {
+            Some(summary) if question.concerns(summary) => {
+                windows.push(starts.window(at, block.begin() - summary.longest, block.after()));
+            }
+            // It may be anything, and have begun at any time.
+            None if question != Question::Pending => {
+                windows.push(starts.window(at, Instant(0), block.after()));
+            }
+            _ => {}
         }
         // Behind it, nothing is known of what was on its way.
         if blocks.get(at + 1).is_none_or(|next| next.first_record() != block.after()) {

@@ -86,15 +86,17 @@ fn a_full_ring_forgets_its_oldest_part_and_still_replays() {
     // Recorded once more from the replay, this time into the ring.
     let trace = Trace::open(&file).unwrap();
     let mut again: Option<Recorder> = None;
+    let mut held_since = None;
     let mut ring = Ring::new(trace.header().clone(), 200_000);
     let replayed = Replay::new(&trace).run(|moment| {
         let recorder =
             again.get_or_insert_with(|| Recorder::new(trace.header().clone(), 4, 100_000).for_ring(200_000));
         if let Some(input) = moment.input {
-            recorder.input_again(moment.now, input, moment.content_hash);
+            recorder.input_again(moment.now, input, moment.content_hash, held_since);
         }
         moment.outputs.iter().for_each(|output| recorder.output(output));
         recorder.drained(moment.hub);
+        held_since = moment.hub.holds_since();
         while let Some(block) = recorder.next_block() {
             ring.push(&block);
         }

@@ -18,7 +18,7 @@ fn recorded(ring_bytes: usize, messages: u64, often: u64) -> (Result<Replayed, R
         (Hub::new(config, 0, Now::default()), Ring::new(header, ring_bytes), Rng::new(9));
     let mut step = |number: u64, input: Input| {
         let now = Now::new(number * 1000, number as i64);
-        recorder.input(now, &input);
+        recorder.input(now, &input, &hub);
         hub.handle(now, input);
         while let Some(output) = hub.poll_output() {
             recorder.output(&output);

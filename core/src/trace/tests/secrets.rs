@@ -34,7 +34,7 @@ fn about(resources: &[&str], text: &str) -> Vec<u8> {
     }
     for (number, input) in inputs.into_iter().enumerate() {
         let now = Now::new(number as u64, 0);
-        recorder.input(now, &input);
+        recorder.input(now, &input, &hub);
         hub.handle(now, input);
         while let Some(output) = hub.poll_output() {
             recorder.output(&output);

@@ -35,7 +35,7 @@ impl Node {
     }
 
     fn handle(&mut self, input: Input) {
-        self.recorder.input(self.now, &input);
+        self.recorder.input(self.now, &input, &self.hub);
         self.hub.handle(self.now, input);
         self.drain();
     }

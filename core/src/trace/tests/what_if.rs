@@ -116,7 +116,7 @@ impl Site {
 
     fn handle(&mut self, input: Input) {
         let now = Now::new(self.now, (self.now / 1000) as i64);
-        self.recorder.input(now, &input);
+        self.recorder.input(now, &input, &self.hub);
         self.hub.handle(now, input);
         self.drain();
     }

@@ -10,7 +10,9 @@ use crate::message::{Draft, Message};
 use crate::time::{Instant, Now};
 use crate::trace::describe::{input, is_about, output};
 use crate::trace::explain::{Fate, Rank, Story, What, stories};
-use crate::trace::{Contents, Damage, Digest, Divergence, Refusal, ReplayError, Versions};
+use crate::trace::{
+    Contents, Damage, Digest, Divergence, FalseSummary, Refusal, ReplayError, Untrue, Versions,
+};
 use crate::violation::Violation;
 use std::boxed::Box;
 use std::collections::BTreeSet;
@@ -256,7 +258,7 @@ fn problems_have_words_of_their_own() {
         Refusal::UnknownVersion { found: 9 },
         Refusal::Header("odd".into()),
     ];
-    let versions = Versions { recorded: "0.0.1".into() };
+    let versions = Versions { recorded: "0.0.1".into(), format: 3 };
     let damages = [
         Damage::Truncated { offset: 7 },
         Damage::Corrupt { offset: 7, why: "odd" },
@@ -283,12 +285,23 @@ fn problems_have_words_of_their_own() {
     };
     assert_eq!(
         ReplayError::Divergence(Box::new(divergence)).to_string(),
-        "record 9 at 1.500000 s differs; it covers the inputs from record 7 on\n\
+        "two versions of the hub part here: the newer one decides otherwise, or tells otherwise what it decides\n\
+         record 9 at 1.500000 s differs; it covers the inputs from record 7 on\n\
          recorded: 1 outputs, digest 000000000000000a\nreplayed: 2 outputs, digest 000000000000000b\n\
-         recorded by version 0.0.1, this is version "
+         recorded by version 0.0.1 in format 3, this is version "
             .to_string()
             + env!("CARGO_PKG_VERSION")
+            + " and format 3"
     );
+    let untrue = [
+        Untrue::Dropped { said: 0, found: 3 },
+        Untrue::Longest { said: Duration::ZERO, found: Duration::from_secs(2) },
+    ];
+    let summaries = untrue.map(|untrue| {
+        ReplayError::FalseSummary(FalseSummary { offset: 7, records: 3..5, untrue }).to_string()
+    });
+    check(&summaries);
+    assert!(summaries.iter().all(|words| words.contains("byte 7") && words.contains("from 3 up to 5")));
 }
 
 /// A story says how long its message took, or its sender waited, and not both where only one is so.

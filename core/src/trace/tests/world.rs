@@ -98,7 +98,7 @@ impl World {
     }
 
     pub(in crate::trace) fn handle(&mut self, input: Input) {
-        self.recorder.input(self.now, &input);
+        self.recorder.input(self.now, &input, &self.hub);
         self.hub.handle(self.now, input.clone());
         self.undrained += 1;
         self.told.push((self.now, input, Vec::new()));

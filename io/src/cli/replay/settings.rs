@@ -1,11 +1,14 @@
 //! `key=value,…`: other values for settings of a recorded configuration.
 
+mod rule;
 mod value;
 
+use edgehub::config::GROUPS;
 use edgehub::core::Config;
-use edgehub::core::class::Class;
+use edgehub::core::class::{Class, Classes};
+use edgehub::core::limits::CLASS_RULES_MAX;
 use std::fmt::Write;
-use value::{Start, Value};
+use value::{OFF, Start, Value};
 
 /// A setting of `T`: its name, and where its value is.
 type Setting<T> = (&'static str, fn(&mut T) -> &mut dyn Value);
@@ -66,6 +69,18 @@ const OF_CLASS: [Setting<Class>; 11] = [
 /// What the settings of classes begin with.
 const CLASS: &str = "class.";
 
+/// What the setting of a group begins with: who acknowledges its messages.
+const ACKNOWLEDGE: &str = "acknowledge.";
+
+/// What the setting of a rule begins with, which its number follows: 1 for the first.
+const RULE: &str = "rule.";
+
+/// What stands for the number of a rule that is to come before all others.
+const NEW: &str = "new";
+
+/// What stands for all rules, to take them out.
+const RULES: &str = "rules";
+
 /// Other values for some settings.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -96,11 +111,44 @@ impl std::str::FromStr for Settings {
 
 fn change(config: &mut Config, key: &str, value: &str) -> Result<(), String> {
     let of_hub = OF_HUB.iter().find(|(name, _)| *name == key);
-    let set = match of_hub {
-        Some((_, place)) => place(config).set(value),
-        None => of_class(config, key)?.set(value),
+    let set = if let Some((_, place)) = of_hub {
+        place(config).set(value)
+    } else if let Some(group) = key.strip_prefix(ACKNOWLEDGE).filter(|group| GROUPS.contains(group)) {
+        config.acknowledge.entry(group.into()).or_default().set(value)
+    } else if let Some(number) = key.strip_prefix(RULE) {
+        set_rule(&mut config.classes, number, value)
+    } else if key == RULES {
+        set_rules(&mut config.classes, value)
+    } else {
+        of_class(config, key)?.set(value)
     };
     set.map_err(|why| format!("{key}: {why}"))
+}
+
+/// Has another rule in the place of one, or before all.
+fn set_rule(classes: &mut Classes, number: &str, text: &str) -> Result<(), String> {
+    let rule = rule::parsed(text, classes)?;
+    if number == NEW {
+        if classes.rules.len() >= CLASS_RULES_MAX {
+            return Err(format!("expected at most {CLASS_RULES_MAX} rules, and there are as many"));
+        }
+        classes.rules.insert(0, rule);
+        return Ok(());
+    }
+    let count = classes.rules.len();
+    let place = number.parse::<usize>().ok().and_then(|number| classes.rules.get_mut(number.checked_sub(1)?));
+    *place.ok_or_else(|| format!("expected the number of a rule from 1 to {count}, or {NEW}"))? = rule;
+    Ok(())
+}
+
+/// Takes all rules out. How many there are is what is shown, and leaves them as they are.
+fn set_rules(classes: &mut Classes, text: &str) -> Result<(), String> {
+    match text {
+        OFF => classes.rules.clear(),
+        text if text == classes.rules.len().to_string() => {}
+        _ => return Err(format!("expected {OFF}, found {text:?}; each has a setting of its own")),
+    }
+    Ok(())
 }
 
 /// The place of a setting of a class.
@@ -129,6 +177,14 @@ fn listed(config: &Config) -> String {
         // To look at a part of what is off must not turn it on.
         line(name, place(&mut config.clone()).show());
     }
+    for group in GROUPS {
+        let by = config.acknowledge.get(group).copied().unwrap_or_default();
+        line(&format!("{ACKNOWLEDGE}{group}"), by.show());
+    }
+    line(RULES, config.classes.rules.len().to_string());
+    for (number, rule) in (1..).zip(&config.classes.rules) {
+        line(&format!("{RULE}{number}"), rule::shown(rule, &config.classes));
+    }
     for class in &config.classes.classes {
         for (name, place) in &OF_CLASS {
             line(&format!("{CLASS}{}.{name}", class.name), place(&mut class.clone()).show());
@@ -140,7 +196,8 @@ fn listed(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edgehub::core::class::Delivery;
+    use edgehub::core::class::{Delivery, Rule};
+    use edgehub::core::config::Acknowledge;
     use serde_json::Value as Json;
     use std::collections::BTreeSet;
     use std::time::Duration;
@@ -183,6 +240,28 @@ mod tests {
         assert_eq!(changed("class.telemetry.ttl=5s,class.telemetry.ttl=off"), Ok(Config::default()));
     }
 
+    #[test]
+    fn rules_and_acknowledgements_can_be_others() {
+        let config =
+            changed("rule.new=operation=update&resource=device/*->telemetry,acknowledge.twin=hub").unwrap();
+        let mut expected = Config::default();
+        let class = expected.classes.named("telemetry").unwrap();
+        let (operation, resource) = (Some("update".into()), Some("device/*".into()));
+        let first = Rule { operation, resource, class, ..Rule::default() };
+        expected.classes.rules.insert(0, first.clone());
+        expected.acknowledge.insert("twin".into(), Acknowledge::Hub);
+        assert_eq!(config, expected);
+        let config =
+            changed("rules=off,rule.new=any->state,rule.1=operation=update&resource=device/*->telemetry")
+                .unwrap();
+        assert_eq!(config.classes.rules, [first]);
+        let last = Config::default().classes.rules.len();
+        assert!(
+            changed(&format!("rule.{last}=any->state")).is_ok()
+                && changed(&format!("rule.{}=any->state", last + 1)).is_err()
+        );
+    }
+
     /// A class may have any name.
     #[test]
     fn a_name_with_dots_is_no_other_setting() {
@@ -214,6 +293,14 @@ mod tests {
             "class.none.ttl=1s",
             "class.telemetry.colour=red",
             "class.telemetry.coalesce=perhaps",
+            "acknowledge.twin=nobody",
+            "acknowledge.none=hub",
+            "rule.0=any->state",
+            "rule.99=any->state",
+            "rule.1=off",
+            "rules=any->state",
+            "endpoints.weights=1",
+            "class.state.name=other",
             "otherwise=none",
             "",
         ] {
@@ -228,7 +315,9 @@ mod tests {
     fn every_value_that_is_shown_is_one() {
         let config =
             changed("probe=60s,class.state.ttl=5s,class.state.messages=5,class.state.bytes=5").unwrap();
-        let mut same = config.clone();
+        let mut same =
+            Config { acknowledge: GROUPS.map(|group| (group.into(), Default::default())).into(), ..config };
+        let config = same.clone();
         for line in listed(&config).lines().skip(1) {
             let (key, value) = line.trim().split_once(' ').unwrap();
             change(&mut same, key, value.trim()).unwrap();
@@ -259,10 +348,17 @@ mod tests {
             leaves(String::new(), &serde_json::to_value(config).unwrap(), &mut found);
             found
         };
-        let config = changed("probe=60s,otherwise=state").unwrap();
+        let rule = "kind=request&group=x&source=x&operation=x&resource=x->state";
+        let config = changed(&format!("probe=60s,otherwise=state,rules=off,rule.new={rule}")).unwrap();
         let mut other = config.clone();
-        for line in listed(&config).lines().skip(1) {
-            let key = line.split_whitespace().next().unwrap();
+        let mut keys: Vec<String> = listed(&config)
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().next().unwrap().into())
+            .collect();
+        // Without rules none could be changed.
+        keys.retain(|key| key != RULES);
+        for key in &keys {
             let values = [
                 "7",
                 "7s",
@@ -275,6 +371,8 @@ mod tests {
                 "telemetry",
                 "false",
                 "else",
+                "hub",
+                "kind=link-control&group=a&source=b&operation=c&resource=d->telemetry",
             ];
             let before = other.clone();
             let differs =
@@ -283,11 +381,7 @@ mod tests {
         }
         let (before, after) = (all(&config), all(&other));
         let same: BTreeSet<&str> = before.intersection(&after).map(|(path, _)| path.as_str()).collect();
-        let is_meant = |path: &str| {
-            path.starts_with("classes.rules.")
-                || path.ends_with(".name")
-                || path.starts_with("endpoints.weights.")
-        };
+        let is_meant = |path: &str| path.ends_with(".name") || path.starts_with("endpoints.weights.");
         let missed: Vec<&&str> = same.iter().filter(|path| !is_meant(path)).collect();
         assert!(missed.is_empty(), "{missed:?}");
     }

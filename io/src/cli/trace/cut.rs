@@ -1,12 +1,14 @@
 //! `edgehub trace cut`: a part of a trace.
 
-use super::{Failure, File, length, moment};
+use super::{Failure, length, moment};
 use clap::Args;
 use edgehub::core::Instant;
-use edgehub::core::trace::Trace;
-use edgehub::core::trace::cut::cut;
+use edgehub::core::trace::cut::cut_into;
 use edgehub::core::trace::explain::explain;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::{ControlFlow, RangeInclusive};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -31,26 +33,18 @@ pub(crate) struct Cut {
     output: PathBuf,
 }
 
-/// The part of a trace between two times.
-pub(super) fn part(
-    trace: &Trace<'_>,
-    from: Option<Instant>,
-    to: Option<Instant>,
-) -> Result<Vec<u8>, Failure> {
+/// The span between two times.
+pub(super) fn span(from: Option<Instant>, to: Option<Instant>) -> Result<RangeInclusive<Instant>, Failure> {
     let (from, to) = (from.unwrap_or(Instant(0)), to.unwrap_or(Instant(u64::MAX)));
     if from > to {
         return Err("--from is later than --to".into());
     }
-    let part = cut(trace, from..=to, fastrand::u64(..))?;
-    if part.is_empty() {
-        return Err("there is nothing in this span of time".into());
-    }
-    Ok(part)
+    Ok(from..=to)
 }
 
 impl Cut {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
-        let file = File::read(&self.trace)?;
+        let file = super::File::read(&self.trace)?;
         let trace = file.open()?;
         let (from, to) = match &self.msg_id {
             Some(id) => {
@@ -62,8 +56,62 @@ impl Cut {
             }
             None => (self.from.unwrap_or(Instant(0)), self.to.unwrap_or(Instant(u64::MAX))),
         };
-        let part = part(&trace, Some(from), Some(to))?;
-        std::fs::write(&self.output, part).map_err(|error| format!("{}: {error}", self.output.display()))?;
+        let mut part = Part::new(&self.output);
+        cut_into(&trace, span(Some(from), Some(to))?, fastrand::u64(..), |bytes| part.put(bytes))?;
+        part.finish().map_err(|error| format!("{}: {error}", self.output.display()))?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The file that a part goes to. It takes its place when it is whole: until then, what is there may be what is read.
+struct Part<'a> {
+    path: &'a Path,
+    unfinished: PathBuf,
+    written: io::Result<Option<File>>,
+}
+
+impl Part<'_> {
+    fn new(path: &Path) -> Part<'_> {
+        // What is there and no file, such as a pipe, is written to as it is.
+        let is_other = path.metadata().is_ok_and(|found| !found.is_file());
+        let mut unfinished = path.as_os_str().to_owned();
+        if !is_other {
+            unfinished.push(".unfinished");
+        }
+        Part { path, unfinished: unfinished.into(), written: Ok(None) }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> ControlFlow<()> {
+        match self.append(bytes) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.written = Err(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Ok(written) = &mut self.written else { return Ok(()) };
+        let file = match written {
+            Some(file) => file,
+            None => written.insert(File::create(&self.unfinished)?),
+        };
+        file.write_all(bytes)
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self.written {
+            Ok(Some(_)) if self.unfinished == self.path => Ok(()),
+            Ok(Some(_)) => Ok(fs::rename(&self.unfinished, self.path)?),
+            Ok(None) => Err("there is nothing in this span of time".into()),
+            Err(error) => {
+                if self.unfinished != self.path {
+                    // It is no use to anybody, and the disk may be full.
+                    let _ = fs::remove_file(&self.unfinished);
+                }
+                Err(error.into())
+            }
+        }
     }
 }

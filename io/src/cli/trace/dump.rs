@@ -87,12 +87,12 @@ fn catches(status: &str, signal: Signal) -> bool {
     caught & (1 << (signal as i32 - 1)) != 0
 }
 
-/// The dumps that were asked for. Each has a name that none before it has.
+/// The dumps that a signal asked for. Each has a name that none before it has.
 fn dumps(folder: &Path) -> BTreeSet<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let is_dump = |file: &Path| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("requested-") && name.ends_with(".trace")
+        name.starts_with("signal-") && name.ends_with(".trace")
     };
     entries.map(|entry| entry.path()).filter(|file| is_dump(file)).collect()
 }

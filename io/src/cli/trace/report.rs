@@ -11,7 +11,6 @@ mod gather;
 use super::{Failure, File, cut, moment};
 use clap::Args;
 use edgehub::core::Instant;
-use edgehub::core::trace::Trace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,13 +36,8 @@ impl Report {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let file = File::read(&self.trace)?;
         let trace = file.open()?;
-        let gathered = match (self.from, self.to) {
-            (None, None) => gather::gather(&trace, MESSAGES_MAX)?,
-            (from, to) => {
-                let part = cut::part(&trace, from, to)?;
-                gather::gather(&Trace::open(&part)?, MESSAGES_MAX)?
-            }
-        };
+        let gathered = gather::gather(&trace, cut::span(self.from, self.to)?, MESSAGES_MAX)?;
+        let gathered = gathered.ok_or("there is nothing in this span of time")?;
         if let Some(note) = gathered.note() {
             tracing::warn!("{note}");
         }

@@ -30,8 +30,8 @@ impl Stats {
         let header = trace.header();
         writeln!(
             out,
-            "node {}, core {}, seed {}, contents {:?}",
-            header.node, header.core, header.seed, header.contents
+            "node {}, core {}, format {}, seed {}, contents {:?}",
+            header.node, header.core, header.format, header.seed, header.contents
         )?;
         if !header.why.is_empty() {
             writeln!(out, "written because: {}", header.why)?;

@@ -10,8 +10,17 @@ pub(in crate::edge) enum Reason {
     Panic,
     /// A link was lost, in this way.
     LinkLost(LinkEnd),
-    /// Somebody asked for it: a signal, or [`EdgeHub::dump_recording`](crate::EdgeHub::dump_recording).
-    Requested,
+    /// Somebody asked for it.
+    Requested(AskedBy),
+}
+
+/// Who asks for a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// Whoever may send signals to the process, as `edgehub trace dump` does.
+    Signal,
+    /// The program that the hub is a part of.
+    Program,
 }
 
 impl Reason {
@@ -20,7 +29,8 @@ impl Reason {
         match self {
             Reason::Panic => "panic",
             Reason::LinkLost(_) => "link-lost",
-            Reason::Requested => "requested",
+            Reason::Requested(AskedBy::Signal) => "signal",
+            Reason::Requested(AskedBy::Program) => "requested",
         }
     }
 }
@@ -30,7 +40,8 @@ impl fmt::Display for Reason {
         match self {
             Reason::Panic => f.write_str("the hub's driver panicked"),
             Reason::LinkLost(end) => write!(f, "the link was lost: {end}"),
-            Reason::Requested => f.write_str("somebody asked for it"),
+            Reason::Requested(AskedBy::Signal) => f.write_str("a signal asked for it"),
+            Reason::Requested(AskedBy::Program) => f.write_str("the program asked for it"),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Node {
     }
 
     fn input(&mut self, input: Input) {
-        self.recorder.input(self.now, &input);
+        self.recorder.input(self.now, &input, &self.hub);
         self.hub.handle(self.now, input);
         self.drain().into_iter().for_each(|reply| self.input(reply));
     }

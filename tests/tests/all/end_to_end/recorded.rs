@@ -2,7 +2,7 @@
 
 use super::LANE;
 use super::bench_of::{Edge, NODE, any_port, config, from_cloud, serve, server_options};
-use edgehub::edge::{Capture, Memory, RecorderOptions};
+use edgehub::edge::{AskedBy, Capture, Memory, RecorderOptions};
 use edgehub::loopback::Loopback;
 use edgehub::server::CloudServer;
 use edgehub::{EdgeHub, Options};
@@ -173,11 +173,15 @@ fn a_request_for_a_dump_is_served() {
         in_memory(&mut options, folder.path());
         let edge = Edge::with(options);
         edge.link_up().await;
-        edge.hub.dump_recording().await.unwrap();
+        for asked_by in [AskedBy::Program, AskedBy::Signal] {
+            edge.hub.dump_recording(asked_by).await.unwrap();
+        }
         edge.stop().await;
     });
-    let (_, replayed) = dumped(folder.path(), "requested", "somebody asked for it");
-    assert!(replayed.inputs > 0);
+    for (reason, why) in [("requested", "the program asked for it"), ("signal", "a signal asked for it")] {
+        let (_, replayed) = dumped(folder.path(), reason, why);
+        assert!(replayed.inputs > 0);
+    }
 }
 
 /// All of it in files of a bounded number, each of which can be read alone; what an earlier run left is put aside.

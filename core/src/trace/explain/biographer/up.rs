@@ -74,6 +74,7 @@ impl<F: FnMut(Story)> Biographer<F> {
         let is_settled = class.is_some_and(|class| class.delivery == Delivery::AtMostOnce);
         if made || is_settled {
             self.tell(serial, What::Confirmed { pong: None });
+            self.change(serial, |story| story.copies = 0);
             self.end_if_over(serial);
         } else {
             self.unconfirmed.push_back(Unconfirmed { serial, ping: None });

@@ -2,12 +2,12 @@
 
 use super::super::super::trace::length;
 use edgehub::core::class::{Classes, Delivery, Overflow};
-use edgehub::core::config::{Choice, Drain, LaneChoice, Rate};
+use edgehub::core::config::{Acknowledge, Choice, Drain, LaneChoice, Rate};
 use edgehub::core::{Config, Probe, Profile};
 use std::time::Duration;
 
 /// The word for a setting that is `None`.
-const OFF: &str = "off";
+pub(super) const OFF: &str = "off";
 
 /// The value of a setting, in a configuration.
 pub(super) trait Value {
@@ -109,6 +109,7 @@ macro_rules! words {
 }
 
 words!(Profile: "current" = Current, "classic" = Classic);
+words!(Acknowledge: "module" = Module, "hub" = Hub);
 words!(Choice: "ordered" = Ordered, "random" = Random, "weighted" = Weighted);
 words!(LaneChoice: "websocket" = WebSocket, "quic" = Quic, "auto" = Auto);
 words!(Delivery: "at-least-once" = AtLeastOnce, "at-most-once" = AtMostOnce);

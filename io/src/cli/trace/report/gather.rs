@@ -3,12 +3,12 @@
 use edgehub::core::hub::{Direction, LinkEnd, ModuleId};
 use edgehub::core::trace::explain::{Biographer, Event, Fate, Story, What};
 use edgehub::core::trace::stats::{Lengths, Spread};
-use edgehub::core::trace::{Moment, Replay, ReplayError, Trace};
-use edgehub::core::{Input, ModuleEvent, Note, Output};
+use edgehub::core::trace::{Moment, ReplayError, Trace, window};
+use edgehub::core::{Input, Instant, ModuleEvent, Note, Output};
 use serde::Serialize;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::time::Duration;
 
 /// Points of a chart that a page gets; more are thinned out, the largest of neighbours stays.
@@ -99,25 +99,32 @@ impl Gathered {
     }
 }
 
-/// Watches a replay of the whole trace, or of its beginning, with about so many messages.
-pub(super) fn gather(trace: &Trace<'_>, messages_max: usize) -> Result<Gathered, ReplayError> {
+/// Watches a replay of a span of time, or of its beginning, with about so many messages: whatever the length of the trace, no more
+/// than these is in memory. `None` if there is nothing.
+pub(super) fn gather(
+    trace: &Trace<'_>,
+    span: RangeInclusive<Instant>,
+    messages_max: usize,
+) -> Result<Option<Gathered>, ReplayError> {
     let header = trace.header();
-    let first = trace.blocks().first().map_or(header.begin, |block| block.begins());
     let mut page = Gathered {
         node: header.node.to_string(),
         core: header.core.to_string(),
         contents: format!("{:?}", header.contents).to_lowercase(),
-        begin_us: first.mono.0,
-        begin_wall_ms: first.wall.0,
         bytes: trace.bytes(),
         ..Gathered::default()
     };
+    let mut begin = None;
     let (mut stories, mut lanes, told) = (Vec::new(), Lanes::default(), Cell::new(0));
     let mut biographer = Biographer::new(|story| {
         stories.push(story);
         told.set(stories.len());
     });
-    let replayed = Replay::new(trace).without_comparing().run(|moment| {
+    let replayed = window(trace, span, |moment| {
+        if begin.is_none() {
+            begin = Some(moment.now);
+            (page.begin_us, page.begin_wall_ms) = (moment.now.mono.0, moment.now.wall.0);
+        }
         if told.get() >= messages_max {
             let end = moment.now.mono.0 as f64 / 1e6;
             page.note = Some(format!(
@@ -128,6 +135,8 @@ pub(super) fn gather(trace: &Trace<'_>, messages_max: usize) -> Result<Gathered,
         biographer.watch(moment);
         lanes.watch(moment);
         page.watch(moment);
+        page.inputs += u64::from(moment.input.is_some());
+        page.outputs += moment.outputs.len() as u64;
         ControlFlow::Continue(())
     })?;
     biographer.finish();
@@ -136,12 +145,9 @@ pub(super) fn gather(trace: &Trace<'_>, messages_max: usize) -> Result<Gathered,
     page.take_spreads(&stories);
     stories.into_iter().for_each(|story| page.take(story, &mut lanes));
     page.lanes = lanes.names;
-    page.inputs = replayed.inputs;
-    page.outputs = replayed.outputs;
     page.damage = replayed.damage.iter().map(ToString::to_string).collect();
-    thin_out(&mut page.depth, |one, other| one.1 + one.2 >= other.1 + other.2);
-    thin_out(&mut page.rtt, |one, other| one.1 >= other.1);
-    Ok(page)
+    page.thin_out(POINTS_MAX);
+    Ok(begin.map(|_| page))
 }
 
 /// Which module has which lane: modules that join again under their name have their old one.
@@ -196,6 +202,7 @@ impl Gathered {
                 _ => {}
             }
         }
+        self.thin_out(8 * POINTS_MAX);
         let depth = (moment.hub.queued(), moment.hub.unconfirmed());
         match self.depth.last_mut() {
             Some(last) if (last.1, last.2) == depth => {}
@@ -203,6 +210,16 @@ impl Gathered {
             Some(last) if last.0 == now && last.1 + last.2 >= depth.0 + depth.1 => {}
             Some(last) if last.0 == now => (last.1, last.2) = depth,
             _ => self.depth.push((now, depth.0, depth.1)),
+        }
+    }
+
+    /// Thins out charts with more points than so many.
+    fn thin_out(&mut self, most: usize) {
+        if self.depth.len() > most {
+            thin_out(&mut self.depth, |one, other| one.1 + one.2 >= other.1 + other.2);
+        }
+        if self.rtt.len() > most {
+            thin_out(&mut self.rtt, |one, other| one.1 >= other.1);
         }
     }
 
@@ -313,11 +330,37 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces");
         let file = std::fs::read(folder.join("01-session.trace")).unwrap();
         let trace = Trace::open(&file).unwrap();
-        let whole = gather(&trace, usize::MAX).unwrap();
+        let all = || Instant(0)..=Instant(u64::MAX);
+        let whole = gather(&trace, all(), usize::MAX).unwrap().unwrap();
         assert_eq!(whole.note(), None);
-        let few = gather(&trace, 5).unwrap();
+        let few = gather(&trace, all(), 5).unwrap().unwrap();
         assert!((5..whole.messages()).contains(&few.messages()) && few.end < whole.end);
         assert!(few.note().is_some_and(|note| note.contains("after 5 messages")));
+    }
+
+    /// It begins with what the hub held before, and knows nothing of what came later.
+    #[test]
+    fn a_page_of_a_part_is_the_page_of_that_part_alone() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/traces");
+        let file = std::fs::read(folder.join("01-session.trace")).unwrap();
+        let trace = Trace::open(&file).unwrap();
+        let block = &trace.blocks()[0];
+        let length = block.end().since(block.begin());
+        let (from, to) = (block.begin() + length / 3, block.begin() + length / 2);
+        let page = gather(&trace, from..=to, usize::MAX).unwrap().unwrap();
+        let part = edgehub::core::trace::cut::cut(&trace, from..=to, 1).unwrap();
+        let alone = gather(&Trace::open(&part).unwrap(), Instant(0)..=Instant(u64::MAX), usize::MAX).unwrap();
+        let json = |page: &Gathered| {
+            let mut json = serde_json::to_value(page).unwrap();
+            json["bytes"].take();
+            json
+        };
+        assert!(page.messages() > 0 && page.inputs > 3);
+        assert_eq!(json(&page), json(&alone.unwrap()));
+        assert!(
+            gather(&trace, Instant(u64::MAX - 1)..=Instant(u64::MAX), 5).unwrap().is_some(),
+            "the last state"
+        );
     }
 
     #[test]
