@@ -1,6 +1,7 @@
 //! The node's end: from a target to an open session.
 
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{QuicError, VISIT};
 use super::older::{self, Found};
 use super::packets::any_like;
@@ -74,7 +75,7 @@ impl Client {
             let Ok((endpoint, connection)) = first_of(addresses, &executor, &host, config).await else {
                 return false;
             };
-            connection.close(VISIT, b"");
+            close(&connection, VISIT, b"");
             or(endpoint.wait_idle(), after(LAST_PACKET)).await;
             true
         };

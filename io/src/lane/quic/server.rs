@@ -1,6 +1,7 @@
 //! The cloud's end: from a datagram to an open session.
 
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{CUT, QuicError, REFUSED, code};
 use super::runtime::LaneRuntime;
 use super::session::{Session, after};
@@ -150,14 +151,14 @@ impl Arrival {
                     QuicError::Violation(violation) => code(*violation),
                     _ => REFUSED,
                 };
-                opened.close(code, error.to_string().as_bytes());
+                close(&opened, code, error.to_string().as_bytes());
             }
             welcomed
         };
         let late = async {
             smol::Timer::after(limit).await;
             if let Some(connection) = connection.get() {
-                connection.close(code(Violation::StreamUse), b"not open in time");
+                close(connection, code(Violation::StreamUse), b"not open in time");
             }
             Err(QuicError::Timeout(limit))
         };
@@ -212,7 +213,7 @@ impl Cut {
     /// Ends it at once. Without a word the peer would only notice after the idle timeout.
     pub(crate) fn cut(&self) {
         if let Some(connection) = self.0.get() {
-            connection.close(CUT, b"");
+            close(connection, CUT, b"");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::{Owner, Read, Write};
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
 use super::writing::{self, Pieces};
@@ -159,10 +160,10 @@ async fn work(
         halves.next().await
     };
     match ended {
-        Some(Ok((code, text))) => connection.close(code, text.as_bytes()),
+        Some(Ok((code, text))) => close(&connection, code, text.as_bytes()),
         Some(Err(End { violation, why })) => {
-            connection
-                .close(violation.map_or(GOODBYE, code), violation.map_or("", |it| it.name()).as_bytes());
+            let name = violation.map_or("", |it| it.name());
+            close(&connection, violation.map_or(GOODBYE, code), name.as_bytes());
             let last = violation.map(Read::Malformed).into_iter();
             // When nobody listens any more, nobody misses it.
             let _ = owner.read(last.chain([Read::Ended(why)]).collect()).await;

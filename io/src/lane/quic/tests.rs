@@ -25,6 +25,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 mod compressed;
+mod ending;
 mod handshake;
 mod rogue;
 

@@ -1,5 +1,6 @@
 //! What a connection may take: time, streams, memory.
 
+use super::congestion::Windows;
 use super::packets;
 use edgehub_core::limits::MESSAGE_STREAMS_MAX;
 use quinn::{EndpointConfig, IdleTimeout, TransportConfig, VarInt};
@@ -58,6 +59,7 @@ pub(super) fn transport(
         .send_window(SEND_WINDOW_BYTES)
         .packet_threshold(REORDERED_PACKETS)
         .time_threshold(REORDERED_BY)
+        .congestion_controller_factory(Arc::new(Windows::default()))
         .mtu_discovery_config(Some(packets::discovery(peer)))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
