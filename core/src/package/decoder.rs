@@ -1,21 +1,12 @@
 //! A stream of bytes, taken apart into packages.
 
 use super::compression::Decompressor;
-use super::header::{HEADER_BYTES, Header, Kind};
+use super::header::{HEADER_BYTES, Header};
 use crate::limits::COMPRESSED_BYTES_MAX;
 use crate::violation::Violation;
 use bytes::{Bytes, BytesMut};
 
-/// A package without its header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
-    /// What the payload is.
-    pub kind: Kind,
-    /// The payload.
-    pub payload: Bytes,
-}
-
-/// Finds packages in a stream that arrives in pieces. It holds what has arrived of one package, and what came with it in
+/// Finds the payloads of packages in a stream that arrives in pieces. It holds what has arrived of one package, and what came with it in
 /// one piece; a claimed length reserves nothing.
 #[derive(Debug)]
 pub struct Decoder {
@@ -47,15 +38,15 @@ impl Decoder {
         Decoder { chunks: Some(Chunks::default()), ..Decoder::new(payload_bytes_max) }
     }
 
-    /// Takes the next piece of the stream. Call [`next_package`](Decoder::next_package) until it has no more before the next piece.
+    /// Takes the next piece of the stream. Call [`next_payload`](Decoder::next_payload) until it has no more before the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         if self.broken.is_none() {
             self.buffer.extend_from_slice(piece);
         }
     }
 
-    /// The next package, once it is there as a whole. After a violation the stream has no more packages.
-    pub fn next_package(&mut self) -> Result<Option<Package>, Violation> {
+    /// The payload of the next package, once it is there as a whole. After a violation the stream has no more.
+    pub fn next_payload(&mut self) -> Result<Option<Bytes>, Violation> {
         if let Some(violation) = self.broken {
             return Err(violation);
         }
@@ -67,28 +58,27 @@ impl Decoder {
         next
     }
 
-    fn split(&mut self) -> Result<Option<Package>, Violation> {
+    fn split(&mut self) -> Result<Option<Bytes>, Violation> {
         loop {
             if let Some(Chunks { buffer, .. }) = &mut self.chunks
                 && let Some((header, payload)) = split(buffer, self.payload_bytes_max)?
             {
                 return match header.compressed {
                     true => Err(FORBIDDEN),
-                    false => Ok(Some(Package { kind: header.kind, payload })),
+                    false => Ok(Some(payload)),
                 };
             }
             let Some((header, payload)) = split(&mut self.buffer, self.payload_bytes_max)? else {
                 return Ok(None);
             };
             match &mut self.chunks {
-                Some(chunks) if header.compressed => match header.kind {
-                    Kind::Message => chunks.decompressor.decompress(&payload, &mut chunks.buffer)?,
-                    kind => return Err(Violation::PackageType { code: kind as u8 }),
-                },
+                Some(chunks) if header.compressed => {
+                    chunks.decompressor.decompress(&payload, &mut chunks.buffer)?;
+                }
                 None if header.compressed => return Err(FORBIDDEN),
                 // What is plain stands between whole packages only.
                 Some(Chunks { buffer, .. }) if !buffer.is_empty() => return Err(Violation::PackageTruncated),
-                _ => return Ok(Some(Package { kind: header.kind, payload })),
+                _ => return Ok(Some(payload)),
             }
         }
     }

@@ -12,8 +12,7 @@ use super::{compression, protocols, reading, writing};
 use crate::reach::race::race;
 use crate::websocket::Target;
 use edgehub_core::Config;
-use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Control, Decoder, Hello};
+use edgehub_core::package::{Control, Hello, Incoming};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, Endpoint};
 use rustls::ClientConfig;
@@ -165,8 +164,8 @@ async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> R
     let (mut send, mut receive) = connection.open_bi().await?;
     let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };
     send.write_chunk(writing::package(&hello.to_message()?)).await?;
-    let mut decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
-    let answer = reading::control_message(&mut receive, &mut decoder).await?;
+    let mut lane = Incoming::control_lane();
+    let answer = reading::control_message(&mut receive, &mut lane).await?;
     match Control::of(&answer)? {
         Control::Answer { accepted: true, .. } => {}
         Control::Answer { accepted: false, .. } => return Err(QuicError::Refused),
@@ -176,7 +175,7 @@ async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> R
         true => Compression::Own(Box::default()),
         false => Compression::None,
     };
-    Session::open(endpoint, connection, (send, receive, decoder), compression).await
+    Session::open(endpoint, connection, (send, receive, lane), compression).await
 }
 
 /// Takes `quic://HOST:PORT` apart.

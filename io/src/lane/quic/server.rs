@@ -9,8 +9,7 @@ use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::tls::node_name;
 use edgehub_core::Violation;
-use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Compressor, Control, Decoder, Hello, answer};
+use edgehub_core::package::{self, Compressor, Control, Hello, answer};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, Incoming};
 use rustls::ServerConfig;
@@ -176,8 +175,8 @@ async fn welcome(
         .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
         .and_then(|chain| chain.first().cloned());
     let (mut send, mut receive) = connection.accept_bi().await?;
-    let mut decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
-    let first = reading::control_message(&mut receive, &mut decoder).await?;
+    let mut lane = package::Incoming::control_lane();
+    let first = reading::control_message(&mut receive, &mut lane).await?;
     let Control::Hello(hello) = Control::of(&first)? else { return Err(Violation::ControlLane.into()) };
     let certified = certificate.as_ref().and_then(|certificate| node_name(certificate));
     let known = !hello.node.is_empty() && certified.is_none_or(|node| node == hello.node);
@@ -195,7 +194,7 @@ async fn welcome(
         true => Compression::Shared(compressor),
         false => Compression::None,
     };
-    let mut session = Session::accepted(connection.clone(), (send, receive, decoder), compression).await?;
+    let mut session = Session::accepted(connection.clone(), (send, receive, lane), compression).await?;
     // The last step: once the node knows, this end must be ready.
     session.say(answer).await?;
     Ok((session, hello))

@@ -8,7 +8,7 @@ use super::reading::{self, End};
 use super::writing::{self, Pieces};
 use async_channel::Receiver;
 use bytes::Bytes;
-use edgehub_core::package::{Arrived, Class, Decoder, MESSAGES, STREAMS};
+use edgehub_core::package::{Arrived, Class, Incoming, MESSAGES, STREAMS};
 use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
@@ -26,7 +26,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const LAST_PACKET: Duration = Duration::from_millis(250);
 
 /// The control lane, with what came on it after the first message.
-pub(super) type ControlLane = (SendStream, RecvStream, Decoder);
+pub(super) type ControlLane = (SendStream, RecvStream, Incoming);
 
 /// An open connection with its streams.
 pub(crate) struct Session {
@@ -124,7 +124,7 @@ async fn message_stream(connection: &Connection, priority: i32) -> Result<SendSt
 
 async fn work(
     connection: Connection,
-    (control, heard, decoder): ControlLane,
+    (control, heard, lane): ControlLane,
     (streams, compression): (Vec<SendStream>, Compression),
     writes: Receiver<Vec<Write>>,
     owner: &impl Owner,
@@ -151,7 +151,7 @@ async fn work(
         }
         ended
     };
-    let read = async { Err(reading::read_all(&connection, (heard, decoder), shared).await) };
+    let read = async { Err(reading::read_all(&connection, (heard, lane), shared).await) };
     let ended = {
         // Each half is polled only when it has something to do.
         let mut halves = FuturesUnordered::new();

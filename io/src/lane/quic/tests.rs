@@ -9,7 +9,7 @@ use crate::loopback::{Loopback, PROJECT};
 use crate::tls::{self, Pems};
 use crate::websocket::Target;
 use async_channel::{Receiver, Sender};
-use edgehub_core::package::{Header, Hello, Kind, MESSAGES, Ping, RAW};
+use edgehub_core::package::{Header, Hello, MESSAGES, Ping, RAW};
 use edgehub_core::{Config, Content, Draft, Message, Violation};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream, VarInt};
@@ -211,7 +211,7 @@ fn check_as(
 }
 
 fn broken_header(at: usize, octet: u8) -> Vec<u8> {
-    let mut header = Header { kind: Kind::Message, compressed: false, length: 0 }.to_bytes();
+    let mut header = Header { compressed: false, length: 0 }.to_bytes();
     header[at] = octet;
     [&MESSAGES[..], &header].concat()
 }
@@ -254,10 +254,7 @@ fn the_control_lane_is_for_what_belongs_there() {
     let large =
         Violation::PackageTooLarge { bytes: 1 << 20, limit: edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX };
     check(large, async |_: &Raw, control: &mut SendStream| {
-        control
-            .write_all(&Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes())
-            .await
-            .unwrap();
+        control.write_all(&Header { compressed: false, length: 1 << 20 }.to_bytes()).await.unwrap();
         None
     });
     check(Violation::ControlLane, async |_: &Raw, control: &mut SendStream| {
@@ -277,7 +274,7 @@ fn what_is_wrong_on_the_control_lane_has_its_own_name() {
         None
     });
     check(Violation::NotProtobuf, async |_: &Raw, control: &mut SendStream| {
-        let header = Header { kind: Kind::Message, compressed: false, length: 3 }.to_bytes();
+        let header = Header { compressed: false, length: 3 }.to_bytes();
         control.write_all(&[&header[..], &[0xff; 3]].concat()).await.unwrap();
         None
     });
@@ -304,7 +301,7 @@ fn packages_that_never_become_whole_do_not_add_up() {
         let reads = bench.next_session().await.unwrap();
         let largest = edgehub_core::limits::PACKAGE_BYTES_MAX;
         let length = u32::try_from(largest).unwrap();
-        let header = Header { kind: Kind::Message, compressed: false, length }.to_bytes();
+        let header = Header { compressed: false, length }.to_bytes();
         let almost = vec![0; largest - 1];
         let mut open = Vec::new();
         for _ in 0..3 {
@@ -360,7 +357,7 @@ fn a_first_word_that_breaks_a_rule_is_answered_by_its_code() {
         });
     };
     let limit = edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-    let header = Header { kind: Kind::Message, compressed: false, length: 1 << 20 }.to_bytes();
+    let header = Header { compressed: false, length: 1 << 20 }.to_bytes();
     check(header.to_vec(), Violation::PackageTooLarge { bytes: 1 << 20, limit });
     check(writing::package(&message(1, "")).to_vec(), Violation::ControlLane);
     check(b"GET / HTTP".to_vec(), Violation::PackageVersion { version: u32::from_be_bytes(*b"GET ") });
