@@ -3,6 +3,7 @@
 use super::compression::Compression;
 use super::congestion::close;
 use super::error::{CUT, QuicError, REFUSED, code};
+use super::packets::PAYLOAD_BYTES_MAX;
 use super::runtime::LaneRuntime;
 use super::session::{Session, after};
 use super::transport::{endpoint, transport};
@@ -38,9 +39,6 @@ const UNPROVEN_MAX: usize = 64;
 pub(crate) struct Server {
     executor: Arc<Executor<'static>>,
     endpoint: Endpoint,
-    /// … but for what depends on where a node is.
-    config: quinn::ServerConfig,
-    silence: Duration,
     /// Held by each handshake with an address that is not proven.
     unproven: Arc<()>,
     /// For all connections.
@@ -51,7 +49,6 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     incoming: Incoming,
-    config: Arc<quinn::ServerConfig>,
     unproven: Option<Arc<()>>,
     connection: Arc<OnceLock<Connection>>,
     compressor: Arc<Mutex<Compressor>>,
@@ -70,18 +67,14 @@ impl Server {
         tls.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         tls.send_tls13_tickets = 1;
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        // What each node can receive, it says itself.
+        config.transport_config(transport(silence, None, PAYLOAD_BYTES_MAX));
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind(address)?;
-        let endpoint = Endpoint::new(endpoint(), Some(config.clone()), socket, LaneRuntime::of(&executor))?;
-        Ok(Server {
-            executor,
-            endpoint,
-            config,
-            silence,
-            unproven: Arc::default(),
-            compressor: Arc::default(),
-        })
+        let runtime = LaneRuntime::of(&executor);
+        let endpoint = Endpoint::new(endpoint(PAYLOAD_BYTES_MAX), Some(config), socket, runtime)?;
+        Ok(Server { executor, endpoint, unproven: Arc::default(), compressor: Arc::default() })
     }
 
     /// Where it listens.
@@ -106,11 +99,8 @@ impl Server {
                 let _ = incoming.retry();
                 continue;
             }
-            let mut config = self.config.clone();
-            config.transport_config(transport(self.silence, None, incoming.remote_address()));
             return Ok(Arrival {
                 incoming,
-                config: Arc::new(config),
                 unproven: (!proven).then(|| self.unproven.clone()),
                 connection: Arc::default(),
                 compressor: self.compressor.clone(),
@@ -139,9 +129,9 @@ impl Arrival {
 
     /// Finishes the handshake and learns who it is.
     pub(crate) async fn accept(self, limit: Duration) -> Result<(Session, Hello), QuicError> {
-        let Arrival { incoming, config, unproven, connection, compressor } = self;
+        let Arrival { incoming, unproven, connection, compressor } = self;
         let open = async {
-            let opened = incoming.accept_with(config)?.await?;
+            let opened = incoming.accept()?.await?;
             drop(unproven);
             let _ = connection.set(opened.clone());
             let welcomed = welcome(&opened, compressor).await;

@@ -2,6 +2,7 @@
 
 use super::super::{Owner, Read, Write};
 use super::error::code;
+use super::packets::PAYLOAD_BYTES_MAX;
 use super::runtime::LaneRuntime;
 use super::transport::transport;
 use super::*;
@@ -111,7 +112,7 @@ impl Bench {
         let mut tls = (*self.tls(NODE)).clone();
         tls.alpn_protocols = vec![protocol.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-        config.transport_config(transport(SILENCE, None, self.address));
+        config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
         let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
         Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets }
     }

@@ -29,13 +29,12 @@ fn the_end_is_told_however_full_the_window_is() {
     let mut tls = loopback.server_options().unwrap().tls.as_ref().clone();
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
-    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    config.transport_config(transport(SILENCE, None, here));
+    config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
     let (cloud, node) = (End::new(Some(config)), End::new(None));
     let mut tls = (*tls_of(&loopback, NODE)).clone();
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-    config.transport_config(transport(SILENCE, None, here));
+    config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
     let address = cloud.endpoint.local_addr().unwrap();
     smol::block_on(async {
         let connecting = node.endpoint.connect_with(config, address, "127.0.0.1").unwrap();
