@@ -2,7 +2,7 @@
 
 use super::compression::Decompressor;
 use super::header::{HEADER_BYTES, Header};
-use crate::limits::COMPRESSED_BYTES_MAX;
+use crate::limits::{COMPRESSED_BYTES_MAX, LARGE_PACKAGE_BYTES};
 use crate::violation::Violation;
 use bytes::{Bytes, BytesMut};
 
@@ -14,6 +14,8 @@ pub struct Decoder {
     payload_bytes_max: usize,
     /// Where compressed packages may come.
     chunks: Option<Chunks>,
+    /// The large package under way may be taken apart.
+    let_in: bool,
     broken: Option<Violation>,
 }
 
@@ -30,7 +32,7 @@ const FORBIDDEN: Violation = Violation::PackageFlags { flags: 0x80 };
 impl Decoder {
     /// A decoder for a stream whose payloads have at most so many bytes.
     pub fn new(payload_bytes_max: usize) -> Decoder {
-        Decoder { buffer: BytesMut::new(), payload_bytes_max, chunks: None, broken: None }
+        Decoder { buffer: BytesMut::new(), payload_bytes_max, chunks: None, let_in: false, broken: None }
     }
 
     /// The same for a stream on which packages may be compressed.
@@ -51,22 +53,29 @@ impl Decoder {
             return Err(violation);
         }
         let next = self.split();
-        if let Err(violation) = next {
-            self.broken = Some(violation);
-            (self.buffer, self.chunks) = (BytesMut::new(), None);
+        match &next {
+            Ok(Some(_)) => self.let_in = false,
+            Ok(None) => {}
+            Err(violation) => {
+                self.broken = Some(*violation);
+                (self.buffer, self.chunks) = (BytesMut::new(), None);
+            }
         }
         next
     }
 
     fn split(&mut self) -> Result<Option<Bytes>, Violation> {
         loop {
-            if let Some(Chunks { buffer, .. }) = &mut self.chunks
-                && let Some((header, payload)) = split(buffer, self.payload_bytes_max)?
-            {
-                return match header.compressed {
-                    true => Err(FORBIDDEN),
-                    false => Ok(Some(payload)),
-                };
+            if let Some(Chunks { buffer, .. }) = &mut self.chunks {
+                if let Some((header, payload)) = split(buffer, self.payload_bytes_max)? {
+                    return match header.compressed {
+                        true => Err(FORBIDDEN),
+                        false => Ok(Some(payload)),
+                    };
+                }
+                if is_large(buffer) && !self.let_in {
+                    return Ok(None);
+                }
             }
             let Some((header, payload)) = split(&mut self.buffer, self.payload_bytes_max)? else {
                 return Ok(None);
@@ -81,6 +90,22 @@ impl Decoder {
                 _ => return Ok(Some(payload)),
             }
         }
+    }
+
+    /// Whether a large package is under way that is not let in: nothing more of it is decompressed, and no more should be pushed.
+    pub fn is_large(&self) -> bool {
+        let plain = self.chunks.as_ref().map(|chunks| &chunks.buffer).filter(|buffer| !buffer.is_empty());
+        !self.let_in && is_large(plain.unwrap_or(&self.buffer))
+    }
+
+    /// Lets the large package in, for as long as it is under way.
+    pub fn let_in(&mut self) {
+        self.let_in = true;
+    }
+
+    /// Whether a large package that was let in is under way.
+    pub fn is_let_in(&self) -> bool {
+        self.let_in
     }
 
     /// Whether the stream may end here.
@@ -101,6 +126,12 @@ impl Decoder {
     pub(super) fn buffer_capacity(&self) -> usize {
         self.buffer.capacity()
     }
+}
+
+/// Whether a buffer begins with a plain package that is large.
+fn is_large(buffer: &BytesMut) -> bool {
+    let header = buffer.first_chunk().and_then(|octets| Header::from_bytes(*octets).ok());
+    header.is_some_and(|header| !header.compressed && header.length as usize > LARGE_PACKAGE_BYTES)
 }
 
 /// The next package of a buffer, once it is there as a whole.

@@ -81,6 +81,21 @@ impl Incoming {
         Ok(self.decoder.next_payload()?.map(|payload| self.reader.message(payload)))
     }
 
+    /// Whether a large message is under way that is not let in: no more of the stream should be read until it is.
+    pub fn is_large(&self) -> bool {
+        self.decoder.is_large()
+    }
+
+    /// Lets the large message in, for as long as it is under way.
+    pub fn let_in(&mut self) {
+        self.decoder.let_in();
+    }
+
+    /// Whether a large message that was let in is under way.
+    pub fn is_let_in(&self) -> bool {
+        self.decoder.is_let_in()
+    }
+
     /// Bytes that wait for the rest of their package.
     pub fn waiting_bytes(&self) -> usize {
         self.decoder.waiting_bytes()

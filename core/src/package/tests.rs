@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, FIELD_BYTES_MAX, PACKAGE_BYTES_MAX};
+use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, FIELD_BYTES_MAX, LARGE_PACKAGE_BYTES, PACKAGE_BYTES_MAX};
 use crate::message::{Content, Draft, Field, Message};
 use crate::time::UnixMillis;
 use crate::violation::Violation;
@@ -339,6 +339,39 @@ fn what_is_compressed_already_is_left_alone() {
     assert!(pays(&noise[..400]), "nothing can be said of a few octets");
     let json = br#"{"phase":"Running","conditions":[{"type":"Ready","status":"True","reason":"KubeletReady"}],"hostIP":"192.0.2.7"}"#;
     assert!(pays(&json.repeat(20)));
+}
+
+/// A message that deflate makes a hundred times shorter, in one piece: nothing of it is there before it is let in but what tells that it is large.
+#[test]
+fn a_large_message_waits_until_it_is_let_in() {
+    let check = |payload: usize, waits: bool| {
+        let text = "x".repeat(payload - encode(&status(1, 0)).len());
+        let message = Draft { content: Content::Text(&text), ..Draft::default() }.encode().unwrap();
+        let stream = compressed(&[message.clone(), status(2, 10)], 2, true);
+        let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
+        decoder.push(&stream);
+        if waits {
+            assert_eq!(decoder.next_payload(), Ok(None));
+            assert!(decoder.is_large() && !decoder.is_let_in());
+            assert!(decoder.waiting_bytes() < crate::limits::CHUNK_BYTES_MAX + stream.len());
+            decoder.let_in();
+            assert!(!decoder.is_large() && decoder.is_let_in());
+        }
+        let read = decoder.next_payload().unwrap().expect("the message");
+        assert_eq!(Reader::default().message(read).unwrap(), message);
+        assert!(
+            !decoder.is_let_in() && decoder.next_payload().unwrap().is_some(),
+            "the next one is not large"
+        );
+    };
+    check(LARGE_PACKAGE_BYTES, false);
+    check(2 * LARGE_PACKAGE_BYTES, true);
+    let plain = |length: usize| {
+        let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+        decoder.push(&Header { compressed: false, length: length as u32 }.to_bytes());
+        decoder.is_large()
+    };
+    assert!(!plain(LARGE_PACKAGE_BYTES) && plain(LARGE_PACKAGE_BYTES + 1));
 }
 
 /// A compressed package with this claim and this payload behind it.

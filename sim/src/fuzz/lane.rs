@@ -61,6 +61,7 @@ fn messages(stream: &mut Incoming) -> Vec<Found> {
     loop {
         match stream.next_message() {
             Ok(Some(message)) => found.push(Found::Message(message)),
+            Ok(None) if stream.is_large() => stream.let_in(),
             Ok(None) => return found,
             Err(violation) => {
                 found.push(Found::End(violation));

@@ -6,7 +6,7 @@ use super::session::{after, end_of};
 use super::writing::Piece;
 use async_channel::Sender;
 use bytes::Bytes;
-use edgehub_core::limits::{LANE_WAITING_BYTES_MAX, STREAMS_MAX};
+use edgehub_core::limits::STREAMS_MAX;
 use edgehub_core::package::{Arrived, Control, Incoming, Use, answer, pong};
 use edgehub_core::{Message, Violation};
 use futures_util::StreamExt;
@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use smol::future::or;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ const USE_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 200 } else {
 
 /// Pieces of a stream that are taken at one time: some hundred kilobytes.
 const CHUNKS: usize = 128;
+
+/// … at the most, as each came in one packet.
+#[cfg(test)]
+pub(super) const PIECES_BYTES_MAX: usize = CHUNKS * super::packets::PAYLOAD_BYTES_MAX as usize;
 
 /// How a connection ended.
 pub(super) struct End {
@@ -45,32 +49,8 @@ pub(super) struct Shared<'a, O> {
     pub(super) answers: Sender<Piece>,
     /// Streams of messages may be compressed.
     pub(super) compressed: bool,
-    /// Bytes of all streams that wait for the rest of their package.
-    pub(super) waiting: AtomicUsize,
-}
-
-/// What waits on one stream, as a part of what waits on all of them.
-struct Waiting<'a> {
-    sum: &'a AtomicUsize,
-    own: usize,
-}
-
-impl Waiting<'_> {
-    /// So much waits now. Many packages that never become whole must not take the memory of as many whole ones.
-    fn is(&mut self, bytes: usize) -> Result<(), Violation> {
-        self.sum.fetch_sub(std::mem::replace(&mut self.own, bytes), Relaxed);
-        let sum = self.sum.fetch_add(bytes, Relaxed) + bytes;
-        match sum > LANE_WAITING_BYTES_MAX {
-            true => Err(Violation::PackageTooLarge { bytes: sum, limit: LANE_WAITING_BYTES_MAX }),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.sum.fetch_sub(self.own, Relaxed);
-    }
+    /// Held by the stream that reads a large message.
+    pub(super) large: smol::lock::Mutex<()>,
 }
 
 /// What a reader says when it is done.
@@ -154,7 +134,7 @@ async fn read_stream<O: Owner>(
         // The connection is over.
         None => return Ok(()),
     }
-    let mut waiting = Waiting { sum: &shared.waiting, own: 0 };
+    let mut turn = None;
     loop {
         let mut more = true;
         while more {
@@ -162,7 +142,15 @@ async fn read_stream<O: Owner>(
             shared.hand_on(number, batch).await?;
             more = outcome?;
         }
-        waiting.is(stream.waiting_bytes())?;
+        if !stream.is_let_in() {
+            drop(turn.take());
+        }
+        if stream.is_large() {
+            // Meanwhile the transport holds the rest of this stream back.
+            turn = Some(shared.large.lock().await);
+            stream.let_in();
+            continue;
+        }
         if !next_pieces(&mut receive, &mut stream, Violation::PackageTruncated).await? {
             return Ok(());
         }

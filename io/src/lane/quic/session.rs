@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use smol::Executor;
 use smol::future::or;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ async fn work(
         answered: &answered,
         answers: pieces.control.clone(),
         compressed,
-        waiting: AtomicUsize::new(0),
+        large: smol::lock::Mutex::new(()),
     };
     let write = async {
         let messages = (streams.into_iter().zip(to_streams), compression);

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of one stream that may arrive before they are read: what a link of 10 MB/s brings in 100 ms.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
-/// … and of all streams of a connection: no stream of the usual three keeps another from arriving.
-const WINDOW_BYTES: u32 = 4 << 20;
+/// … and of all streams of a connection: those that are not read for a while keep no other from arriving.
+const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * (MESSAGE_STREAMS_MAX as u32 + 1);
 
 /// Bytes of a connection that may be on their way or lost. More than the hub leaves on its way, so that what is urgent never
 /// waits for room.
