@@ -42,6 +42,12 @@ impl Client {
         Client { silence, keep_alive: config.ping_interval, compression, config: Mutex::new(None) }
     }
 
+    /// The silence after which the hub gives up, and how often the connection is kept alive.
+    #[cfg(test)]
+    pub(super) fn times(&self) -> (Duration, Duration) {
+        (self.silence, self.keep_alive)
+    }
+
     /// Opens a connection and says who the node is. Returns when the cloud has accepted it.
     pub(crate) async fn open(
         &self,

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, RecvStream, SendStream, VarInt};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, ServerConfig};
 use smol::future::{or, zip};
 use smol::{Executor, Task};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -65,9 +65,13 @@ impl Bench {
     /// A server that agrees to compression, or does not.
     fn with_compression(compression: bool) -> Bench {
         let loopback = Loopback::new().unwrap();
-        let options = loopback.server_options().unwrap();
+        let tls = loopback.server_options().unwrap().tls;
+        Bench::with(loopback, &tls, compression)
+    }
+
+    fn with(loopback: Loopback, tls: &ServerConfig, compression: bool) -> Bench {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::bind(any, &options.tls, SILENCE, compression).unwrap();
+        let server = Server::bind(any, tls, SILENCE, compression).unwrap();
         let address = server.address().unwrap();
         let (told, sessions) = async_channel::unbounded();
         let running = smol::spawn(async move {
@@ -107,6 +111,10 @@ impl Bench {
 
     /// A node that speaks QUIC, and beyond that what a test wants.
     async fn raw(&self, protocol: &[u8]) -> Raw {
+        self.try_raw(protocol).await.unwrap()
+    }
+
+    async fn try_raw(&self, protocol: &[u8]) -> Result<Raw, ConnectionError> {
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let endpoint =
@@ -117,8 +125,8 @@ impl Bench {
         tls.alpn_protocols = vec![protocol.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
-        let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await.unwrap();
-        Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets }
+        let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await?;
+        Ok(Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets })
     }
 }
 
@@ -296,7 +304,8 @@ fn a_peer_that_takes_no_more_of_a_stream_is_named() {
     });
 }
 
-/// Three of the largest messages come at once, and are read one after another: until one is whole the others are held back, and none ends the link.
+/// Three of the largest messages come at once, and are read one after another: until one is whole the others are held back, and none ends the link. What is
+/// short arrives meanwhile.
 #[test]
 fn large_messages_of_several_streams_do_not_add_up() {
     use edgehub_core::limits::{LARGE_PACKAGE_BYTES, PACKAGE_BYTES_MAX};
@@ -331,12 +340,15 @@ fn large_messages_of_several_streams_do_not_add_up() {
             for begun in begun {
                 assert!(begun <= held + piece.len(), "{begun} of one that is to wait");
             }
+            let short = message(1, "");
+            whole.push(raw.stream(&[&MESSAGES[..], &writing::package(&short)].concat()).await);
+            assert!(matches!(reads.recv().await, Ok(Read::Message(read)) if read == short));
             stream.write_all(&[0]).await.unwrap();
             whole.push(stream);
             // It is not protobuf, which harms nobody but itself.
             assert!(matches!(reads.recv().await, Ok(Read::Malformed(Violation::NotProtobuf))));
         }
-        assert_eq!(whole.len(), STREAMS);
+        assert_eq!(whole.len(), 2 * STREAMS);
     });
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::lane::quic::congestion::close;
-use quinn::ServerConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use smol::future::yield_now;
 
@@ -13,7 +12,7 @@ struct End {
 }
 
 impl End {
-    fn new(config: Option<ServerConfig>) -> End {
+    fn new(config: Option<quinn::ServerConfig>) -> End {
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let runtime = LaneRuntime::of(&executor);
@@ -28,7 +27,7 @@ fn the_end_is_told_however_full_the_window_is() {
     let loopback = Loopback::new().unwrap();
     let mut tls = loopback.server_options().unwrap().tls.as_ref().clone();
     tls.alpn_protocols = vec![ALPN.to_vec()];
-    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
     config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
     let (cloud, node) = (End::new(Some(config)), End::new(None));
     let mut tls = (*tls_of(&loopback, NODE)).clone();
