@@ -54,7 +54,7 @@ fn measure(messages: &[Message], batch: usize, anew: bool) {
             compressed += out.len();
             let begin = Instant::now();
             decoder.push(&out);
-            let found = std::iter::from_fn(|| decoder.next_package().expect("what was written")).count();
+            let found = std::iter::from_fn(|| decoder.next_payload().expect("what was written")).count();
             back += begin.elapsed().as_secs_f64();
             assert_eq!(found, some.len());
         }

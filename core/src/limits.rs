@@ -9,9 +9,9 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// frame is within [`FRAME_BYTES_MAX`].
 pub const PACKAGE_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
-/// Bytes that a peer of the QUIC lane may have sent of packages that are not whole yet, on all its streams together: two packages of the
-/// largest size, and what arrives in one piece with them. Our own end begins a second one of that size when the first has left, whatever their streams.
-pub const LANE_WAITING_BYTES_MAX: usize = 2 * PACKAGE_BYTES_MAX + 4 * 1024 * 1024;
+/// Payload from which on a package of the QUIC lane is large, in bytes. Of all streams of a connection one at a time reads such a one, so that what has come
+/// of packages that are not whole is bounded: the largest one, and this much for each other stream.
+pub const LARGE_PACKAGE_BYTES: usize = 256 * 1024;
 
 /// Longest piece of a stream that is compressed at once: twice the distance over which deflate finds what it has seen before. No peer
 /// can make more of a compressed package.

@@ -32,9 +32,9 @@ mod wire;
 
 pub use compression::{Compressor, pays};
 pub use control::{Control, Hello, Ping, answer, pong};
-pub use decoder::{Decoder, Package};
+pub use decoder::Decoder;
 pub use encoder::{encode, encoded_bytes_max};
-pub use header::{HEADER_BYTES, Header, Kind, VERSION};
+pub use header::{HEADER_BYTES, Header, VERSION};
 pub use incoming::{Incoming, MESSAGES, RAW, Use};
 pub use reader::Reader;
 pub use streams::{Arrived, Class, STREAMS, Written};

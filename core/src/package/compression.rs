@@ -10,7 +10,7 @@
 //! A chunk becomes no longer than it says, which is checked before anything is reserved, and what comes out is taken apart like any
 //! stream; so a bomb has the room that a plain stream has, and no more.
 
-use super::header::{HEADER_BYTES, Header, Kind};
+use super::header::{HEADER_BYTES, Header};
 use crate::limits::{CHUNK_BYTES_MAX, COMPRESSED_BYTES_MIN};
 use crate::violation::Violation;
 use alloc::boxed::Box;
@@ -108,7 +108,7 @@ impl Compressor {
         }
         let length = chunk.len() as u32 | if anew { ANEW } else { 0 };
         let payload = out.len() - begin - HEADER_BYTES;
-        let header = Header { kind: Kind::Message, compressed: true, length: payload as u32 };
+        let header = Header { compressed: true, length: payload as u32 };
         out[begin..begin + HEADER_BYTES].copy_from_slice(&header.to_bytes());
         out[begin + HEADER_BYTES..begin + HEADER_BYTES + LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
     }

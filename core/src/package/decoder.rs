@@ -1,21 +1,12 @@
 //! A stream of bytes, taken apart into packages.
 
 use super::compression::Decompressor;
-use super::header::{HEADER_BYTES, Header, Kind};
-use crate::limits::COMPRESSED_BYTES_MAX;
+use super::header::{HEADER_BYTES, Header};
+use crate::limits::{COMPRESSED_BYTES_MAX, LARGE_PACKAGE_BYTES};
 use crate::violation::Violation;
 use bytes::{Bytes, BytesMut};
 
-/// A package without its header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
-    /// What the payload is.
-    pub kind: Kind,
-    /// The payload.
-    pub payload: Bytes,
-}
-
-/// Finds packages in a stream that arrives in pieces. It holds what has arrived of one package, and what came with it in
+/// Finds the payloads of packages in a stream that arrives in pieces. It holds what has arrived of one package, and what came with it in
 /// one piece; a claimed length reserves nothing.
 #[derive(Debug)]
 pub struct Decoder {
@@ -23,6 +14,8 @@ pub struct Decoder {
     payload_bytes_max: usize,
     /// Where compressed packages may come.
     chunks: Option<Chunks>,
+    /// The large package under way may be taken apart.
+    let_in: bool,
     broken: Option<Violation>,
 }
 
@@ -39,7 +32,7 @@ const FORBIDDEN: Violation = Violation::PackageFlags { flags: 0x80 };
 impl Decoder {
     /// A decoder for a stream whose payloads have at most so many bytes.
     pub fn new(payload_bytes_max: usize) -> Decoder {
-        Decoder { buffer: BytesMut::new(), payload_bytes_max, chunks: None, broken: None }
+        Decoder { buffer: BytesMut::new(), payload_bytes_max, chunks: None, let_in: false, broken: None }
     }
 
     /// The same for a stream on which packages may be compressed.
@@ -47,50 +40,72 @@ impl Decoder {
         Decoder { chunks: Some(Chunks::default()), ..Decoder::new(payload_bytes_max) }
     }
 
-    /// Takes the next piece of the stream. Call [`next_package`](Decoder::next_package) until it has no more before the next piece.
+    /// Takes the next piece of the stream. Call [`next_payload`](Decoder::next_payload) until it has no more before the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         if self.broken.is_none() {
             self.buffer.extend_from_slice(piece);
         }
     }
 
-    /// The next package, once it is there as a whole. After a violation the stream has no more packages.
-    pub fn next_package(&mut self) -> Result<Option<Package>, Violation> {
+    /// The payload of the next package, once it is there as a whole. After a violation the stream has no more.
+    pub fn next_payload(&mut self) -> Result<Option<Bytes>, Violation> {
         if let Some(violation) = self.broken {
             return Err(violation);
         }
         let next = self.split();
-        if let Err(violation) = next {
-            self.broken = Some(violation);
-            (self.buffer, self.chunks) = (BytesMut::new(), None);
+        match &next {
+            Ok(Some(_)) => self.let_in = false,
+            Ok(None) => {}
+            Err(violation) => {
+                self.broken = Some(*violation);
+                (self.buffer, self.chunks) = (BytesMut::new(), None);
+            }
         }
         next
     }
 
-    fn split(&mut self) -> Result<Option<Package>, Violation> {
+    fn split(&mut self) -> Result<Option<Bytes>, Violation> {
         loop {
-            if let Some(Chunks { buffer, .. }) = &mut self.chunks
-                && let Some((header, payload)) = split(buffer, self.payload_bytes_max)?
-            {
-                return match header.compressed {
-                    true => Err(FORBIDDEN),
-                    false => Ok(Some(Package { kind: header.kind, payload })),
-                };
+            if let Some(Chunks { buffer, .. }) = &mut self.chunks {
+                if let Some((header, payload)) = split(buffer, self.payload_bytes_max)? {
+                    return match header.compressed {
+                        true => Err(FORBIDDEN),
+                        false => Ok(Some(payload)),
+                    };
+                }
+                if is_large(buffer) && !self.let_in {
+                    return Ok(None);
+                }
             }
             let Some((header, payload)) = split(&mut self.buffer, self.payload_bytes_max)? else {
                 return Ok(None);
             };
             match &mut self.chunks {
-                Some(chunks) if header.compressed => match header.kind {
-                    Kind::Message => chunks.decompressor.decompress(&payload, &mut chunks.buffer)?,
-                    kind => return Err(Violation::PackageType { code: kind as u8 }),
-                },
+                Some(chunks) if header.compressed => {
+                    chunks.decompressor.decompress(&payload, &mut chunks.buffer)?;
+                }
                 None if header.compressed => return Err(FORBIDDEN),
                 // What is plain stands between whole packages only.
                 Some(Chunks { buffer, .. }) if !buffer.is_empty() => return Err(Violation::PackageTruncated),
-                _ => return Ok(Some(Package { kind: header.kind, payload })),
+                _ => return Ok(Some(payload)),
             }
         }
+    }
+
+    /// Whether a large package is under way that is not let in: nothing more of it is decompressed, and no more should be pushed.
+    pub fn is_large(&self) -> bool {
+        let plain = self.chunks.as_ref().map(|chunks| &chunks.buffer).filter(|buffer| !buffer.is_empty());
+        !self.let_in && is_large(plain.unwrap_or(&self.buffer))
+    }
+
+    /// Lets the large package in, for as long as it is under way.
+    pub fn let_in(&mut self) {
+        self.let_in = true;
+    }
+
+    /// Whether a large package that was let in is under way.
+    pub fn is_let_in(&self) -> bool {
+        self.let_in
     }
 
     /// Whether the stream may end here.
@@ -111,6 +126,12 @@ impl Decoder {
     pub(super) fn buffer_capacity(&self) -> usize {
         self.buffer.capacity()
     }
+}
+
+/// Whether a buffer begins with a plain package that is large.
+fn is_large(buffer: &BytesMut) -> bool {
+    let header = buffer.first_chunk().and_then(|octets| Header::from_bytes(*octets).ok());
+    header.is_some_and(|header| !header.compressed && header.length as usize > LARGE_PACKAGE_BYTES)
 }
 
 /// The next package of a buffer, once it is there as a whole.

@@ -3,7 +3,7 @@
 //! The protobuf is written straight from the message, field by field in the order of their numbers, as [`super::wire`] would write it.
 
 use super::content;
-use super::header::{HEADER_BYTES, Header, Kind};
+use super::header::{HEADER_BYTES, Header};
 use crate::message::{Field, Message};
 use bytes::{BufMut, BytesMut};
 use prost::encoding::{encode_varint, encoded_len_varint};
@@ -48,7 +48,7 @@ pub fn encode(message: &Message, out: &mut BytesMut) {
     let length = octets_bytes(header_bytes) + octets_bytes(router_bytes) + bytes_of(&rest);
     out.reserve(HEADER_BYTES + length);
     let length = u32::try_from(length).unwrap_or(u32::MAX);
-    out.put_slice(&Header { kind: Kind::Message, compressed: false, length }.to_bytes());
+    out.put_slice(&Header { compressed: false, length }.to_bytes());
     // Both are there even when they are empty.
     put_key(1, header_bytes, out);
     put(&header, out);

@@ -11,29 +11,12 @@ const COMPRESSED: u8 = 0x80;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 10;
 
-/// What a payload is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A message.
-    Message = 1,
-    /// Raw bytes of a stream.
-    Stream = 2,
-    /// Whatever its user makes of it.
-    User = 4,
-}
+/// The type of every package that we write or read: its payload is a message. KubeEdge has two more, for raw bytes (2) and for its users' own (4).
+const MESSAGE: u8 = 1;
 
-impl Kind {
-    fn of(code: u8) -> Option<Kind> {
-        [Kind::Message, Kind::Stream, Kind::User].into_iter().find(|kind| *kind as u8 == code)
-    }
-}
-
-/// The header of a package.
+/// The header of a package with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// What the payload is.
-    pub kind: Kind,
     /// Whether it is compressed.
     pub compressed: bool,
     /// How long it is, in bytes.
@@ -46,20 +29,22 @@ impl Header {
         let [v0, v1, v2, v3] = VERSION.to_be_bytes();
         let [l0, l1, l2, l3] = self.length.to_be_bytes();
         let flags = if self.compressed { COMPRESSED } else { 0 };
-        [v0, v1, v2, v3, self.kind as u8, flags, l0, l1, l2, l3]
+        [v0, v1, v2, v3, MESSAGE, flags, l0, l1, l2, l3]
     }
 
-    /// Reads the octets. Fails for another version, an unknown type, and any flag that does not exist.
+    /// Reads the octets. Fails for another version, another type, and any flag that does not exist.
     pub fn from_bytes(octets: [u8; HEADER_BYTES]) -> Result<Header, Violation> {
         let [v0, v1, v2, v3, code, flags, l0, l1, l2, l3] = octets;
         let version = u32::from_be_bytes([v0, v1, v2, v3]);
         if version != VERSION {
             return Err(Violation::PackageVersion { version });
         }
-        let kind = Kind::of(code).ok_or(Violation::PackageType { code })?;
+        if code != MESSAGE {
+            return Err(Violation::PackageType { code });
+        }
         if flags & !COMPRESSED != 0 {
             return Err(Violation::PackageFlags { flags });
         }
-        Ok(Header { kind, compressed: flags != 0, length: u32::from_be_bytes([l0, l1, l2, l3]) })
+        Ok(Header { compressed: flags != 0, length: u32::from_be_bytes([l0, l1, l2, l3]) })
     }
 }

@@ -1,9 +1,8 @@
-//! A stream that the peer has opened: what it is for, and the messages on it.
+//! A stream that the peer writes: what it is for, and the messages on it.
 
 use super::decoder::Decoder;
-use super::header::Kind;
 use super::reader::Reader;
-use crate::limits::{MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX};
+use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX};
 use crate::message::Message;
 use crate::violation::Violation;
 
@@ -31,8 +30,6 @@ pub struct Incoming {
     said_bytes: usize,
     decoder: Decoder,
     reader: Reader,
-    /// What the peer did to it: nothing is read any more.
-    broken: Option<Violation>,
 }
 
 impl Incoming {
@@ -43,7 +40,13 @@ impl Incoming {
             false => Decoder::new(PACKAGE_BYTES_MAX),
         };
         let reader = Reader::default();
-        Incoming { number, said: [0; MESSAGES.len()], said_bytes: 0, decoder, reader, broken: None }
+        Incoming { number, said: [0; MESSAGES.len()], said_bytes: 0, decoder, reader }
+    }
+
+    /// The control lane: it has messages without saying so, short and plain ones.
+    pub fn control_lane() -> Incoming {
+        let decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
+        Incoming { said: MESSAGES, said_bytes: MESSAGES.len(), decoder, ..Incoming::new(0, false) }
     }
 
     /// Takes the next piece. Call [`next_message`](Incoming::next_message) until it has no more before the next piece.
@@ -55,7 +58,7 @@ impl Incoming {
             self.said_bytes += 1;
         }
         // What no messages are expected in is not kept.
-        if self.broken.is_none() && matches!(self.is_for(), Ok(Some(Use::Messages))) {
+        if matches!(self.is_for(), Ok(Some(Use::Messages))) {
             self.decoder.push(rest);
         }
     }
@@ -74,19 +77,23 @@ impl Incoming {
 
     /// The next message, or what is wrong with it alone, once it is there as a whole. After a violation of the stream's it has no more.
     pub fn next_message(&mut self) -> Result<Option<Result<Message, Violation>>, Violation> {
-        if let Some(violation) = self.broken {
-            return Err(violation);
-        }
-        self.read().inspect_err(|violation| self.broken = Some(*violation))
+        self.is_for()?;
+        Ok(self.decoder.next_payload()?.map(|payload| self.reader.message(payload)))
     }
 
-    fn read(&mut self) -> Result<Option<Result<Message, Violation>>, Violation> {
-        self.is_for()?;
-        let Some(package) = self.decoder.next_package()? else { return Ok(None) };
-        match package.kind {
-            Kind::Message => Ok(Some(self.reader.message(package.payload))),
-            kind => Err(Violation::PackageType { code: kind as u8 }),
-        }
+    /// Whether a large message is under way that is not let in: no more of the stream should be read until it is.
+    pub fn is_large(&self) -> bool {
+        self.decoder.is_large()
+    }
+
+    /// Lets the large message in, for as long as it is under way.
+    pub fn let_in(&mut self) {
+        self.decoder.let_in();
+    }
+
+    /// Whether a large message that was let in is under way.
+    pub fn is_let_in(&self) -> bool {
+        self.decoder.is_let_in()
     }
 
     /// Bytes that wait for the rest of their package.
@@ -96,9 +103,6 @@ impl Incoming {
 
     /// Whether the stream may end here.
     pub fn finish(&self) -> Result<(), Violation> {
-        if let Some(violation) = self.broken {
-            return Err(violation);
-        }
         match self.is_for()? {
             Some(_) => self.decoder.finish(),
             None => Err(Violation::StreamUse),
@@ -135,13 +139,32 @@ mod tests {
     #[test]
     fn nothing_is_read_behind_a_violation() {
         let mut stream = stream(&MESSAGES);
-        stream.push(&Header { kind: Kind::User, compressed: false, length: 0 }.to_bytes());
-        let violation = Violation::PackageType { code: Kind::User as u8 };
+        let mut user = Header { compressed: false, length: 0 }.to_bytes();
+        user[4] = 4;
+        stream.push(&user);
+        let violation = Violation::PackageType { code: 4 };
         for more in [&b""[..], b"what is no header at all"] {
             stream.push(more);
             assert_eq!(stream.next_message(), Err(violation));
             assert_eq!(stream.finish(), Err(violation));
         }
+    }
+
+    #[test]
+    fn the_control_lane_has_short_messages_from_its_first_octet() {
+        let mut bytes = BytesMut::new();
+        let message = Draft { msg_id: "1", ..Draft::default() }.encode().unwrap();
+        encode(&message, &mut bytes);
+        let check = |length: usize, found| {
+            let mut control = Incoming::control_lane();
+            control.push(&bytes);
+            assert_eq!(control.next_message(), Ok(Some(Ok(message.clone()))));
+            control.push(&Header { compressed: false, length: length as u32 }.to_bytes());
+            assert_eq!(control.next_message(), found);
+        };
+        let limit = CONTROL_PACKAGE_BYTES_MAX;
+        check(limit, Ok(None));
+        check(limit + 1, Err(Violation::PackageTooLarge { bytes: limit + 1, limit }));
     }
 
     #[test]

@@ -10,6 +10,10 @@
 //! follows it follows it there, until a pong has confirmed it: [`Written`] remembers where what is about each thing went last, of many
 //! things together in one place. On a way without pings nothing is ever known to have arrived, and a question goes with the rest.
 //!
+//! That is the way down: CloudHub sends no pings, as its messages are acknowledged one by one, and none are sent for this alone. So a question of the
+//! cloud may wait for a lost packet of what is about other things, a third of the bulk. Few come down, and no more than configuration beside them; what
+//! people wait for on that way are answers, and those have their stream.
+//!
 //! A ping goes over the control lane and says how many messages were written on each stream before it. It is answered
 //! when so many were handed on from each of them; so its pong confirms all that came before it, as the pong of a WebSocket does. How many streams
 //! there are, the ping says; whoever answers it needs to know no more than their limit.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, FIELD_BYTES_MAX, PACKAGE_BYTES_MAX};
+use crate::limits::{CONTROL_PACKAGE_BYTES_MAX, FIELD_BYTES_MAX, LARGE_PACKAGE_BYTES, PACKAGE_BYTES_MAX};
 use crate::message::{Content, Draft, Field, Message};
 use crate::time::UnixMillis;
 use crate::violation::Violation;
@@ -40,9 +40,9 @@ fn encode(message: &Message) -> Bytes {
 fn decode(package: &[u8]) -> Result<Message, Violation> {
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     decoder.push(package);
-    let package = decoder.next_package()?.expect("a whole package");
-    assert_eq!((package.kind, decoder.waiting_bytes()), (Kind::Message, 0));
-    Reader::default().message(package.payload)
+    let payload = decoder.next_payload()?.expect("a whole package");
+    assert_eq!(decoder.waiting_bytes(), 0);
+    Reader::default().message(payload)
 }
 
 #[test]
@@ -112,29 +112,27 @@ fn bad_payloads_have_their_names() {
 
 #[test]
 fn bad_headers_have_their_names_and_end_the_stream() {
-    let header = Header { kind: Kind::User, compressed: false, length: 0 }.to_bytes();
+    let header = Header { compressed: false, length: 0 }.to_bytes();
     let check = |at: usize, octet: u8, violation| {
         let mut decoder = Decoder::new(8);
         let mut broken = header;
         broken[at] = octet;
         decoder.push(&broken);
         for _ in 0..2 {
-            assert_eq!(decoder.next_package(), Err(violation));
+            assert_eq!(decoder.next_payload(), Err(violation));
             decoder.push(&header);
         }
         assert_eq!((decoder.finish(), decoder.waiting_bytes()), (Err(violation), 0));
     };
     check(2, 2, Violation::PackageVersion { version: 0x0101_0200 });
-    check(4, 3, Violation::PackageType { code: 3 });
+    check(4, 4, Violation::PackageType { code: 4 });
     check(4, 0, Violation::PackageType { code: 0 });
     check(5, 0x40, Violation::PackageFlags { flags: 0x40 });
     check(5, 0x80, Violation::PackageFlags { flags: 0x80 });
     check(9, 9, Violation::PackageTooLarge { bytes: 9, limit: 8 });
     let mut decoder = Decoder::new(8);
-    decoder.push(
-        &[&Header { kind: Kind::User, compressed: false, length: 8 }.to_bytes()[..], b"12345678"].concat(),
-    );
-    assert_eq!(decoder.next_package().unwrap().unwrap().payload, "12345678");
+    decoder.push(&[&Header { compressed: false, length: 8 }.to_bytes()[..], b"12345678"].concat());
+    assert_eq!(decoder.next_payload().unwrap().unwrap(), "12345678");
     assert_eq!(decoder.finish(), Ok(()));
 }
 
@@ -142,8 +140,8 @@ fn bad_headers_have_their_names_and_end_the_stream() {
 fn a_claimed_length_reserves_nothing() {
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     let length = u32::try_from(PACKAGE_BYTES_MAX).unwrap();
-    decoder.push(&Header { kind: Kind::Message, compressed: false, length }.to_bytes());
-    assert_eq!(decoder.next_package(), Ok(None));
+    decoder.push(&Header { compressed: false, length }.to_bytes());
+    assert_eq!(decoder.next_payload(), Ok(None));
     assert_eq!(decoder.waiting_bytes(), HEADER_BYTES);
     assert!(decoder.buffer_capacity() < 1024);
     assert_eq!(decoder.finish(), Err(Violation::PackageTruncated));
@@ -167,7 +165,7 @@ fn the_largest_frame_has_room_in_a_package() {
         let message = Message::decode(format!("{{\"content\":{quote}{text}{quote}}}")).unwrap();
         let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
         decoder.push(&encode(&message));
-        assert!(decoder.next_package().unwrap().is_some());
+        assert!(decoder.next_payload().unwrap().is_some());
     }
 }
 
@@ -248,7 +246,7 @@ proptest! {
         for (number, size) in sizes.into_iter().enumerate() {
             let payload = number.to_string().repeat(size);
             let length = u32::try_from(payload.len()).unwrap();
-            stream.extend(Header { kind: Kind::Stream, compressed: false, length }.to_bytes());
+            stream.extend(Header { compressed: false, length }.to_bytes());
             stream.extend(payload.as_bytes());
             sent.push(payload);
         }
@@ -260,8 +258,8 @@ proptest! {
             let (piece, after) = rest.split_at(cuts.next().unwrap().min(rest.len()));
             decoder.push(piece);
             rest = after;
-            while let Some(package) = decoder.next_package().unwrap() {
-                found.push(String::from_utf8(package.payload.to_vec()).unwrap());
+            while let Some(payload) = decoder.next_payload().unwrap() {
+                found.push(String::from_utf8(payload.to_vec()).unwrap());
             }
         }
         prop_assert_eq!(found, sent);
@@ -288,8 +286,8 @@ fn decompressed(stream: &[u8], piece: usize) -> Result<Vec<Message>, Violation> 
     let mut found = Vec::new();
     for piece in stream.chunks(piece) {
         decoder.push(piece);
-        while let Some(package) = decoder.next_package()? {
-            found.push(Reader::default().message(package.payload)?);
+        while let Some(payload) = decoder.next_payload()? {
+            found.push(Reader::default().message(payload)?);
         }
     }
     decoder.finish().map(|()| found)
@@ -343,10 +341,43 @@ fn what_is_compressed_already_is_left_alone() {
     assert!(pays(&json.repeat(20)));
 }
 
+/// A message that deflate makes a hundred times shorter, in one piece: nothing of it is there before it is let in but what tells that it is large.
+#[test]
+fn a_large_message_waits_until_it_is_let_in() {
+    let check = |payload: usize, waits: bool| {
+        let text = "x".repeat(payload - encode(&status(1, 0)).len());
+        let message = Draft { content: Content::Text(&text), ..Draft::default() }.encode().unwrap();
+        let stream = compressed(&[message.clone(), status(2, 10)], 2, true);
+        let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
+        decoder.push(&stream);
+        if waits {
+            assert_eq!(decoder.next_payload(), Ok(None));
+            assert!(decoder.is_large() && !decoder.is_let_in());
+            assert!(decoder.waiting_bytes() < crate::limits::CHUNK_BYTES_MAX + stream.len());
+            decoder.let_in();
+            assert!(!decoder.is_large() && decoder.is_let_in());
+        }
+        let read = decoder.next_payload().unwrap().expect("the message");
+        assert_eq!(Reader::default().message(read).unwrap(), message);
+        assert!(
+            !decoder.is_let_in() && decoder.next_payload().unwrap().is_some(),
+            "the next one is not large"
+        );
+    };
+    check(LARGE_PACKAGE_BYTES, false);
+    check(2 * LARGE_PACKAGE_BYTES, true);
+    let plain = |length: usize| {
+        let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
+        decoder.push(&Header { compressed: false, length: length as u32 }.to_bytes());
+        decoder.is_large()
+    };
+    assert!(!plain(LARGE_PACKAGE_BYTES) && plain(LARGE_PACKAGE_BYTES + 1));
+}
+
 /// A compressed package with this claim and this payload behind it.
 fn chunk(claim: u32, deflate: &[u8]) -> Vec<u8> {
     let length = u32::try_from(4 + deflate.len()).unwrap();
-    let header = Header { kind: Kind::Message, compressed: true, length }.to_bytes();
+    let header = Header { compressed: true, length }.to_bytes();
     [&header[..], &claim.to_be_bytes(), deflate].concat()
 }
 
@@ -357,7 +388,7 @@ fn bombs_and_other_bad_chunks_have_their_names() {
         let mut decoder = Decoder::with_compression(PACKAGE_BYTES_MAX);
         decoder.push(stream);
         for _ in 0..2 {
-            assert_eq!(decoder.next_package(), Err(violation));
+            assert_eq!(decoder.next_payload(), Err(violation));
         }
         assert_eq!(decoder.waiting_bytes(), 0);
     };
@@ -371,7 +402,7 @@ fn bombs_and_other_bad_chunks_have_their_names() {
         Violation::PackageTooLarge { bytes: CHUNK_BYTES_MAX + 1, limit: CHUNK_BYTES_MAX },
     );
     // So is a payload that is longer than any that deflate makes.
-    let header = Header { kind: Kind::Message, compressed: true, length: COMPRESSED_BYTES_MAX as u32 + 1 };
+    let header = Header { compressed: true, length: COMPRESSED_BYTES_MAX as u32 + 1 };
     let large = Violation::PackageTooLarge { bytes: COMPRESSED_BYTES_MAX + 1, limit: COMPRESSED_BYTES_MAX };
     check(&header.to_bytes(), large);
     // What becomes longer, or less, than it says, is no deflate, ends inside, or has something behind it.
@@ -383,11 +414,7 @@ fn bombs_and_other_bad_chunks_have_their_names() {
     check(&chunk(length, &[0xff; 40]), Violation::NotDeflate);
     check(&chunk(5, &[1, 5, 0, 0xfa, 0xff, 1, 2, 3, 4, 5]), Violation::NotDeflate);
     check(
-        &Header { kind: Kind::Message, compressed: true, length: 3 }
-            .to_bytes()
-            .into_iter()
-            .chain([0; 3])
-            .collect::<Vec<u8>>(),
+        &Header { compressed: true, length: 3 }.to_bytes().into_iter().chain([0; 3]).collect::<Vec<u8>>(),
         Violation::NotDeflate,
     );
     // A megabyte of zeros in a chunk that says so little.
@@ -396,15 +423,13 @@ fn bombs_and_other_bad_chunks_have_their_names() {
         &chunk(zeros.len() as u32, &miniz_oxide::deflate::compress_to_vec(&std::vec![0; 1 << 20], 9)),
         Violation::NotDeflate,
     );
-    // Only messages are compressed, once, and where it was agreed on.
-    let user = Header { kind: Kind::User, compressed: true, length: 0 }.to_bytes();
-    check(&user, Violation::PackageType { code: 4 });
+    // They are compressed once, and where it was agreed on.
     let (mut twice, mut compressor) = (BytesMut::new(), Compressor::default());
     compressor.compress(&good, &mut twice);
     check(&twice, Violation::PackageFlags { flags: 0x80 });
     let mut plain = Decoder::new(PACKAGE_BYTES_MAX);
     plain.push(&good);
-    assert_eq!(plain.next_package(), Err(Violation::PackageFlags { flags: 0x80 }));
+    assert_eq!(plain.next_payload(), Err(Violation::PackageFlags { flags: 0x80 }));
     // Nothing plain between two pieces of one package.
     let (mut half, mut compressor) = (BytesMut::new(), Compressor::default());
     let package = encode(&status(1, 400));

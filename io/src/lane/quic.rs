@@ -13,6 +13,7 @@
 
 mod client;
 mod compression;
+mod congestion;
 mod error;
 mod older;
 mod packets;

@@ -1,10 +1,8 @@
 //! Several streams as one lane, in any order and in any pieces.
 
 use bytes::BytesMut;
-use edgehub_core::limits::{MESSAGE_STREAMS_MAX, PACKAGE_BYTES_MAX, PINGS_MAX};
-use edgehub_core::package::{
-    Arrived, Class, Control, Decoder, Incoming, MESSAGES, Reader, STREAMS, Written, encode, pong,
-};
+use edgehub_core::limits::{MESSAGE_STREAMS_MAX, PINGS_MAX};
+use edgehub_core::package::{Arrived, Class, Control, Incoming, MESSAGES, STREAMS, Written, encode, pong};
 use edgehub_core::{Draft, Message, Violation};
 use std::collections::VecDeque;
 
@@ -63,6 +61,7 @@ fn messages(stream: &mut Incoming) -> Vec<Found> {
     loop {
         match stream.next_message() {
             Ok(Some(message)) => found.push(Found::Message(message)),
+            Ok(None) if stream.is_large() => stream.let_in(),
             Ok(None) => return found,
             Err(violation) => {
                 found.push(Found::End(violation));
@@ -97,7 +96,7 @@ fn our_peer(data: &[u8]) {
     let mut way = Way::default();
     way.under_way.iter_mut().for_each(|stream| stream.extend(MESSAGES));
     let mut streams: Vec<_> = (0..STREAMS).map(|number| Incoming::new(number, false)).collect();
-    let mut control = Decoder::new(PACKAGE_BYTES_MAX);
+    let mut control = Incoming::control_lane();
     for &octet in data {
         let (what, which) = (octet & 7, usize::from(octet >> 3));
         match what {
@@ -145,11 +144,11 @@ impl Way {
         self.control.extend(package);
     }
 
-    fn control_arrives(&mut self, bytes: usize, decoder: &mut Decoder) {
+    fn control_arrives(&mut self, bytes: usize, control: &mut Incoming) {
         let piece: Vec<u8> = self.control.drain(..bytes.min(self.control.len())).collect();
-        decoder.push(&piece);
-        while let Some(package) = sound(decoder.next_package()).flatten() {
-            let Some(message) = sound(Reader::default().message(package.payload)) else { return };
+        control.push(&piece);
+        while let Some(read) = sound(control.next_message()).flatten() {
+            let Some(message) = sound(read) else { return };
             let control = sound(Control::of(&message));
             assert!(matches!(control, Some(Control::Ping(_))), "not a ping: {message:?}");
             if let Some(Control::Ping(ping)) = control {

@@ -1,9 +1,9 @@
 //! Any bytes as a stream of packages.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use edgehub_core::limits::{CHUNK_BYTES_MAX, FRAME_BYTES_MAX, PACKAGE_BYTES_MAX};
 use edgehub_core::package::{
-    Arrived, Compressor, Control, Decoder, HEADER_BYTES, Header, Kind, Package, Reader, answer, encode,
+    Arrived, Compressor, Control, Decoder, HEADER_BYTES, Header, Reader, answer, encode,
 };
 use edgehub_core::{Message, Violation};
 
@@ -28,9 +28,9 @@ pub fn package(data: &[u8]) {
     assert_eq!(packages(&pieces, stream.len()), whole, "found depends on how the stream is split");
     compression(stream);
     let mut reader = Reader::default();
-    for package in whole.0.iter().filter(|package| package.kind == Kind::Message) {
-        let read = reader.message(package.payload.clone());
-        assert_eq!(Reader::default().message(package.payload.clone()), read, "a reader remembers");
+    for payload in &whole.0 {
+        let read = reader.message(payload.clone());
+        assert_eq!(Reader::default().message(payload.clone()), read, "a reader remembers");
         if let Ok(message) = read {
             accepted(&message);
         }
@@ -46,8 +46,12 @@ fn compression(stream: &[u8]) {
         for piece in pieces {
             decoder.push(piece);
             taken += piece.len();
-            while let Ok(Some(package)) = decoder.next_package() {
-                found.push(package);
+            loop {
+                match decoder.next_payload() {
+                    Ok(Some(payload)) => found.push(payload),
+                    Ok(None) if decoder.is_large() => decoder.let_in(),
+                    _ => break,
+                }
             }
             assert!(
                 decoder.waiting_bytes() <= taken + CHUNKS_AT_ONCE * CHUNK_BYTES_MAX,
@@ -61,7 +65,7 @@ fn compression(stream: &[u8]) {
     let (mut compressor, mut packages, mut out) = (Compressor::default(), BytesMut::new(), BytesMut::new());
     for payload in stream.chunks(50) {
         let length = payload.len() as u32;
-        packages.extend_from_slice(&Header { kind: Kind::User, compressed: false, length }.to_bytes());
+        packages.extend_from_slice(&Header { compressed: false, length }.to_bytes());
         packages.extend_from_slice(payload);
     }
     for _ in 0..2 {
@@ -70,26 +74,23 @@ fn compression(stream: &[u8]) {
     let (back, end) = found(&mut out.chunks(1000));
     assert_eq!(end, Ok(()));
     let payloads = || stream.chunks(50);
-    assert!(
-        back.iter().map(|package| &*package.payload).eq(payloads().chain(payloads())),
-        "not what was written"
-    );
+    assert!(back.iter().map(|payload| &**payload).eq(payloads().chain(payloads())), "not what was written");
 }
 
 /// A chunk is taken apart before the next one is looked at, but for the rest of a package.
 const CHUNKS_AT_ONCE: usize = PACKAGE_BYTES_MAX / CHUNK_BYTES_MAX + 2;
 
-/// The packages of a stream, and how it ended.
-fn packages(pieces: &[&[u8]], bytes: usize) -> (Vec<Package>, Result<(), Violation>) {
+/// What is in the packages of a stream, and how it ended.
+fn packages(pieces: &[&[u8]], bytes: usize) -> (Vec<Bytes>, Result<(), Violation>) {
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     let mut found = Vec::new();
     for piece in pieces {
         decoder.push(piece);
-        while let Ok(Some(package)) = decoder.next_package() {
-            found.push(package);
+        while let Ok(Some(payload)) = decoder.next_payload() {
+            found.push(payload);
         }
     }
-    let taken: usize = found.iter().map(|package| package.payload.len() + HEADER_BYTES).sum();
+    let taken: usize = found.iter().map(|payload| payload.len() + HEADER_BYTES).sum();
     assert!(taken + decoder.waiting_bytes() <= bytes, "more comes out than went in");
     (found, decoder.finish())
 }
@@ -114,9 +115,9 @@ fn travelled(message: &Message) -> Result<Message, Violation> {
     encode(message, &mut out);
     let mut decoder = Decoder::new(PACKAGE_BYTES_MAX);
     decoder.push(&out);
-    let package = decoder.next_package()?;
+    let payload = decoder.next_payload()?;
     assert_eq!((decoder.finish(), decoder.waiting_bytes()), (Ok(()), 0));
-    Reader::default().message(package.map(|package| package.payload).unwrap_or_default())
+    Reader::default().message(payload.unwrap_or_default())
 }
 
 fn same_fields(one: &Message, other: &Message) {

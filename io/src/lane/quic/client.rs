@@ -1,9 +1,10 @@
 //! The node's end: from a target to an open session.
 
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{QuicError, VISIT};
 use super::older::{self, Found};
-use super::packets::any_like;
+use super::packets::{any_like, payload_towards};
 use super::runtime::LaneRuntime;
 use super::session::{LAST_PACKET, Session, after};
 use super::transport::{endpoint, transport};
@@ -11,8 +12,7 @@ use super::{compression, protocols, reading, writing};
 use crate::reach::race::race;
 use crate::websocket::Target;
 use edgehub_core::Config;
-use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Control, Decoder, Hello};
+use edgehub_core::package::{Control, Hello, Incoming};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, Endpoint};
 use rustls::ClientConfig;
@@ -42,6 +42,12 @@ impl Client {
         Client { silence, keep_alive: config.ping_interval, compression, config: Mutex::new(None) }
     }
 
+    /// The silence after which the hub gives up, and how often the connection is kept alive.
+    #[cfg(test)]
+    pub(super) fn times(&self) -> (Duration, Duration) {
+        (self.silence, self.keep_alive)
+    }
+
     /// Opens a connection and says who the node is. Returns when the cloud has accepted it.
     pub(crate) async fn open(
         &self,
@@ -55,7 +61,7 @@ impl Client {
         let (host, port) = host_and_port(&target.url)?;
         let config = self.config_for(tls)?;
         let executor = Arc::new(Executor::new());
-        let dial = dial(&executor, &host, port, |address| self.config_to(&config, address), target);
+        let dial = dial(&executor, &host, port, |payload| self.config_for_packets(&config, payload), target);
         let late = async {
             smol::Timer::after(limit).await;
             Err(QuicError::Timeout(limit))
@@ -70,11 +76,11 @@ impl Client {
         let executor = Arc::new(Executor::new());
         let look = async {
             let addresses = smol::net::resolve((host.as_str(), port)).await.unwrap_or_default();
-            let config = |address| self.config_to(&config, address);
+            let config = |payload| self.config_for_packets(&config, payload);
             let Ok((endpoint, connection)) = first_of(addresses, &executor, &host, config).await else {
                 return false;
             };
-            connection.close(VISIT, b"");
+            close(&connection, VISIT, b"");
             or(endpoint.wait_idle(), after(LAST_PACKET)).await;
             true
         };
@@ -101,10 +107,10 @@ impl Client {
         Ok(config)
     }
 
-    /// The same for one address.
-    fn config_to(&self, config: &quinn::ClientConfig, address: SocketAddr) -> quinn::ClientConfig {
+    /// The same for packets of up to this payload.
+    fn config_for_packets(&self, config: &quinn::ClientConfig, payload: u16) -> quinn::ClientConfig {
         let mut config = config.clone();
-        config.transport_config(transport(self.silence, Some(self.keep_alive), address));
+        config.transport_config(transport(self.silence, Some(self.keep_alive), payload));
         config
     }
 }
@@ -114,7 +120,7 @@ async fn dial(
     executor: &Arc<Executor<'static>>,
     host: &str,
     port: u16,
-    config: impl Fn(SocketAddr) -> quinn::ClientConfig,
+    config: impl Fn(u16) -> quinn::ClientConfig,
     target: &Target,
 ) -> Result<Session, QuicError> {
     let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
@@ -127,10 +133,11 @@ pub(super) async fn first_of(
     addresses: Vec<SocketAddr>,
     executor: &Arc<Executor<'static>>,
     host: &str,
-    config: impl Fn(SocketAddr) -> quinn::ClientConfig,
+    config: impl Fn(u16) -> quinn::ClientConfig,
 ) -> Result<(Endpoint, Connection), QuicError> {
     let attempt = |address| {
-        let config = config(address);
+        let payload = payload_towards(address);
+        let config = config(payload);
         async move {
             let asked = async {
                 Err(match older::ask(address, any_like(address)).await {
@@ -138,7 +145,7 @@ pub(super) async fn first_of(
                     Found::Nobody => QuicError::NobodyThere,
                 })
             };
-            or(connect(executor, address, host, config), asked).await
+            or(connect(executor, (address, payload), host, config), asked).await
         }
     };
     let nowhere = || Err(QuicError::NameNotFound(std::io::ErrorKind::NotFound.into()));
@@ -148,13 +155,13 @@ pub(super) async fn first_of(
 /// A connection, on an endpoint of its own.
 async fn connect(
     executor: &Arc<Executor<'static>>,
-    address: SocketAddr,
+    (address, payload): (SocketAddr, u16),
     host: &str,
     config: quinn::ClientConfig,
 ) -> Result<(Endpoint, Connection), QuicError> {
     let socket = UdpSocket::bind(any_like(address)).map_err(QuicError::Socket)?;
-    let endpoint =
-        Endpoint::new(endpoint(), None, socket, LaneRuntime::of(executor)).map_err(QuicError::Socket)?;
+    let runtime = LaneRuntime::of(executor);
+    let endpoint = Endpoint::new(endpoint(payload), None, socket, runtime).map_err(QuicError::Socket)?;
     let connection = endpoint.connect_with(config, address, host)?.await?;
     Ok((endpoint, connection))
 }
@@ -164,8 +171,8 @@ async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> R
     let (mut send, mut receive) = connection.open_bi().await?;
     let hello = Hello { node: target.node.clone(), project: target.project_id.clone() };
     send.write_chunk(writing::package(&hello.to_message()?)).await?;
-    let mut decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
-    let answer = reading::control_message(&mut receive, &mut decoder).await?;
+    let mut lane = Incoming::control_lane();
+    let answer = reading::control_message(&mut receive, &mut lane).await?;
     match Control::of(&answer)? {
         Control::Answer { accepted: true, .. } => {}
         Control::Answer { accepted: false, .. } => return Err(QuicError::Refused),
@@ -175,7 +182,7 @@ async fn greet(endpoint: Endpoint, connection: Connection, target: &Target) -> R
         true => Compression::Own(Box::default()),
         false => Compression::None,
     };
-    Session::open(endpoint, connection, (send, receive, decoder), compression).await
+    Session::open(endpoint, connection, (send, receive, lane), compression).await
 }
 
 /// Takes `quic://HOST:PORT` apart.

@@ -6,15 +6,15 @@ use super::session::{after, end_of};
 use super::writing::Piece;
 use async_channel::Sender;
 use bytes::Bytes;
-use edgehub_core::limits::{LANE_WAITING_BYTES_MAX, STREAMS_MAX};
-use edgehub_core::package::{Arrived, Control, Decoder, Incoming, Kind, Package, Reader, Use, answer, pong};
+use edgehub_core::limits::STREAMS_MAX;
+use edgehub_core::package::{Arrived, Control, Incoming, Use, answer, pong};
 use edgehub_core::{Message, Violation};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use smol::future::or;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,10 @@ const USE_TIMEOUT: Duration = Duration::from_millis(if cfg!(test) { 200 } else {
 
 /// Pieces of a stream that are taken at one time: some hundred kilobytes.
 const CHUNKS: usize = 128;
+
+/// … at the most, as each came in one packet.
+#[cfg(test)]
+pub(super) const PIECES_BYTES_MAX: usize = CHUNKS * super::packets::PAYLOAD_BYTES_MAX as usize;
 
 /// How a connection ended.
 pub(super) struct End {
@@ -45,32 +49,8 @@ pub(super) struct Shared<'a, O> {
     pub(super) answers: Sender<Piece>,
     /// Streams of messages may be compressed.
     pub(super) compressed: bool,
-    /// Bytes of all streams that wait for the rest of their package.
-    pub(super) waiting: AtomicUsize,
-}
-
-/// What waits on one stream, as a part of what waits on all of them.
-struct Waiting<'a> {
-    sum: &'a AtomicUsize,
-    own: usize,
-}
-
-impl Waiting<'_> {
-    /// So much waits now. Many packages that never become whole must not take the memory of as many whole ones.
-    fn is(&mut self, bytes: usize) -> Result<(), Violation> {
-        self.sum.fetch_sub(std::mem::replace(&mut self.own, bytes), Relaxed);
-        let sum = self.sum.fetch_add(bytes, Relaxed) + bytes;
-        match sum > LANE_WAITING_BYTES_MAX {
-            true => Err(Violation::PackageTooLarge { bytes: sum, limit: LANE_WAITING_BYTES_MAX }),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.sum.fetch_sub(self.own, Relaxed);
-    }
+    /// Held by the stream that reads a large message.
+    pub(super) large: smol::lock::Mutex<()>,
 }
 
 /// What a reader says when it is done.
@@ -86,14 +66,14 @@ enum Done {
 /// Reads every stream until the connection ends.
 pub(super) async fn read_all<O: Owner>(
     connection: &Connection,
-    (control, decoder): (RecvStream, Decoder),
+    (control, lane): (RecvStream, Incoming),
     shared: Shared<'_, O>,
 ) -> End {
     let mut readers: FuturesUnordered<BoxFuture<'_, Done>> = FuturesUnordered::new();
     readers.push(Box::pin(accept(connection)));
     let shared = &shared;
     readers.push(Box::pin(async move {
-        read_control(connection, control, decoder, shared).await.map_or_else(Done::End, |()| Done::Over)
+        read_control(connection, control, lane, shared).await.map_or_else(Done::End, |()| Done::Over)
     }));
     let mut streams = 0;
     while let Some(done) = readers.next().await {
@@ -154,7 +134,7 @@ async fn read_stream<O: Owner>(
         // The connection is over.
         None => return Ok(()),
     }
-    let mut waiting = Waiting { sum: &shared.waiting, own: 0 };
+    let mut turn = None;
     loop {
         let mut more = true;
         while more {
@@ -162,7 +142,15 @@ async fn read_stream<O: Owner>(
             shared.hand_on(number, batch).await?;
             more = outcome?;
         }
-        waiting.is(stream.waiting_bytes())?;
+        if !stream.is_let_in() {
+            drop(turn.take());
+        }
+        if stream.is_large() {
+            // Meanwhile the transport holds the rest of this stream back.
+            turn = Some(shared.large.lock().await);
+            stream.let_in();
+            continue;
+        }
         if !next_pieces(&mut receive, &mut stream, Violation::PackageTruncated).await? {
             return Ok(());
         }
@@ -182,46 +170,10 @@ fn next_batch(stream: &mut Incoming) -> (Vec<Read>, Result<bool, Violation>) {
     (batch, Ok(true))
 }
 
-/// The next package of the control lane.
-fn read(reader: &mut Reader, package: Package) -> Result<Read, End> {
-    if package.kind != Kind::Message {
-        return Err(Violation::PackageType { code: package.kind as u8 }.into());
-    }
-    Ok(reader.message(package.payload).map_or_else(Read::Malformed, Read::Message))
-}
-
-/// What takes the bytes of a stream.
-trait Takes {
-    fn push(&mut self, piece: &[u8]);
-
-    /// Whether the stream may end here.
-    fn finish(&self) -> Result<(), Violation>;
-}
-
-impl Takes for Decoder {
-    fn push(&mut self, piece: &[u8]) {
-        Decoder::push(self, piece);
-    }
-
-    fn finish(&self) -> Result<(), Violation> {
-        Decoder::finish(self)
-    }
-}
-
-impl Takes for Incoming {
-    fn push(&mut self, piece: &[u8]) {
-        Incoming::push(self, piece);
-    }
-
-    fn finish(&self) -> Result<(), Violation> {
-        Incoming::finish(self)
-    }
-}
-
 /// Hands on what is there; `false` at the end of the stream or of the connection. A peer that takes the stream back breaks this rule.
 async fn next_pieces(
     receive: &mut RecvStream,
-    to: &mut impl Takes,
+    to: &mut Incoming,
     taken_back: Violation,
 ) -> Result<bool, Violation> {
     let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
@@ -240,18 +192,13 @@ async fn next_pieces(
 async fn read_control<O: Owner>(
     connection: &Connection,
     mut receive: RecvStream,
-    mut decoder: Decoder,
+    mut lane: Incoming,
     shared: &Shared<'_, O>,
 ) -> Result<(), End> {
-    let mut reader = Reader::default();
     loop {
         let mut batch = Vec::new();
-        while let Some(package) = decoder.next_package()? {
-            let message = match read(&mut reader, package)? {
-                Read::Message(message) => message,
-                Read::Malformed(violation) => return Err(violation.into()),
-                Read::Pong(_) | Read::Ended(_) => return Err(Violation::ControlLane.into()),
-            };
+        while let Some(read) = lane.next_message()? {
+            let message = read?;
             match Control::of(&message)? {
                 Control::Ping(ping) => {
                     shared.arrived.lock().unwrap_or_else(PoisonError::into_inner).asked(ping)?;
@@ -270,7 +217,7 @@ async fn read_control<O: Owner>(
         if !batch.is_empty() && !shared.owner.read(batch).await {
             return Err(End { violation: None, why: "nobody reads any more".into() });
         }
-        if !next_pieces(&mut receive, &mut decoder, Violation::ControlLaneClosed).await? {
+        if !next_pieces(&mut receive, &mut lane, Violation::ControlLaneClosed).await? {
             return match connection.close_reason() {
                 Some(_) => Ok(()),
                 None => Err(Violation::ControlLaneClosed.into()),
@@ -313,17 +260,14 @@ impl<O: Owner> Shared<'_, O> {
 /// The first message on the control lane.
 pub(super) async fn control_message(
     receive: &mut RecvStream,
-    decoder: &mut Decoder,
+    lane: &mut Incoming,
 ) -> Result<Message, QuicError> {
     loop {
-        if let Some(package) = decoder.next_package()? {
-            if package.kind != Kind::Message {
-                return Err(Violation::PackageType { code: package.kind as u8 }.into());
-            }
-            return Ok(Reader::default().message(package.payload)?);
+        if let Some(read) = lane.next_message()? {
+            return Ok(read?);
         }
         match receive.read_chunk(usize::MAX, true).await? {
-            Some(chunk) => decoder.push(&chunk.bytes),
+            Some(chunk) => lane.push(&chunk.bytes),
             None => return Err(Violation::ControlLaneClosed.into()),
         }
     }

@@ -1,15 +1,16 @@
 //! The cloud's end: from a datagram to an open session.
 
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{CUT, QuicError, REFUSED, code};
+use super::packets::PAYLOAD_BYTES_MAX;
 use super::runtime::LaneRuntime;
 use super::session::{Session, after};
 use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::tls::node_name;
 use edgehub_core::Violation;
-use edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-use edgehub_core::package::{Compressor, Control, Decoder, Hello, answer};
+use edgehub_core::package::{self, Compressor, Control, Hello, answer};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, Endpoint, Incoming};
 use rustls::ServerConfig;
@@ -38,9 +39,6 @@ const UNPROVEN_MAX: usize = 64;
 pub(crate) struct Server {
     executor: Arc<Executor<'static>>,
     endpoint: Endpoint,
-    /// … but for what depends on where a node is.
-    config: quinn::ServerConfig,
-    silence: Duration,
     /// Held by each handshake with an address that is not proven.
     unproven: Arc<()>,
     /// For all connections.
@@ -51,7 +49,6 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Arrival {
     incoming: Incoming,
-    config: Arc<quinn::ServerConfig>,
     unproven: Option<Arc<()>>,
     connection: Arc<OnceLock<Connection>>,
     compressor: Arc<Mutex<Compressor>>,
@@ -70,18 +67,14 @@ impl Server {
         tls.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         tls.send_tls13_tickets = 1;
         let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        // What each node can receive, it says itself.
+        config.transport_config(transport(silence, None, PAYLOAD_BYTES_MAX));
         let executor = Arc::new(Executor::new());
         let socket = UdpSocket::bind(address)?;
-        let endpoint = Endpoint::new(endpoint(), Some(config.clone()), socket, LaneRuntime::of(&executor))?;
-        Ok(Server {
-            executor,
-            endpoint,
-            config,
-            silence,
-            unproven: Arc::default(),
-            compressor: Arc::default(),
-        })
+        let runtime = LaneRuntime::of(&executor);
+        let endpoint = Endpoint::new(endpoint(PAYLOAD_BYTES_MAX), Some(config), socket, runtime)?;
+        Ok(Server { executor, endpoint, unproven: Arc::default(), compressor: Arc::default() })
     }
 
     /// Where it listens.
@@ -106,11 +99,8 @@ impl Server {
                 let _ = incoming.retry();
                 continue;
             }
-            let mut config = self.config.clone();
-            config.transport_config(transport(self.silence, None, incoming.remote_address()));
             return Ok(Arrival {
                 incoming,
-                config: Arc::new(config),
                 unproven: (!proven).then(|| self.unproven.clone()),
                 connection: Arc::default(),
                 compressor: self.compressor.clone(),
@@ -139,9 +129,9 @@ impl Arrival {
 
     /// Finishes the handshake and learns who it is.
     pub(crate) async fn accept(self, limit: Duration) -> Result<(Session, Hello), QuicError> {
-        let Arrival { incoming, config, unproven, connection, compressor } = self;
+        let Arrival { incoming, unproven, connection, compressor } = self;
         let open = async {
-            let opened = incoming.accept_with(config)?.await?;
+            let opened = incoming.accept()?.await?;
             drop(unproven);
             let _ = connection.set(opened.clone());
             let welcomed = welcome(&opened, compressor).await;
@@ -150,14 +140,14 @@ impl Arrival {
                     QuicError::Violation(violation) => code(*violation),
                     _ => REFUSED,
                 };
-                opened.close(code, error.to_string().as_bytes());
+                close(&opened, code, error.to_string().as_bytes());
             }
             welcomed
         };
         let late = async {
             smol::Timer::after(limit).await;
             if let Some(connection) = connection.get() {
-                connection.close(code(Violation::StreamUse), b"not open in time");
+                close(connection, code(Violation::StreamUse), b"not open in time");
             }
             Err(QuicError::Timeout(limit))
         };
@@ -175,8 +165,8 @@ async fn welcome(
         .and_then(|identity| identity.downcast::<Vec<CertificateDer<'static>>>().ok())
         .and_then(|chain| chain.first().cloned());
     let (mut send, mut receive) = connection.accept_bi().await?;
-    let mut decoder = Decoder::new(CONTROL_PACKAGE_BYTES_MAX);
-    let first = reading::control_message(&mut receive, &mut decoder).await?;
+    let mut lane = package::Incoming::control_lane();
+    let first = reading::control_message(&mut receive, &mut lane).await?;
     let Control::Hello(hello) = Control::of(&first)? else { return Err(Violation::ControlLane.into()) };
     let certified = certificate.as_ref().and_then(|certificate| node_name(certificate));
     let known = !hello.node.is_empty() && certified.is_none_or(|node| node == hello.node);
@@ -194,7 +184,7 @@ async fn welcome(
         true => Compression::Shared(compressor),
         false => Compression::None,
     };
-    let mut session = Session::accepted(connection.clone(), (send, receive, decoder), compression).await?;
+    let mut session = Session::accepted(connection.clone(), (send, receive, lane), compression).await?;
     // The last step: once the node knows, this end must be ready.
     session.say(answer).await?;
     Ok((session, hello))
@@ -212,7 +202,7 @@ impl Cut {
     /// Ends it at once. Without a word the peer would only notice after the idle timeout.
     pub(crate) fn cut(&self) {
         if let Some(connection) = self.0.get() {
-            connection.close(CUT, b"");
+            close(connection, CUT, b"");
         }
     }
 }

@@ -2,19 +2,20 @@
 
 use super::super::{Owner, Read, Write};
 use super::compression::Compression;
+use super::congestion::close;
 use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
 use super::writing::{self, Pieces};
 use async_channel::Receiver;
 use bytes::Bytes;
-use edgehub_core::package::{Arrived, Class, Decoder, MESSAGES, STREAMS};
+use edgehub_core::package::{Arrived, Class, Incoming, MESSAGES, STREAMS};
 use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use smol::Executor;
 use smol::future::or;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const LAST_PACKET: Duration = Duration::from_millis(250);
 
 /// The control lane, with what came on it after the first message.
-pub(super) type ControlLane = (SendStream, RecvStream, Decoder);
+pub(super) type ControlLane = (SendStream, RecvStream, Incoming);
 
 /// An open connection with its streams.
 pub(crate) struct Session {
@@ -123,7 +124,7 @@ async fn message_stream(connection: &Connection, priority: i32) -> Result<SendSt
 
 async fn work(
     connection: Connection,
-    (control, heard, decoder): ControlLane,
+    (control, heard, lane): ControlLane,
     (streams, compression): (Vec<SendStream>, Compression),
     writes: Receiver<Vec<Write>>,
     owner: &impl Owner,
@@ -138,7 +139,7 @@ async fn work(
         answered: &answered,
         answers: pieces.control.clone(),
         compressed,
-        waiting: AtomicUsize::new(0),
+        large: smol::lock::Mutex::new(()),
     };
     let write = async {
         let messages = (streams.into_iter().zip(to_streams), compression);
@@ -150,7 +151,7 @@ async fn work(
         }
         ended
     };
-    let read = async { Err(reading::read_all(&connection, (heard, decoder), shared).await) };
+    let read = async { Err(reading::read_all(&connection, (heard, lane), shared).await) };
     let ended = {
         // Each half is polled only when it has something to do.
         let mut halves = FuturesUnordered::new();
@@ -159,10 +160,10 @@ async fn work(
         halves.next().await
     };
     match ended {
-        Some(Ok((code, text))) => connection.close(code, text.as_bytes()),
+        Some(Ok((code, text))) => close(&connection, code, text.as_bytes()),
         Some(Err(End { violation, why })) => {
-            connection
-                .close(violation.map_or(GOODBYE, code), violation.map_or("", |it| it.name()).as_bytes());
+            let name = violation.map_or("", |it| it.name());
+            close(&connection, violation.map_or(GOODBYE, code), name.as_bytes());
             let last = violation.map(Read::Malformed).into_iter();
             // When nobody listens any more, nobody misses it.
             let _ = owner.read(last.chain([Read::Ended(why)]).collect()).await;

@@ -1,17 +1,17 @@
 //! What a connection may take: time, streams, memory.
 
+use super::congestion::Windows;
 use super::packets;
 use edgehub_core::limits::MESSAGE_STREAMS_MAX;
 use quinn::{EndpointConfig, IdleTimeout, TransportConfig, VarInt};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of one stream that may arrive before they are read: what a link of 10 MB/s brings in 100 ms.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
-/// … and of all streams of a connection: no stream of the usual three keeps another from arriving.
-const WINDOW_BYTES: u32 = 4 << 20;
+/// … and of all streams of a connection: those that are not read for a while keep no other from arriving.
+const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * (MESSAGE_STREAMS_MAX as u32 + 1);
 
 /// Bytes of a connection that may be on their way or lost. More than the hub leaves on its way, so that what is urgent never
 /// waits for room.
@@ -28,22 +28,23 @@ const REORDERED_PACKETS: u32 = 1000;
 /// The shortest idle timeout: losing a few packets in a row must not end a connection.
 const IDLE_MIN: Duration = Duration::from_secs(10);
 
-/// What an endpoint takes.
-pub(super) fn endpoint() -> EndpointConfig {
+/// What an endpoint takes: packets with this payload, and smaller ones.
+pub(super) fn endpoint(payload: u16) -> EndpointConfig {
     let mut config = EndpointConfig::default();
     // Within the range that there is.
-    let _ = config.max_udp_payload_size(packets::PAYLOAD_BYTES_MAX);
+    let _ = config.max_udp_payload_size(payload);
     config
 }
 
-/// The settings of a connection with a peer, whose owner gives up after so much silence, and asks for a sign of life so often, if it does.
+/// The settings of a connection whose owner gives up after so much silence, and asks for a sign of life so often, if it does. Its packets become
+/// as large as this payload, if the peer takes that and the way passes it.
 ///
 /// The idle timeout is twice the silence: the owner decides. Packets to keep the connection alive go out as often as the owner's pings, also
 /// while the owner reads nothing, and keep the path's state in between (NAT) alive.
 pub(super) fn transport(
     silence: Duration,
     keep_alive: Option<Duration>,
-    peer: SocketAddr,
+    payload: u16,
 ) -> Arc<TransportConfig> {
     let streams = u32::try_from(MESSAGE_STREAMS_MAX + 1).unwrap_or(u32::MAX);
     let mut config = TransportConfig::default();
@@ -58,7 +59,8 @@ pub(super) fn transport(
         .send_window(SEND_WINDOW_BYTES)
         .packet_threshold(REORDERED_PACKETS)
         .time_threshold(REORDERED_BY)
-        .mtu_discovery_config(Some(packets::discovery(peer)))
+        .congestion_controller_factory(Arc::new(Windows::default()))
+        .mtu_discovery_config(Some(packets::discovery(payload)))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
 }

@@ -68,7 +68,7 @@ fn a_bomb_ends_the_connection_by_its_name() {
     let violation = Violation::PackageTooLarge { bytes: claim, limit: edgehub_core::limits::CHUNK_BYTES_MAX };
     let chunk = |claim: u32, deflate: &[u8]| {
         let length = deflate.len() as u32 + 4;
-        let header = Header { kind: Kind::Message, compressed: true, length }.to_bytes();
+        let header = Header { compressed: true, length }.to_bytes();
         [&MESSAGES[..], &header, &claim.to_be_bytes(), deflate].concat()
     };
     for (violation, bytes) in

@@ -1,12 +1,15 @@
 //! How a connection begins: resumed, never before the handshake is over, and not at all with an older QUIC.
 
 use super::*;
+use crate::pki::Identity;
+use quinn::TransportErrorCode;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 impl Bench {
     /// The same, with its looks at the server's certificate counted.
@@ -118,6 +121,124 @@ fn nothing_is_said_before_the_handshake() {
             assert_eq!(shown.times.load(Relaxed), 1, "resumed all the same");
         };
         executor.run(twice).await;
+    });
+}
+
+/// Lets everybody in who has the key of the certificate that he shows, as the TLS library does whenever a session is resumed.
+#[derive(Debug)]
+struct Lenient(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Lenient {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// A resumed session brings the certificate of its first handshake, at whose dates nobody looks but the lane.
+#[test]
+fn a_certificate_that_has_expired_since_is_refused() {
+    let loopback = Loopback::new().unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(loopback.authority.certificate_der().to_vec().into()).unwrap();
+    let roots = Arc::new(roots);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let shown = |identity: &Identity| {
+        let certificate = CertificateDer::from_pem_slice(identity.certificate_pem.as_bytes()).unwrap();
+        (vec![certificate], PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).unwrap())
+    };
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build().unwrap();
+    let (chain, key) = shown(&loopback.authority.server(&["127.0.0.1".into()]).unwrap());
+    let server = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(Arc::new(Lenient(verifier)))
+        .with_single_cert(chain, key)
+        .unwrap();
+    let open = |bench: &Bench, identity: &Identity| {
+        let (chain, key) = shown(identity);
+        let tls = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_client_auth_cert(chain, key)
+            .unwrap();
+        let client = Client::new(&Config::default(), false);
+        smol::block_on(client.open(&bench.target(), HANDSHAKE, Arc::new(tls))).map(drop)
+    };
+    let (good, expired) =
+        (loopback.authority.node(NODE).unwrap(), loopback.authority.node_expired(NODE).unwrap());
+    let bench = Bench::with(loopback, &server, false);
+    assert!(open(&bench, &good).is_ok());
+    assert!(matches!(open(&bench, &expired), Err(QuicError::Refused)));
+}
+
+/// What the protocol is called is agreed on in the handshake, or there is none.
+#[test]
+fn another_protocol_is_not_spoken() {
+    const NO_APPLICATION_PROTOCOL: u8 = 120;
+    smol::block_on(async {
+        let bench = Bench::start();
+        let refused = bench.try_raw(b"h3").await.map(drop);
+        let Err(ConnectionError::ConnectionClosed(close)) = refused else { panic!("{refused:?}") };
+        assert_eq!(close.error_code, TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL));
+    });
+}
+
+/// The hub's pings say how long silence may last, and how often the path has to see a packet.
+#[test]
+fn a_connection_is_kept_alive_as_often_as_the_hub_pings() {
+    let ping_interval = Duration::from_millis(20);
+    let config = Config { ping_interval, ping_misses: 2, ..Config::default() };
+    let client = Client::new(&config, false);
+    assert_eq!(client.times(), (3 * ping_interval, ping_interval));
+    smol::block_on(async {
+        let bench = Bench::start();
+        let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
+        let connection = session.connection();
+        let (writes, to_write) = async_channel::unbounded();
+        let (told, _heard) = async_channel::unbounded();
+        let until_kept_alive = async {
+            let mut pace = smol::Timer::interval(ping_interval);
+            // Probes for larger packets are pings, too.
+            let pings = || connection.stats().frame_tx.ping - connection.stats().path.sent_plpmtud_probes;
+            while pings() < 3 {
+                pace.next().await;
+            }
+            drop(writes);
+        };
+        zip(session.run(to_write, Reads(told)), until_kept_alive).await;
     });
 }
 

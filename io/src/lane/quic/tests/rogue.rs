@@ -1,7 +1,7 @@
 //! A cloud that breaks the rules, and what its node makes of it.
 
 use super::*;
-use edgehub_core::package::{Decoder, STREAMS, answer};
+use edgehub_core::package::{Incoming, STREAMS, answer};
 use quinn::crypto::rustls::QuicServerConfig;
 
 /// The cloud's end of one connection, after the handshake and the greeting, and what the node's owner is told meanwhile.
@@ -48,8 +48,8 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
         let cloud = async {
             let connection = endpoint.accept().await.unwrap().await.unwrap();
             let (mut control, mut hears) = connection.accept_bi().await.unwrap();
-            let mut decoder = Decoder::new(1024);
-            let hello = reading::control_message(&mut hears, &mut decoder).await.unwrap();
+            let mut lane = Incoming::control_lane();
+            let hello = reading::control_message(&mut hears, &mut lane).await.unwrap();
             control.write_all(&writing::package(&answer(&hello, true).unwrap())).await.unwrap();
             let mut streams = Vec::new();
             for _ in 0..STREAMS {
