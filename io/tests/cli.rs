@@ -1,11 +1,13 @@
 //! The command line: exit codes, and what bad input gets.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+use edgehub::core::trace::reseal::{OpenBlock, reseal};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
 fn edgehub(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_edgehub")).args(arguments).output().unwrap()
@@ -403,6 +405,36 @@ fn a_trace_of_an_older_format_says_what_has_changed() {
     let told = String::from_utf8(replayed.stdout).unwrap();
     let parts = "DIFFERENT: two versions of the hub part here";
     assert!(told.starts_with(if replayed.status.success() { "equal: " } else { parts }), "{told}");
+}
+
+/// The same trace as another hub would have recorded it: the first record that differs is told, with both sides of it.
+#[test]
+fn a_replay_that_differs_is_told_with_both_sides() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    let whole = path("whole.trace");
+    assert!(edgehub(&["demo", "--messages", "12", "--pace", "1", "--record", &whole]).status.success());
+    let other = reseal(&std::fs::read(&whole).unwrap(), |header| header.seed ^= 1, |_| {}).unwrap();
+    std::fs::write(path("other.trace"), other).unwrap();
+    let replayed = edgehub(&["replay", &path("other.trace")]);
+    let told = String::from_utf8(replayed.stdout).unwrap();
+    assert_eq!(replayed.status.code(), Some(1), "{told}");
+    assert!(
+        told.starts_with("DIFFERENT: record ") && told.contains("covers the inputs from record"),
+        "{told}"
+    );
+    let digest =
+        |side: &str| told.lines().find(|line| line.starts_with(side)).unwrap().split_once(": ").unwrap().1;
+    assert_ne!(digest("recorded"), digest("replayed"));
+    assert!(told.contains("  input  ") && told.contains("  replayed output  "), "{told}");
+    // A block that says less than what happened in it is no better than a difference.
+    let lies = |block: &mut OpenBlock| block.summary.longest = Duration::ZERO;
+    std::fs::write(path("lies.trace"), reseal(&std::fs::read(&whole).unwrap(), |_| {}, lies).unwrap())
+        .unwrap();
+    let replayed = edgehub(&["replay", &path("lies.trace")]);
+    let told = String::from_utf8(replayed.stderr).unwrap();
+    assert_eq!(replayed.status.code(), Some(2), "{told}");
+    assert!(told.contains("is wrong: it says that nothing was on its way for longer than 0ns"), "{told}");
 }
 
 #[test]

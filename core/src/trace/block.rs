@@ -282,6 +282,37 @@ mod tests {
         }
     }
 
+    /// As the documentation of the format says, whatever machine writes it: each number in so many bytes, little end first.
+    #[test]
+    fn a_block_lies_in_the_file_as_it_is_documented() {
+        let ended = Summary { dropped: 0x0807, longest: Duration::from_micros(0x0a09) };
+        let file = Block {
+            first: 0x0102,
+            begin: Now::new(0x0304, -2),
+            end: Instant(0x0506),
+            summary: ended,
+            ..block(b"xyz")
+        };
+        let file = file.pack();
+        let head: [&[u8]; 12] = [
+            b"EHBK",
+            &[0],
+            &[0],
+            &[3, 0],
+            &[3, 0, 0, 0],
+            &[3, 0, 0, 0],
+            &[2, 1, 0, 0, 0, 0, 0, 0],
+            &[3, 0, 0, 0],
+            &[4, 3, 0, 0, 0, 0, 0, 0],
+            &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[6, 5, 0, 0, 0, 0, 0, 0],
+            &[7, 8, 0, 0, 9, 10, 0, 0, 0, 0, 0, 0],
+        ];
+        let (filter, head) = (filter_of(&[1, 2, 3]), head.concat());
+        let hash = xxhash_rust::xxh3::xxh3_64(&[&head[..], &filter[..], &b"xyz"[..]].concat());
+        assert_eq!(file, [&head[..], &hash.to_le_bytes(), &filter, b"xyz"].concat());
+    }
+
     /// One block in sixteen tells whether the others are tried.
     #[test]
     fn what_was_not_worth_packing_is_not_soon() {

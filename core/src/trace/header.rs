@@ -242,6 +242,17 @@ mod tests {
         assert_eq!(Header::decode(&bytes), Ok((header, Format::Summed, bytes.len())));
     }
 
+    /// As the documentation of the format says, whatever machine writes it.
+    #[test]
+    fn a_head_lies_in_the_file_as_it_is_documented() {
+        let bytes = Header { seed: 1, ..Header::default() }.encode();
+        let json = serde_json::to_vec(&Header { seed: 1, ..Header::default() }).unwrap();
+        assert!(json.len() > 0x100 && json.len() < 0x1_0000);
+        let length = [json.len() as u8, (json.len() >> 8) as u8, 0, 0];
+        let before = [&b"EHTRACE\n"[..], &[3, 0], &length, &json].concat();
+        assert_eq!(bytes, [&before[..], &xxh3_64(&before).to_le_bytes()].concat());
+    }
+
     #[test]
     fn another_versions_settings_are_named() {
         let json = r#"{"core":"0.0.9","seed":3,"colour":"red","config":{"barrier_messages":7,"speed":1}}"#;

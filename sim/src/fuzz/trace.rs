@@ -22,6 +22,9 @@ use std::time::Duration;
 
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(recording);
 
+/// One of the oldest format that is read.
+const OLDER: &[u8] = include_bytes!("../../../tests/data/old-traces/format-2.trace");
+
 /// Reads the bytes as a file; then uses them to damage a good one; then to change what is in a good one, with hashes that
 /// are right. A good trace without damage must replay.
 pub fn trace(data: &[u8]) {
@@ -32,6 +35,7 @@ pub fn trace(data: &[u8]) {
         assert!(matches!(&replayed, Ok(Ok(replayed)) if replayed.compared > 10), "{replayed:?}");
     }
     look_at(&damaged);
+    look_at(&damage(OLDER, data));
     if let Some(changed) = change(&GOOD, data) {
         look_at(&changed);
     }
