@@ -21,6 +21,8 @@ mod reading;
 mod runtime;
 mod server;
 mod session;
+mod socket;
+mod timer;
 mod transport;
 mod writing;
 

@@ -1,6 +1,8 @@
 //! quinn's tasks on an executor of ours: they run in the thread and with the task that they work for, and end with it.
 
 use super::packets;
+use super::socket::LaneSocket;
+use super::timer::LaneTimer;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, SmolRuntime};
 use smol::Executor;
 use std::net::UdpSocket;
@@ -26,7 +28,7 @@ impl fmt::Debug for LaneRuntime {
 
 impl Runtime for LaneRuntime {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
-        SmolRuntime.new_timer(at)
+        Box::pin(LaneTimer::at(at))
     }
 
     fn spawn(&self, task: Pin<Box<dyn Future<Output = ()> + Send>>) {
@@ -38,6 +40,6 @@ impl Runtime for LaneRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         packets::make_room(&socket);
-        SmolRuntime.wrap_udp_socket(socket)
+        Ok(LaneSocket::of(SmolRuntime.wrap_udp_socket(socket)?))
     }
 }
