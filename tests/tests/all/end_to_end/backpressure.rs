@@ -4,6 +4,7 @@ use super::LANE;
 use super::bench_of::{NODE, config, from_cloud, pair_over};
 use edgehub::websocket;
 use edgehub_core::cloud::Delivery;
+use edgehub_core::limits::HANDED_BYTES_MAX;
 use edgehub_core::{Config, Content, Draft};
 use smol::future::{or, zip};
 use std::cell::Cell;
@@ -94,5 +95,33 @@ fn a_node_that_reads_nothing_holds_up_nobody_else() {
             assert_eq!(module.receive().await.unwrap().resource(), "for-who-listens");
         };
         or(others, to_the_deaf).await;
+    });
+}
+
+/// Credit counts messages: of large ones a module is handed a few, the others wait in the hub, and all come when it takes them.
+#[test]
+fn large_messages_wait_in_the_hub_until_a_module_takes_some() {
+    smol::block_on(async {
+        let (_loopback, server, edge) = pair_over(LANE, patient()).await;
+        let module = edge.hub.join("eventbus", &[]).await.unwrap();
+        edge.link_up().await;
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+        let text = "x".repeat(HANDED_BYTES_MAX / 4);
+        let message = |number: u64| {
+            let message = from_cloud(number, "router_eventbus", "user", "x");
+            Draft { content: Content::Text(&text), ..Draft::from(&message) }.encode().unwrap()
+        };
+        for number in 0..12 {
+            server.send(NODE, message(number), Delivery::Unacknowledged).await.unwrap();
+        }
+        // Four of them are as much as it is handed.
+        let waits = || async { edge.hub.account().await.unwrap().down.pending };
+        while waits().await < 12 - 4 {}
+        for number in 0..12 {
+            assert_eq!(module.receive().await.unwrap().msg_id(), message(number).msg_id());
+        }
+        let down = edge.hub.account().await.unwrap().down;
+        assert_eq!((down.pending, down.dropped()), (0, 0), "{down:?}");
     });
 }
