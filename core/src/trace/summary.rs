@@ -19,7 +19,7 @@ pub struct Summary {
 
 /// What is found to be old is taken for older by one of so many parts: as long as nothing is older than that, nobody has to look
 /// at the hub again.
-const PARTS: u32 = 16;
+const PARTS: u32 = 4;
 
 /// Sums up a block that is being written.
 #[derive(Debug, Default)]
@@ -149,5 +149,48 @@ impl Checking {
     pub(super) fn end(self) -> Option<Untrue> {
         let (said, found) = (self.said.dropped, self.dropped);
         self.untrue.or((said != found).then_some(Untrue::Dropped { said, found }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records a step each microsecond; `since` says since when something is held then. Returns how often that was asked.
+    fn looks(steps: u64, since: impl Fn(u64) -> u64) -> (u64, Summary) {
+        let (mut summing, mut looks) = (Summing::default(), 0);
+        for now in 1..=steps {
+            summing.step(Instant(now), || {
+                looks += 1;
+                Some(Instant(since(now)))
+            });
+        }
+        (looks, summing.take())
+    }
+
+    /// It is what recording costs beside the records themselves.
+    #[test]
+    fn the_hub_is_looked_at_a_few_times_a_block() {
+        // What is confirmed within 5 ms: four looks in as much time, however many messages there are.
+        let (steady, said) = looks(1_000_000, |now| now.saturating_sub(5_000));
+        assert!(steady < 900, "{steady} looks in a second");
+        assert!(said.longest >= Duration::from_micros(5_000) && said.longest <= Duration::from_micros(6_250));
+        // What is held for as long as that: one look whenever it has become older by a fourth.
+        let (growing, said) = looks(1_000_000, |_| 0);
+        assert!(growing < 80, "{growing} looks in a second");
+        assert!(said.longest >= Duration::from_secs(1) && said.longest <= Duration::from_micros(1_250_000));
+    }
+
+    #[test]
+    fn each_block_begins_anew() {
+        let mut summing = Summing::default();
+        summing.step(Instant(1_000), || Some(Instant(0)));
+        assert_eq!(summing.take().longest, Duration::from_micros(1_250));
+        summing.step(Instant(1_001), || Some(Instant(990)));
+        assert_eq!(summing.take().longest.as_micros(), 13);
+        // Nothing is held while nothing happens: the next step is not late for that.
+        summing.step(Instant(2_000), || None);
+        summing.step(Instant(9_000_000), || None);
+        assert_eq!(summing.take(), Summary::default());
     }
 }
