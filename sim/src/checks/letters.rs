@@ -29,6 +29,8 @@ pub(super) struct Letters {
     handed_bytes: usize,
     /// Dropped and in the journal: number to id and reason.
     owed: BTreeMap<u64, (u64, DropReason)>,
+    /// Numbers that are to be read, and were not dropped since.
+    asked: BTreeSet<u64>,
     /// Numbers that the journal may forget since this step.
     released: BTreeSet<u64>,
     stored: u64,
@@ -50,6 +52,7 @@ impl Letters {
             held: BTreeSet::new(),
             handed_bytes: 0,
             owed: BTreeMap::new(),
+            asked: BTreeSet::new(),
             released: BTreeSet::new(),
             stored: 0,
             lost: 0,
@@ -141,15 +144,22 @@ impl Letters {
         let mut due: Vec<Due> =
             read.into_iter().map(|(number, (id, reason))| (Some(number), id, reason)).collect();
         for output in step.outputs {
-            if let Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason }) = output
-                && *reason != DropReason::Superseded
-                && self.asks(step.input, key::of(msg_id)) != Asks::No
-            {
-                let id = key::of(msg_id);
-                let taken =
-                    |number: u64| self.need(number) || due.iter().any(|(kept, ..)| *kept == Some(number));
-                let kept = live.iter().find(|(number, other)| **other == id && !taken(**number));
-                due.push((kept.map(|(number, _)| *number), id, *reason));
+            match output {
+                Output::Note(Note::Dropped { direction: Direction::Up, msg_id, reason })
+                    if *reason != DropReason::Superseded
+                        && self.asks(step.input, key::of(msg_id)) != Asks::No =>
+                {
+                    let id = key::of(msg_id);
+                    let taken =
+                        |number: u64| self.need(number) || due.iter().any(|(kept, ..)| *kept == Some(number));
+                    let kept = live.iter().find(|(number, other)| **other == id && !taken(**number));
+                    let kept = kept.map(|(number, _)| *number);
+                    // It was to be read for its turn, which does not come any more.
+                    kept.and_then(|number| self.asked.take(&number));
+                    due.push((kept, id, *reason));
+                }
+                Output::Fetch { number } => drop(self.asked.insert(number.0)),
+                _ => {}
             }
         }
         due
@@ -270,7 +280,7 @@ impl Letters {
             // It is not there, and never will be.
             JournalEvent::Refused { number } => return Some(number.0),
             JournalEvent::Fetched { number, .. } | JournalEvent::Lost { number } if !self.stopped => {
-                return Some(number.0);
+                return self.asked.take(&number.0);
             }
             _ => {}
         }
