@@ -43,7 +43,9 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use attempt::{Attempt, Step};
+use bytes::Bytes;
 use clock::Clock;
 use core::fmt;
 use core::time::Duration;
@@ -91,6 +93,9 @@ pub struct IdentityConfig {
     pub rotate: bool,
     /// Whether the token says which cloud is meant, even if there is a pair of another one: for who gives a token by hand.
     pub token_decides: bool,
+    /// Who vouches for the cloud's servers if that is somebody else than who signs its nodes, in DER: for who gives that by hand
+    /// with a token. They lie beside the authority of the nodes from then on.
+    pub servers: Vec<Bytes>,
     /// How long a piece of work may take, a request above all.
     pub request_limit: Duration,
 }
@@ -105,6 +110,7 @@ impl IdentityConfig {
             services: 1,
             rotate,
             token_decides: false,
+            servers: Vec::new(),
             request_limit: REQUEST_LIMIT,
         }
     }
@@ -170,6 +176,14 @@ impl fmt::Display for IdentityHealth {
     }
 }
 
+/// A pair, who is trusted with it, and under which number the driver holds both.
+#[derive(Debug, Clone)]
+struct InUse {
+    held: WorkNumber,
+    pair: Certificate,
+    roots: Roots,
+}
+
 /// The identity of a node. Driven as a [`Hub`](crate::Hub) is.
 #[derive(Debug)]
 pub struct Identity {
@@ -188,11 +202,18 @@ pub struct Identity {
     refused: Option<JoinToken>,
     /// The token that names another authority than the one that answers.
     mismatched: Option<JoinToken>,
+    /// Under which number the driver holds the files that were read or written last …
+    on_disk: WorkNumber,
+    /// … and the pair with its roots: the same, unless what is in use is better than what lies there.
+    held: WorkNumber,
     pair: Option<Certificate>,
+    roots: Roots,
+    /// What links are opened with.
+    in_use: Option<InUse>,
     /// Found worthless by the cloud, though it seemed valid: the hash of a pair that was on trial.
     worthless: Option<Sha256>,
-    /// In use.
-    roots: Roots,
+    /// Whether the next attempt is with that pair all the same, and not with the token.
+    is_pairs_turn: bool,
     /// When in its life the present certificate is renewed.
     rotate_at_per_mille: u64,
     usable_since: Option<Instant>,
@@ -219,9 +240,13 @@ impl Identity {
             token: None,
             refused: None,
             mismatched: None,
+            on_disk: WorkNumber(0),
+            held: WorkNumber(0),
             pair: None,
-            worthless: None,
             roots: Roots::default(),
+            in_use: None,
+            worthless: None,
+            is_pairs_turn: false,
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
             usable_since: None,
             told_authority: None,
@@ -243,6 +268,7 @@ impl Identity {
             IdentityInput::Token(token) => self.given(token),
             IdentityInput::Loaded { work, pair, roots, superseded, token } => {
                 if self.attempt.awaits(work, Step::Loading) {
+                    self.on_disk = work;
                     self.loaded(pair, Roots::new(roots, superseded), token);
                 }
             }
@@ -264,6 +290,7 @@ impl Identity {
             }
             IdentityInput::Written { work } => {
                 if self.attempt.awaits(work, Step::Writing) {
+                    self.on_disk = work;
                     self.written();
                 }
             }
@@ -345,7 +372,9 @@ impl Identity {
         if self.planted.is(IdentityCanary::RotatesAtTheEnd) {
             self.rotate_at_per_mille = 1000;
         }
-        self.outputs.push_back(IdentityOutput::Use);
+        let (held, roots) = (self.held, self.roots.clone());
+        self.in_use = self.pair.clone().map(|pair| InUse { held, pair, roots });
+        self.outputs.push_back(IdentityOutput::Use { files: held });
         // Whatever validity it has: the next thing never follows at once.
         self.attempt =
             Attempt::of(Step::Idle, self.now.mono + RETRY_FIRST.max(self.until_check()).min(CLOCK_CHECK));

@@ -156,6 +156,8 @@ const FOUND_IN_IDENTITY: [(IdentityCanary, u64, u64); IdentityCanary::ALL.len() 
     (IdentityCanary::ServiceStuck, 117, 300),
     (IdentityCanary::LastServiceDecides, 10, 300),
     (IdentityCanary::OutOfDateUnexplained, 18, 300),
+    (IdentityCanary::OverwritesUnseen, 7, 300),
+    (IdentityCanary::UsesWhatWasReplaced, 296, 300),
 ];
 
 /// A bug that is found by one seed in n must be found by the first n seeds times this: by chance alone that fails once in

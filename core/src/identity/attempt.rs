@@ -14,8 +14,8 @@
 
 use super::{
     Answer, Authority, BODY_BYTES_MAX, Certificate, Failure, Identity, IdentityChange, IdentityNote,
-    IdentityOutput, IdentityState, JoinToken, Problem, Request, Roots, SKEW_TOLERATED_MS, Trust, Verdict,
-    WorkNumber, problem, problem::Weight,
+    IdentityOutput, IdentityState, InUse, JoinToken, Problem, Request, Roots, SKEW_TOLERATED_MS, Trust,
+    Verdict, WorkNumber, problem, problem::Weight,
 };
 use crate::canary::IdentityCanary;
 use crate::time::{Instant, UnixMillis};
@@ -71,6 +71,8 @@ pub(super) struct Attempt {
     out_of_date: Option<Box<str>>,
     /// Who signed the pair that was found in the files, if one was, and if that is known.
     replaced: Option<Option<Authority>>,
+    /// Whether the pair is tried that the cloud did not take before: a renewal, though the node has nothing to use.
+    is_second_trial: bool,
 }
 
 impl Attempt {
@@ -89,6 +91,7 @@ impl Attempt {
             ahead_ms: None,
             out_of_date: None,
             replaced: None,
+            is_second_trial: false,
         }
     }
 
@@ -110,8 +113,9 @@ impl Identity {
         work
     }
 
+    /// Whether the attempt is one with the token, and not one with the pair.
     fn joins(&self) -> bool {
-        self.state != IdentityState::Rotating
+        self.state != IdentityState::Rotating && !self.attempt.is_second_trial
     }
 
     /// An attempt after a wait.
@@ -142,14 +146,21 @@ impl Identity {
             return self.looked_at(found.ok(), roots);
         }
         let unfit = found.as_ref().err().cloned();
-        self.pair = found.ok();
-        self.roots = roots;
+        (self.held, self.pair, self.roots) = (self.on_disk, found.ok(), roots);
         self.attempt.replaced = signer;
+        self.prefer_what_is_in_use();
         self.weigh_hearsay();
         let time = self.clock.time(self.now);
-        if self.is_valid_at(time) && !self.is_tried() {
-            self.change(IdentityChange::Found);
-            return self.usable();
+        match (self.is_valid_at(time), self.is_tried()) {
+            (true, false) => {
+                self.change(IdentityChange::Found);
+                return self.usable();
+            }
+            (true, true) if self.is_pairs_turn => {
+                self.attempt.is_second_trial = true;
+                return self.renew();
+            }
+            _ => {}
         }
         let may_join = self.good_token().is_some();
         if self.config.services > 0 && (may_join || self.pair.is_some()) {
@@ -188,20 +199,39 @@ impl Identity {
         self.clock.is_hearsay(self.now) || self.is_of_unknown_authority()
     }
 
-    /// Whether the cloud did not take the pair, and there is a token that may help.
+    /// Whether the cloud did not take the pair, and there is a token that may help: whoever answered for either need not have been
+    /// the cloud, so both have their turns.
     fn is_tried(&self) -> bool {
         let found = self.pair.as_ref().map(|pair| pair.digest);
-        found.is_some() && found == self.worthless && self.has_useful_token()
+        found.is_some() && found == self.worthless && self.good_token().is_some()
+    }
+
+    /// What links are opened with stays, once the own clock allows it again, if what lies on disk is damaged or a stranger's: as it
+    /// does while it is valid all the time.
+    fn prefer_what_is_in_use(&mut self) {
+        let is_known = |pair: &Certificate| pair.signed_by.is_some() || self.config.services == 0;
+        if self.pair.as_ref().is_some_and(is_known) || self.planted.is(IdentityCanary::StrangersPairUsed) {
+            return;
+        }
+        let is_fine =
+            |used: &&InUse| is_known(&used.pair) && used.pair.validity.at(self.now.wall) == Verdict::Valid;
+        if let Some(InUse { held, pair, roots }) = self.in_use.as_ref().filter(is_fine).cloned() {
+            (self.held, self.pair, self.roots) = (held, Some(pair), roots);
+        }
     }
 
     fn is_valid_at(&self, time: UnixMillis) -> bool {
         self.pair.as_ref().is_some_and(|pair| pair.validity.at(time) == Verdict::Valid)
     }
 
-    /// A pair that the own clock holds to be valid needs nobody's word, and nobody's word makes it worthless.
+    /// A pair that the own clock holds to be valid needs nobody's word, and nobody's word makes it worthless; nor does it count that
+    /// it was not taken while somebody's word was all that it had.
     fn weigh_hearsay(&mut self) {
         if self.is_valid_at(self.now.wall) {
             self.clock.forget_hearsay();
+            if !self.is_of_unknown_authority() {
+                self.worthless = None;
+            }
         }
     }
 
@@ -219,7 +249,7 @@ impl Identity {
         };
         match found.filter(is_new) {
             Some(pair) => {
-                (self.pair, self.roots) = (Some(pair), roots);
+                (self.held, self.pair, self.roots) = (self.on_disk, Some(pair), roots);
                 self.change(IdentityChange::Found);
                 self.usable();
             }
@@ -258,11 +288,13 @@ impl Identity {
     fn authority_of_stranger(&mut self, answer: &Answer) {
         let valid =
             |pair: &Certificate| answer.date.is_some_and(|date| pair.validity.at(date) == Verdict::Valid);
-        let is_worth_it = self.pair.as_ref().is_some_and(valid) && !self.is_tried();
+        let is_worth_it = self.pair.as_ref().is_some_and(valid) && !self.is_valid_at(self.now.wall);
         if is_worth_it && !self.planted.is(IdentityCanary::CloudClockIgnored) {
             self.heard(answer, false);
-            self.change(IdentityChange::Found);
-            return self.usable();
+            if !self.is_tried() {
+                self.change(IdentityChange::Found);
+                return self.usable();
+            }
         }
         let Some(token) = self.good_token() else {
             let problem =
@@ -277,14 +309,15 @@ impl Identity {
         self.services.is_of_the_cloud();
         self.change(IdentityChange::TokenFound);
         self.attempt.ahead_ms = answer.date.map(|date| self.ahead_of(date));
-        self.attempt.roots = match self.attempt.replaced.take() {
+        let roots = match self.attempt.replaced.take() {
             Some(signer) => {
                 let signer = signer.map(|authority| authority.der);
                 self.roots.joined(&answer.body, signer.as_ref())
             }
             None => Roots::new([answer.body.clone()].into(), None),
         };
-        self.make_key(IdentityChange::CaMatches);
+        self.attempt.roots = roots.and_servers(&self.config.servers);
+        self.make_key();
     }
 
     fn authority_through_trust(&mut self, answer: &Answer) {
@@ -311,11 +344,13 @@ impl Identity {
                 self.note(IdentityNote::NewAuthority);
             }
         }
-        self.make_key(IdentityChange::CaMatches);
+        self.make_key();
     }
 
-    fn make_key(&mut self, change: IdentityChange) {
-        self.change(change);
+    fn make_key(&mut self) {
+        if self.joins() {
+            self.change(IdentityChange::CaMatches);
+        }
         let work = self.step(Step::MakingKey);
         self.attempt.key = work;
         self.outputs.push_back(IdentityOutput::MakeKey { work });
@@ -330,7 +365,9 @@ impl Identity {
             (true, Some(token)) => Request::Join { request, jwt: token.jwt().into() },
             (true, None) => return self.failed(Problem::NoToken),
         };
-        self.change(IdentityChange::KeyMade);
+        if self.joins() {
+            self.change(IdentityChange::KeyMade);
+        }
         let trust = Trust::Roots(self.attempt.roots.all.clone());
         self.ask(Step::Requesting, request, trust);
     }
@@ -345,12 +382,25 @@ impl Identity {
             }
             Err(problem) => self.failed(problem),
             Ok(certificate) => {
+                if !self.joins() {
+                    // The cloud takes the pair, whatever becomes of the next one.
+                    self.worthless = None;
+                }
                 let Roots { all: roots, superseded } = self.attempt.roots.clone();
                 let key = self.attempt.key;
                 let work = self.step(Step::Writing);
                 self.attempt.got = Some(certificate);
                 let certificate = answer.body;
-                self.outputs.push_back(IdentityOutput::Write { work, key, certificate, roots, superseded });
+                let decides = self.config.token_decides || self.planted.is(IdentityCanary::OverwritesUnseen);
+                let instead_of = (!decides).then_some(self.on_disk);
+                self.outputs.push_back(IdentityOutput::Write {
+                    work,
+                    key,
+                    certificate,
+                    roots,
+                    superseded,
+                    instead_of,
+                });
             }
         }
     }
@@ -378,6 +428,9 @@ impl Identity {
     }
 
     pub(super) fn written(&mut self) {
+        if !self.planted.is(IdentityCanary::UsesWhatWasReplaced) {
+            self.held = self.on_disk;
+        }
         self.pair = self.attempt.got.take();
         self.roots = core::mem::take(&mut self.attempt.roots);
         self.change(IdentityChange::Stored);
@@ -441,21 +494,18 @@ impl Identity {
     /// No service brought a certificate; the next attempt follows, after a wait.
     fn all_failed(&mut self, problem: Problem) {
         self.change(IdentityChange::Failed);
+        self.is_pairs_turn = self.joins();
         if self.joins() && matches!(problem, Problem::WrongHash { .. }) {
             // Another token may help, or another answer: whoever answers now may not be the cloud.
             self.mismatched = self.token.clone();
             return self.needs_token(problem);
         }
-        if self.joins() {
-            // The token did not help either, and what is better than nothing is tried again.
-            self.worthless = None;
-        } else if self.is_on_trial()
+        if !self.joins()
+            && self.is_on_trial()
             && problem.weight() == Weight::Answer
             && !self.planted.is(IdentityCanary::StrangersPairKept)
         {
             self.worthless = self.pair.as_ref().map(|pair| pair.digest);
-            // Whoever answered for another authority need not have been the cloud.
-            self.mismatched = None;
             if self.is_tried() {
                 self.change(IdentityChange::Doubted);
             }
@@ -497,11 +547,6 @@ impl Identity {
         };
         let gives_up = self.pair.is_some() && self.planted.is(IdentityCanary::NoJoinAfterExpiry);
         self.token.as_ref().filter(|token| !refused(token) && !gives_up)
-    }
-
-    /// Whether there is a token that was neither refused nor found to be of another authority.
-    fn has_useful_token(&self) -> bool {
-        self.good_token().is_some() && self.mismatched != self.token
     }
 
     /// Why the token cannot be used, if that is what was said last.

@@ -55,6 +55,9 @@ struct Script {
     wall: i64,
     work: WorkNumber,
     service: usize,
+    /// Which files were to be used last, and which to be replaced.
+    used: Option<WorkNumber>,
+    replaced: Option<WorkNumber>,
     seen: Vec<String>,
 }
 
@@ -67,8 +70,16 @@ impl Script {
         let mut config = IdentityConfig::new("edge-1", "cloud.example", true);
         change(&mut config);
         let identity = Identity::new(config, 1, Now::new(0, START * 1000));
-        let mut script =
-            Script { identity, seconds: 0, wall: START, work: WorkNumber(0), service: 0, seen: vec![] };
+        let mut script = Script {
+            identity,
+            seconds: 0,
+            wall: START,
+            work: WorkNumber(0),
+            service: 0,
+            used: None,
+            replaced: None,
+            seen: vec![],
+        };
         script.drain();
         script
     }
@@ -95,10 +106,14 @@ impl Script {
                     "cancel".into()
                 }
                 IdentityOutput::MakeKey { work } => self.ask(work, "key"),
-                IdentityOutput::Write { work, roots, .. } => {
+                IdentityOutput::Write { work, roots, instead_of, .. } => {
+                    self.replaced = instead_of;
                     self.ask(work, &format!("write {}", roots.len()))
                 }
-                IdentityOutput::Use => "use".into(),
+                IdentityOutput::Use { files } => {
+                    self.used = Some(files);
+                    "use".into()
+                }
                 IdentityOutput::Note(IdentityNote::State(state)) => format!("{state:?}"),
                 IdentityOutput::Note(IdentityNote::Problem { problem, .. }) => problem.to_string(),
                 IdentityOutput::Note(IdentityNote::ClockSkew { ahead_ms }) => {
@@ -699,4 +714,171 @@ fn a_lie_about_the_time_counts_no_more_once_the_own_clock_allows_the_pair() {
     assert_eq!(script.loaded(pair(), None), "", "it is used further on");
     assert_eq!(script.identity.state(), IdentityState::Usable);
     assert_eq!(script.identity.health().clock_ahead_ms, None);
+}
+
+/// By the time of a `Use` or a `Write` somebody may have put other files there.
+#[test]
+fn what_is_used_or_replaced_is_named_by_when_it_was_read_or_written() {
+    let mut script = Script::new();
+    let read = script.work;
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    script.key_made();
+    script.answered(signed(certificate(START - 3600, START + YEAR)));
+    assert_eq!(script.replaced, Some(read));
+    let written = script.work;
+    script.written();
+    assert_eq!(script.used, Some(written));
+    while script.wait() != "load" {}
+    let read = script.work;
+    assert_eq!(script.loaded(Some(certificate(START, START + 2 * YEAR)), None), "Usable, use");
+    assert_eq!(script.used, Some(read));
+    // Whoever gives a token by hand means it, whatever has happened since.
+    let mut script = Script::with(|config| config.token_decides = true);
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    script.key_made();
+    script.answered(signed(certificate(START - 3600, START + YEAR)));
+    assert_eq!(script.replaced, None);
+}
+
+#[test]
+fn who_vouches_for_the_servers_can_be_given_with_a_token() {
+    let mut script = Script::with(|config| config.servers = vec![Bytes::from_static(b"company")]);
+    script.loaded(None, Some(token("a")));
+    assert_eq!(script.answered(authority(CA)), "CaPinned, key");
+    assert_eq!(script.key_made(), "Requested, join of 2");
+    // It signs no nodes.
+    let of = |der: &'static [u8]| Some(Authority { digest: digest(der), der: Bytes::from_static(der) });
+    let good = certificate(START - 3600, START + YEAR);
+    let seen = script.answered(signed(Certificate { signed_by: of(b"company"), ..good.clone() }));
+    assert!(seen.contains("not signed by the cloud's authority"), "{seen}");
+    script.wait();
+    script.loaded(None, Some(token("a")));
+    script.answered(authority(CA));
+    script.key_made();
+    assert_eq!(script.answered(signed(good)), "write 2");
+}
+
+/// The clock was wrong for a while, and meanwhile somebody has put a stranger's pair there, or none: the one that links are opened
+/// with is still the better one.
+#[test]
+fn what_is_in_use_is_not_left_for_something_worse_because_of_a_clock_that_was_wrong() {
+    for found in [Some(of_unknown_authority()), None] {
+        let mut script = Script::joined();
+        let used = script.used;
+        script.wall = START + 2 * YEAR;
+        while !script.wait().contains("load") {}
+        script.loaded(found.clone(), None);
+        assert!(!script.loaded(found.clone(), None).contains("use"));
+        script.unanswered(Failure::Unreachable("no route".into()));
+        assert!(!script.identity.state().is_usable());
+        script.wall = START + 100;
+        while script.wait() != "load" {}
+        assert_eq!(script.loaded(found, None), "Usable, use");
+        assert_eq!(script.used, used);
+    }
+}
+
+/// The cloud takes neither the pair nor the token: both have their turns, and nothing comes and goes meanwhile.
+#[test]
+fn a_strangers_pair_and_a_token_of_another_cloud_come_to_rest() {
+    let pair = || Some(of_unknown_authority());
+    let of_another = || JoinToken::parse(&format!("{}.a.b.c", digest(b"another"))).ok();
+    let mut script = on_trial(of_another());
+    assert!(script.unanswered(untrusted()).starts_with("NoIdentity, "));
+    for round in 0..4 {
+        assert_eq!(script.wait(), "load");
+        assert_eq!(script.loaded(pair(), of_another()), "authority of anybody");
+        let seen = script.answered(authority(CA));
+        assert!(seen.contains("the token is for another cloud") && !seen.contains("use"), "{seen}");
+        assert_eq!(seen.starts_with("NeedsToken, "), round == 0, "{seen}");
+        assert!(script.identity.health().command.is_some());
+        assert_eq!(script.wait(), "load");
+        assert_eq!(script.loaded(pair(), of_another()), "authority of 1", "it may have been somebody else");
+        let seen = script.unanswered(untrusted());
+        assert!(seen.starts_with("the token is for another cloud"), "what helps is said further on: {seen}");
+    }
+    // The cloud is back, and takes the pair.
+    script.wait();
+    script.loaded(pair(), of_another());
+    script.unanswered(Failure::Unreachable("no route".into()));
+    script.wait();
+    script.loaded(pair(), of_another());
+    assert_eq!(script.answered(authority(CA)), "key");
+    assert_eq!(script.key_made(), "renew of 1");
+    assert_eq!(script.answered(signed(certificate(START, START + YEAR))), "write 1");
+    assert_eq!(script.written(), "Usable, use");
+}
+
+/// It was not taken while nobody but a stranger said that it is valid; now the own clock says so.
+#[test]
+fn a_pair_that_was_doubted_on_hearsay_is_used_once_the_own_clock_allows_it() {
+    let pair = || Some(certificate(START - YEAR, START + YEAR));
+    let mut script = Script::new();
+    script.wall = START + 2 * YEAR;
+    script.loaded(pair(), Some(token("a")));
+    let date = Some(UnixMillis(START * 1000));
+    assert!(script.answered(Answer { date, ..authority(CA) }).ends_with("Usable, use"));
+    script.wait();
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "Rotating, authority of 1");
+    assert!(script.unanswered(untrusted()).starts_with("NoIdentity, "));
+    script.wall = START + 100;
+    script.wait();
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "Usable, use");
+}
+
+/// What the disk does says nothing of the pair.
+#[test]
+fn a_pair_that_the_cloud_takes_again_is_used_though_the_next_one_cannot_be_written() {
+    let pair = || Some(of_unknown_authority());
+    let mut script = on_trial(Some(token("a")));
+    script.unanswered(untrusted());
+    script.wait();
+    script.loaded(pair(), Some(token("a")));
+    script.unanswered(Failure::Unreachable("no route".into()));
+    script.wait();
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of 1");
+    script.answered(authority(CA));
+    script.key_made();
+    assert_eq!(script.answered(signed(certificate(START, START + YEAR))), "write 1");
+    script.say(IdentityInput::Failed { work: script.work, why: "no space".into() });
+    script.wait();
+    assert_eq!(script.loaded(pair(), Some(token("a"))), "Usable, use");
+}
+
+/// Only a stranger said that the pair is valid, and whoever did not take it need not have been the cloud: it has its turn again.
+#[test]
+fn a_pair_on_hearsay_has_its_turn_again_after_the_token() {
+    let pair = || Some(certificate(START - YEAR, START + YEAR));
+    let of_another = || JoinToken::parse(&format!("{}.a.b.c", digest(b"another"))).ok();
+    let told = || Answer { date: Some(UnixMillis(START * 1000)), ..authority(CA) };
+    let mut script = Script::new();
+    script.wall = START + 2 * YEAR;
+    script.loaded(pair(), of_another());
+    script.answered(told());
+    script.wait();
+    script.loaded(pair(), of_another());
+    assert!(script.unanswered(untrusted()).starts_with("NoIdentity, "));
+    script.wait();
+    assert_eq!(script.loaded(pair(), of_another()), "authority of anybody");
+    assert!(script.answered(told()).starts_with("NeedsToken, "));
+    script.wait();
+    assert_eq!(script.loaded(pair(), of_another()), "authority of 1");
+}
+
+/// The cloud signs from its present moment on, and this clock is a few seconds behind: too little to be told.
+#[test]
+fn a_clock_that_is_some_seconds_behind_keeps_nobody_out() {
+    let date = |script: &Script| Some(UnixMillis((script.wall + 4) * 1000));
+    let mut script = Script::new();
+    script.loaded(None, Some(token("a")));
+    let answer = Answer { date: date(&script), ..authority(CA) };
+    assert_eq!(script.answered(answer), "CaPinned, key");
+    script.key_made();
+    let begin = script.wall + 4;
+    let answer = Answer { date: date(&script), ..signed(certificate(begin, begin + YEAR)) };
+    assert_eq!(script.answered(answer), "write 1");
+    assert_eq!(script.written(), "Usable, use");
+    assert_eq!(script.wait_for_something(), "Rotating, authority of 1", "and it stays in use");
 }
