@@ -9,6 +9,10 @@
 //! | `state` | the life of an identity, as a table |
 //! | `input`, `output` | the two closed lists |
 //! | `attempt` | the steps of one attempt, to join or to renew |
+//! | `found` | what lies on disk, and whether it is used |
+//! | `trial` | a pair that is used though it may be worthless |
+//! | `answers` | what a service answers, and every check before something is written |
+//! | `failing` | why an attempt failed, and who is asked next |
 //! | `retry`, `services` | the wait between two attempts; which of several services is asked |
 //! | `roots` | who is trusted, and for how long |
 //! | `clock` | which time it is when the cloud says otherwise |
@@ -18,9 +22,12 @@
 //! Behaviour: KubeEdge `edge/pkg/edgehub/certificate`, less its defects: a token or an authority that changed is noticed
 //! (D10), an expired certificate is followed by another attempt to join, and nothing here ever ends the process.
 
+mod answers;
 mod attempt;
 mod clock;
 pub mod date;
+mod failing;
+mod found;
 mod input;
 mod output;
 mod problem;
@@ -29,6 +36,7 @@ mod roots;
 mod services;
 pub mod state;
 mod token;
+mod trial;
 
 pub use clock::{SKEW_TOLERATED_MS, Verdict};
 pub use input::{Answer, Authority, Certificate, Failure, IdentityInput, Validity, WorkNumber};
