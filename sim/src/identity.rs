@@ -279,14 +279,13 @@ impl World {
     /// What is being written comes to the disk; or it does not, for something new is there.
     fn commit(&mut self) -> bool {
         let committed = self.node.commit();
+        let overwrites = committed == Some(Committed::Overwrote);
+        assert!(!overwrites, "seed {}: what somebody else has put there is overwritten unseen", self.seed);
         match committed {
             Some(Committed::Joined) => self.report.joins += 1,
             Some(Committed::Renewed) => self.report.renewals += 1,
             Some(Committed::GivenUp) => self.report.given_up += 1,
-            Some(Committed::Overwrote) => {
-                panic!("seed {}: what somebody else has put there is overwritten unseen", self.seed)
-            }
-            None => {}
+            Some(Committed::Overwrote) | None => {}
         }
         let is_put = matches!(committed, Some(Committed::Joined | Committed::Renewed));
         if is_put {
