@@ -542,11 +542,15 @@ pub enum IdentityCanary {
     LastServiceDecides,
     /// A connection that the clocks do not allow is not explained with their difference.
     OutOfDateUnexplained,
+    /// What somebody else has put there since the files were read is overwritten.
+    OverwritesUnseen,
+    /// After a renewal the pair of before is used further on.
+    UsesWhatWasReplaced,
 }
 
 impl IdentityCanary {
     /// All of them.
-    pub const ALL: [IdentityCanary; 26] = [
+    pub const ALL: [IdentityCanary; 28] = [
         IdentityCanary::HashUnchecked,
         IdentityCanary::RetriesAtOnce,
         IdentityCanary::NodeUnchecked,
@@ -573,6 +577,8 @@ impl IdentityCanary {
         IdentityCanary::ServiceStuck,
         IdentityCanary::LastServiceDecides,
         IdentityCanary::OutOfDateUnexplained,
+        IdentityCanary::OverwritesUnseen,
+        IdentityCanary::UsesWhatWasReplaced,
     ];
 }
 

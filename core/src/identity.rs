@@ -9,6 +9,10 @@
 //! | `state` | the life of an identity, as a table |
 //! | `input`, `output` | the two closed lists |
 //! | `attempt` | the steps of one attempt, to join or to renew |
+//! | `found` | what lies on disk, and whether it is used |
+//! | `trial` | a pair that is used though it may be worthless |
+//! | `answers` | what a service answers, and every check before something is written |
+//! | `failing` | why an attempt failed, and who is asked next |
 //! | `retry`, `services` | the wait between two attempts; which of several services is asked |
 //! | `roots` | who is trusted, and for how long |
 //! | `clock` | which time it is when the cloud says otherwise |
@@ -18,9 +22,12 @@
 //! Behaviour: KubeEdge `edge/pkg/edgehub/certificate`, less its defects: a token or an authority that changed is noticed
 //! (D10), an expired certificate is followed by another attempt to join, and nothing here ever ends the process.
 
+mod answers;
 mod attempt;
 mod clock;
 pub mod date;
+mod failing;
+mod found;
 mod input;
 mod output;
 mod problem;
@@ -29,6 +36,7 @@ mod roots;
 mod services;
 pub mod state;
 mod token;
+mod trial;
 
 pub use clock::{SKEW_TOLERATED_MS, Verdict};
 pub use input::{Answer, Authority, Certificate, Failure, IdentityInput, Validity, WorkNumber};
@@ -43,7 +51,9 @@ use crate::rng::Rng;
 use crate::time::{Instant, Now};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use attempt::{Attempt, Step};
+use bytes::Bytes;
 use clock::Clock;
 use core::fmt;
 use core::time::Duration;
@@ -91,6 +101,9 @@ pub struct IdentityConfig {
     pub rotate: bool,
     /// Whether the token says which cloud is meant, even if there is a pair of another one: for who gives a token by hand.
     pub token_decides: bool,
+    /// Who vouches for the cloud's servers if that is somebody else than who signs its nodes, in DER: for who gives that by hand
+    /// with a token. They lie beside the authority of the nodes from then on.
+    pub servers: Vec<Bytes>,
     /// How long a piece of work may take, a request above all.
     pub request_limit: Duration,
 }
@@ -105,6 +118,7 @@ impl IdentityConfig {
             services: 1,
             rotate,
             token_decides: false,
+            servers: Vec::new(),
             request_limit: REQUEST_LIMIT,
         }
     }
@@ -170,6 +184,14 @@ impl fmt::Display for IdentityHealth {
     }
 }
 
+/// A pair, who is trusted with it, and under which number the driver holds both.
+#[derive(Debug, Clone)]
+struct InUse {
+    held: WorkNumber,
+    pair: Certificate,
+    roots: Roots,
+}
+
 /// The identity of a node. Driven as a [`Hub`](crate::Hub) is.
 #[derive(Debug)]
 pub struct Identity {
@@ -188,11 +210,18 @@ pub struct Identity {
     refused: Option<JoinToken>,
     /// The token that names another authority than the one that answers.
     mismatched: Option<JoinToken>,
+    /// Under which number the driver holds the files that were read or written last …
+    on_disk: WorkNumber,
+    /// … and the pair with its roots: the same, unless what is in use is better than what lies there.
+    held: WorkNumber,
     pair: Option<Certificate>,
+    roots: Roots,
+    /// What links are opened with.
+    in_use: Option<InUse>,
     /// Found worthless by the cloud, though it seemed valid: the hash of a pair that was on trial.
     worthless: Option<Sha256>,
-    /// In use.
-    roots: Roots,
+    /// Whether the next attempt is with that pair all the same, and not with the token.
+    is_pairs_turn: bool,
     /// When in its life the present certificate is renewed.
     rotate_at_per_mille: u64,
     usable_since: Option<Instant>,
@@ -219,9 +248,13 @@ impl Identity {
             token: None,
             refused: None,
             mismatched: None,
+            on_disk: WorkNumber(0),
+            held: WorkNumber(0),
             pair: None,
-            worthless: None,
             roots: Roots::default(),
+            in_use: None,
+            worthless: None,
+            is_pairs_turn: false,
             rotate_at_per_mille: ROTATION_FROM_PER_MILLE,
             usable_since: None,
             told_authority: None,
@@ -243,6 +276,7 @@ impl Identity {
             IdentityInput::Token(token) => self.given(token),
             IdentityInput::Loaded { work, pair, roots, superseded, token } => {
                 if self.attempt.awaits(work, Step::Loading) {
+                    self.on_disk = work;
                     self.loaded(pair, Roots::new(roots, superseded), token);
                 }
             }
@@ -264,6 +298,7 @@ impl Identity {
             }
             IdentityInput::Written { work } => {
                 if self.attempt.awaits(work, Step::Writing) {
+                    self.on_disk = work;
                     self.written();
                 }
             }
@@ -345,7 +380,9 @@ impl Identity {
         if self.planted.is(IdentityCanary::RotatesAtTheEnd) {
             self.rotate_at_per_mille = 1000;
         }
-        self.outputs.push_back(IdentityOutput::Use);
+        let (held, roots) = (self.held, self.roots.clone());
+        self.in_use = self.pair.clone().map(|pair| InUse { held, pair, roots });
+        self.outputs.push_back(IdentityOutput::Use { files: held });
         // Whatever validity it has: the next thing never follows at once.
         self.attempt =
             Attempt::of(Step::Idle, self.now.mono + RETRY_FIRST.max(self.until_check()).min(CLOCK_CHECK));

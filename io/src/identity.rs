@@ -20,7 +20,7 @@ pub use driver::{IdentityDriver, IdentityWatch, TokenSource, Told};
 pub use service::Service;
 pub(crate) use store::layer;
 pub use store::layer::{Disk, Layer};
-pub use store::{NewFiles, Store};
+pub use store::{Look, NewFiles, Seen, Store};
 
 #[cfg(test)]
 mod go_made;

@@ -5,7 +5,7 @@
 //! remedy. Sessions are never resumed on a WebSocket, so that every link proves its certificate anew: a resumed session would outlive
 //! a rotation or an expiry. The QUIC lane resumes them, and guards against both itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -111,6 +111,24 @@ pub struct PairOnDisk {
 }
 
 impl PairOnDisk {
+    /// Whether both would be used alike.
+    pub fn is_same(&self, other: &PairOnDisk) -> bool {
+        (&self.certificate, &self.roots) == (&other.certificate, &other.roots)
+    }
+
+    /// Makes a node's TLS configuration of exactly this, whatever the files are by now and whatever time it is.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        for root in &self.roots {
+            roots.add(root.to_vec().into())?;
+        }
+        self.own.keys_match().or_else(|error| match error {
+            rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown) => Ok(()),
+            error => Err(error),
+        })?;
+        client_of(roots, Arc::clone(&self.own))
+    }
+
     /// When the certificate is valid.
     pub fn validity(&self) -> Option<edgehub_core::identity::Validity> {
         crate::identity::facts::of(&self.certificate, None, &[]).map(|facts| facts.validity)
@@ -123,11 +141,33 @@ impl PairOnDisk {
     }
 }
 
+/// Reads authorities' certificates, in DER.
+pub fn authorities(file: &Path) -> Result<Vec<bytes::Bytes>, TlsError> {
+    let source = Source::read(file, FileRole::Ca)?;
+    load::roots(&source)?;
+    Ok(load::certificates(&source)?.iter().map(|der| bytes::Bytes::copy_from_slice(der)).collect())
+}
+
 /// Reads a node's files without judging their validity.
 pub fn pair_on_disk(files: &ClientFiles) -> Result<PairOnDisk, TlsError> {
-    let [ca, certificate, key] = Source::read_all(files)?;
-    let roots = load::certificates(&ca)?.iter().map(|der| bytes::Bytes::copy_from_slice(der)).collect();
-    let mut own = load::pair(&certificate, &key, &provider())?;
+    pair(&Source::read_all(files)?)
+}
+
+/// The same, of files that are written as these are.
+pub fn pair_from_pem(pems: Pems<'_>) -> Result<PairOnDisk, TlsError> {
+    pair(&Source::in_memory(pems))
+}
+
+/// Reads a node's files once: what they are, and what links are opened with, whatever time it is.
+pub fn usable_pair(files: &ClientFiles) -> Result<(PairOnDisk, Arc<ClientConfig>), TlsError> {
+    let sources = Source::read_all(files)?;
+    let tls = client_at(&sources, None)?;
+    Ok((pair(&sources)?, tls))
+}
+
+fn pair([ca, certificate, key]: &[Source; 3]) -> Result<PairOnDisk, TlsError> {
+    let roots = load::certificates(ca)?.iter().map(|der| bytes::Bytes::copy_from_slice(der)).collect();
+    let mut own = load::pair(certificate, key, &provider())?;
     own.cert.truncate(1);
     let is_matching = !matches!(
         own.keys_match(),
@@ -152,11 +192,17 @@ fn client_at(sources: &[Source; 3], now: Option<SystemTime>) -> Result<Arc<Clien
     let mut own = load::certified_key(certificate, key, &provider, now)?;
     // A CloudHub refuses a client that sends intermediates along.
     own.cert.truncate(1);
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::ALL_VERSIONS)
-        .map_err(|error| certificate.rejected(error))?
+    client_of(roots, own).map_err(|error| certificate.rejected(error))
+}
+
+fn client_of(
+    roots: RootCertStore,
+    own: impl Into<Arc<CertifiedKey>>,
+) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(rustls::ALL_VERSIONS)?
         .with_root_certificates(roots)
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own.into())));
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -189,7 +235,6 @@ fn server_with(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::time::Duration;
 
     use super::*;

@@ -6,7 +6,10 @@ use edgehub::pki::token::TokenKey;
 use edgehub::pki::{Authority, Profile, Purpose};
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
-use std::io::{BufRead, BufReader, Read, Write};
+use futures_rustls::{TlsAcceptor, TlsConnector};
+use rustls::{ClientConfig, RootCertStore};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -363,6 +366,75 @@ fn who_vouches_for_the_link_stays_trusted_when_the_certificate_is_renewed() {
     let roots = tls::pair_on_disk(&NodeConfig::load(&file).unwrap().0.files).unwrap().roots;
     assert_eq!(roots, [cloud.authority.certificate_der(), company.certificate_der()]);
     node.stop();
+}
+
+/// A load balancer before the certificate service: it shows a certificate of the company's, and is asked nothing else.
+fn balancer(company: &Authority, cloud: &Cloud) -> String {
+    let own = company.server(&["127.0.0.1".into()]).unwrap();
+    let pems = Pems { ca: company.certificate_pem(), certificate: &own.certificate_pem, key: &own.key_pem };
+    let shown = TlsAcceptor::from(tls::server_config_for_anybody(pems).unwrap());
+    let mut roots = RootCertStore::empty();
+    roots.add(cloud.authority.certificate_der().to_vec().into()).unwrap();
+    let behind = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let behind = TlsConnector::from(Arc::new(behind));
+    let service = cloud.service.clone();
+    let listener = smol::block_on(smol::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    smol::spawn(async move {
+        while let Ok((node, _)) = listener.accept().await {
+            // Whoever does not trust it hangs up.
+            let Ok(mut node) = shown.accept(node).await else { continue };
+            let tcp = smol::net::TcpStream::connect(&service).await.unwrap();
+            let mut to = behind.connect("127.0.0.1".try_into().unwrap(), tcp).await.unwrap();
+            // One request in one record, and its answer until the end.
+            let mut request = vec![0; 1 << 16];
+            let length = node.read(&mut request).await.unwrap_or(0);
+            let _ = to.write_all(&request[..length]).await;
+            let _ = smol::io::copy(&mut to, &mut node).await;
+            let _ = node.close().await;
+        }
+    })
+    .detach();
+    address
+}
+
+/// The real one trusts what it got at /ca.crt alone, and never gets in here. Ours says what to give it, and gets in with that.
+#[test]
+fn a_node_joins_where_a_company_vouches_for_the_certificate_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let company = Authority::generate().unwrap();
+    let cloud = cloud_behind(Some(&company));
+    let service = balancer(&company, &cloud);
+    let to = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (node, ca) = (to("node"), to("company.pem"));
+    std::fs::write(&ca, company.certificate_pem()).unwrap();
+    let token = cloud.token();
+    let common =
+        ["join", "--cloud", &service, "--server", &cloud.link, "--token", &token, "--node", NODE, "--dir"];
+    let (code, said) = told(edgehub(&common).arg(&node).output().unwrap());
+    assert!(code == Some(2) && said.contains("join with --servers-ca FILE"), "{said}");
+    assert!(!Path::new(&node).exists(), "nothing is written");
+    let (code, said) = told(edgehub(&common).args([&node, "--servers-ca", "no/such"]).output().unwrap());
+    assert!(code == Some(2) && said.contains("no/such"), "{said}");
+    let (code, said) = told(edgehub(&common).args([&node, "--servers-ca", &ca]).output().unwrap());
+    assert!(code == Some(0) && said.contains("has a certificate now") && !said.contains("warning"), "{said}");
+    let file = PathBuf::from(&node).join("config/edgecore.yaml");
+    let (config, _) = NodeConfig::load(&file).unwrap();
+    let roots = tls::pair_on_disk(&config.files).unwrap().roots;
+    assert_eq!(roots, [cloud.authority.certificate_der(), company.certificate_der()]);
+    // Whose link has a certificate of the company's, too.
+    let mut running = Running::start(&file);
+    running.until("link up");
+    running.stop();
+    // Given for a node that has a certificate already, it changes nothing, and that is said.
+    let other = to("other.pem");
+    std::fs::write(&other, Authority::generate().unwrap().certificate_pem()).unwrap();
+    let (code, said) = told(edgehub(&common).args([&node, "--servers-ca", &other]).output().unwrap());
+    assert!(code == Some(0) && said.contains("append that to it"), "{said}");
 }
 
 /// The file names who vouches for the link, and nobody who signs nodes: the link works, and no token is needed for that. That

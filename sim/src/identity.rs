@@ -19,10 +19,10 @@ mod picture;
 pub use picture::picture;
 
 use crate::dice::Dice;
-use checks::{Checks, has_signer};
+use checks::Checks;
 use cloud::{Asked, Cloud};
 use edgehub_core::identity::{IdentityInput, IdentityOutput, IdentityState};
-use node::Node;
+use node::{Committed, Node};
 use std::fmt;
 
 /// The wall clock at the beginning, in seconds of the Unix era.
@@ -60,6 +60,8 @@ pub struct IdentityReport {
     pub faults: usize,
     /// Times a certificate ran out.
     pub expiries: usize,
+    /// Pairs that were not put in place, for somebody else had put one there meanwhile.
+    pub given_up: usize,
     /// Renewals that were not late, by the quarter of the time for it, from 70 to 90 % of the life.
     pub renewed_in: [usize; 4],
 }
@@ -118,6 +120,7 @@ impl IdentityReport {
         self.new_authorities += other.new_authorities;
         self.faults += other.faults;
         self.expiries += other.expiries;
+        self.given_up += other.given_up;
         self.renewed_in.iter_mut().zip(other.renewed_in).for_each(|(sum, more)| *sum += more);
     }
 }
@@ -125,13 +128,13 @@ impl IdentityReport {
 impl fmt::Display for IdentityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let IdentityReport { requests, joins, renewals, crashes: (crashes, torn), helpless, .. } = self;
-        let IdentityReport { seconds, skews, new_authorities, faults, expiries, .. } = self;
+        let IdentityReport { seconds, skews, new_authorities, faults, expiries, given_up, .. } = self;
         let days = seconds / DAY;
         write!(
             f,
             "{}.{} years, {requests} requests, {joins} joins, {renewals} renewals, {crashes} crashes ({torn} while writing), \
              {faults} wrong answers, {skews} skews, {new_authorities} new authorities, {expiries} expiries, \
-             {helpless} times a person was needed",
+             {given_up} pairs given up for another's, {helpless} times a person was needed",
             days / 365,
             days % 365 * 10 / 365,
         )
@@ -262,22 +265,35 @@ impl World {
         self.checks.time(self.now, &self.node, &self.cloud);
     }
 
-    fn handle(&mut self, input: IdentityInput) {
-        if let IdentityInput::Written { .. } = &input {
-            let written = self.node.commit();
-            if written.is_some() {
-                self.checks.written(self.wall(), &self.node, &self.cloud, written == Some(false));
-            }
-            match written {
-                Some(true) => self.report.joins += 1,
-                Some(false) => self.report.renewals += 1,
-                None => {}
-            }
-            self.checks.disk(&self.node, &self.cloud);
+    fn handle(&mut self, mut input: IdentityInput) {
+        if let IdentityInput::Written { work } = input
+            && !self.commit()
+        {
+            input = IdentityInput::Failed { work, why: "somebody else has put files there".into() };
         }
         self.checks.before(&mut self.node, &input);
         self.node.handle(self.now, input);
         self.drain();
+    }
+
+    /// What is being written comes to the disk; or it does not, for something new is there.
+    fn commit(&mut self) -> bool {
+        let committed = self.node.commit();
+        let overwrites = committed == Some(Committed::Overwrote);
+        assert!(!overwrites, "seed {}: what somebody else has put there is overwritten unseen", self.seed);
+        match committed {
+            Some(Committed::Joined) => self.report.joins += 1,
+            Some(Committed::Renewed) => self.report.renewals += 1,
+            Some(Committed::GivenUp) => self.report.given_up += 1,
+            Some(Committed::Overwrote) | None => {}
+        }
+        let is_put = matches!(committed, Some(Committed::Joined | Committed::Renewed));
+        if is_put {
+            let renewed = committed == Some(Committed::Renewed);
+            self.checks.written(self.wall(), &self.node, &self.cloud, renewed);
+            self.checks.disk(&self.node, &self.cloud);
+        }
+        is_put
     }
 
     fn drain(&mut self) {
@@ -314,18 +330,18 @@ impl World {
             }
             IdentityOutput::Cancel { .. } => return self.coming.clear(),
             IdentityOutput::MakeKey { work } => self.node.make_key(work, &mut self.dice),
-            IdentityOutput::Write { work, key, certificate, roots, superseded } => {
-                self.node.prepare(key, &certificate, roots, superseded, &self.cloud);
+            IdentityOutput::Write { work, .. } => {
+                self.node.prepare(output, &self.cloud);
                 if self.node.disk_fails {
-                    self.node.writing = None;
+                    self.node.lose_writing();
                     IdentityInput::Failed { work, why: "no space".into() }
                 } else {
                     IdentityInput::Written { work }
                 }
             }
-            IdentityOutput::Use => {
-                let before = std::mem::replace(&mut self.node.in_use, self.node.disk.clone());
-                return self.checks.used(self.wall(), before.as_ref(), &self.node, &self.cloud);
+            IdentityOutput::Use { files } => {
+                let before = self.node.uses(files);
+                return self.checks.used(self.wall(), before.as_ref(), &mut self.node, &self.cloud);
             }
             IdentityOutput::Note(_) => return,
         };
@@ -364,11 +380,10 @@ impl World {
     /// Kills the process; what it was writing is there as a whole, or not at all.
     fn crash(&mut self) {
         self.report.crashes.0 += 1;
-        if self.node.writing.is_some() {
+        if self.node.is_writing() {
             self.report.crashes.1 += 1;
             if self.dice.chance(500) {
-                self.node.commit();
-                self.checks.disk(&self.node, &self.cloud);
+                self.commit();
             }
         }
         self.coming.clear();
@@ -377,7 +392,7 @@ impl World {
 
     /// The node is switched off until its certificate has run out; now and then somebody leaves a token there.
     fn switched_off(&mut self) {
-        self.node.writing = None;
+        self.node.lose_writing();
         self.coming.clear();
         self.now += self.cloud.life_seconds * SECOND * self.dice.number(1, 2);
         if self.dice.chance(500) {
@@ -394,10 +409,10 @@ impl World {
         self.node.clock_error_ms = 0;
         self.node.disk_fails = false;
         self.checks.event();
-        let end = self.now + 75 * MINUTE;
-        while self.now < end {
-            self.go_on(end);
-        }
+        self.until(self.now + 75 * MINUTE);
+        self.checks.is_to_rest();
+        self.until(self.now + 30 * MINUTE);
+        self.checks.has_rested();
         self.report.seconds = self.now / SECOND;
         let state = self.node.identity.state();
         let wall = self.wall();
@@ -411,12 +426,6 @@ impl World {
                 is_told || self.node.is_valid(self.node.in_use.as_ref(), &self.cloud, wall, 0)
             }
             IdentityState::NeedsToken => !can_join && !has_pair,
-            // On the way from a pair that the cloud does not take to a token that may help, and will not.
-            IdentityState::NoIdentity => {
-                let is_strangers =
-                    self.node.disk.as_ref().is_some_and(|files| !has_signer(files, &self.cloud));
-                !can_join && !has_pair && is_strangers && self.node.identity.health().problem.is_some()
-            }
             _ => false,
         };
         let health = self.node.identity.health();

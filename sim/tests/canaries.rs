@@ -158,6 +158,8 @@ const FOUND_IN_IDENTITY: [(IdentityCanary, u64, u64); IdentityCanary::ALL.len() 
     (IdentityCanary::ServiceStuck, 117, 300),
     (IdentityCanary::LastServiceDecides, 10, 300),
     (IdentityCanary::OutOfDateUnexplained, 18, 300),
+    (IdentityCanary::OverwritesUnseen, 7, 300),
+    (IdentityCanary::UsesWhatWasReplaced, 296, 300),
 ];
 
 /// How well each bug of a flight recorder is found: by replays, and by questions, of so many seeds.

@@ -68,11 +68,12 @@ impl Clock {
 }
 
 impl Validity {
-    /// What this is worth at a moment. The first and the last second are part of it.
+    /// What this is worth at a moment. The first and the last second are part of it, and so is what [`SKEW_TOLERATED_MS`] before the
+    /// first: a cloud signs from its own present moment on, and a clock that is behind by no more than that is as good as its.
     pub fn at(self, time: UnixMillis) -> Verdict {
         let seconds = time.0.div_euclid(1000);
         match () {
-            () if seconds < self.not_before => Verdict::NotYetValid,
+            () if seconds < self.not_before.saturating_sub(SKEW_TOLERATED_MS / 1000) => Verdict::NotYetValid,
             () if seconds > self.not_after => Verdict::Expired,
             () => Verdict::Valid,
         }
@@ -118,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn validity_includes_both_ends() {
-        let validity = Validity { not_before: 10, not_after: 20 };
+    fn validity_includes_both_ends_and_what_a_clock_may_be_behind() {
+        let validity = Validity { not_before: 100, not_after: 120 };
         for (ms, verdict) in [
-            (9_999, Verdict::NotYetValid),
-            (10_000, Verdict::Valid),
-            (20_999, Verdict::Valid),
-            (21_000, Verdict::Expired),
+            (39_999, Verdict::NotYetValid),
+            (40_000, Verdict::Valid),
+            (120_999, Verdict::Valid),
+            (121_000, Verdict::Expired),
             (-1, Verdict::NotYetValid),
         ] {
             assert_eq!(validity.at(UnixMillis(ms)), verdict, "{ms}");

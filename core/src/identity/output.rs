@@ -10,7 +10,7 @@ use core::time::Duration;
 /// One thing to do. Each piece of work is answered once, with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentityOutput {
-    /// Look at the files and for a token; report `Loaded`.
+    /// Look at the files and for a token, hold what was read under this number, and report `Loaded`.
     Load {
         /// The work.
         work: WorkNumber,
@@ -36,7 +36,7 @@ pub enum IdentityOutput {
         /// The work.
         work: WorkNumber,
     },
-    /// Put the new files in place, all or none, durable; report `Written` or `Failed`.
+    /// Put the new files in place, all or none, durable, and hold them under this number; report `Written` or `Failed`.
     Write {
         /// The work.
         work: WorkNumber,
@@ -48,9 +48,17 @@ pub enum IdentityOutput {
         roots: Vec<Bytes>,
         /// The one of them that leaves with the next renewal, to be told with `Loaded`.
         superseded: Option<Bytes>,
+        /// Under which number the files are held that these replace: `Failed` if others lie there now, for somebody else has put
+        /// them there. Without a number they replace whatever there is.
+        instead_of: Option<WorkNumber>,
     },
-    /// There is a pair on disk that was not in use so far: open links with it from now on.
-    Use,
+    /// A pair was found or put in place that was not in use so far: open links with it from now on. Exactly with that one, which
+    /// was judged: by now the files may be others.
+    Use {
+        /// Under which number it is held: that of the last `Loaded` or `Written`, or of the last `Use`, for what lies on disk now is
+        /// worth less.
+        files: WorkNumber,
+    },
     /// What happened and why. Whoever drops every note sees the same everything else.
     Note(IdentityNote),
 }

@@ -186,7 +186,7 @@ impl fmt::Display for Problem {
                 f,
                 "the server at this address is not trusted, or does not trust this node ({why}); check the port, and that it \
                  is the cloud this node belongs to; if its servers have another authority than its nodes, put that \
-                 one into tlsCaFile, too"
+                 one into tlsCaFile, too, or join with --servers-ca FILE"
             ),
             Problem::Unanswered(Failure::OutOfDate(why)) => write!(
                 f,

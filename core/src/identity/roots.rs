@@ -37,6 +37,16 @@ impl Roots {
         self.with(authority, None, signer)
     }
 
+    /// The same, and these, who vouch for the servers.
+    pub(super) fn and_servers(mut self, servers: &[Bytes]) -> Roots {
+        for server in servers {
+            if !self.all.contains(server) {
+                self.all.push(server.clone());
+            }
+        }
+        Roots::new(self.all, self.superseded)
+    }
+
     /// Whether a certificate of a node may be this one's: of the newest, or in a renewal still of the one before.
     pub(super) fn may_sign(&self, authority: &Bytes) -> bool {
         self.all.first() == Some(authority) || self.superseded.as_ref() == Some(authority)
@@ -90,6 +100,14 @@ mod tests {
         check(of(&["new"], None), Some("new"), &["new"]);
         check(of(&["b", "a", "servers"], Some("a")), Some("b"), &["new", "servers"]);
         check(of(&["servers"], None), None, &["new", "servers"]);
+    }
+
+    #[test]
+    fn who_vouches_for_the_servers_comes_last_and_once() {
+        let servers =
+            |names: &[&'static str]| names.iter().map(|name| (*name).into()).collect::<Vec<Bytes>>();
+        assert_eq!(of(&["a"], None).and_servers(&servers(&["b", "a"])), of(&["a", "b"], None));
+        assert_eq!(of(&["a", "b"], Some("b")).and_servers(&[]), of(&["a", "b"], Some("b")));
     }
 
     #[test]

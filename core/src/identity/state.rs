@@ -7,7 +7,7 @@
 //!    │  ▲  │                                             │   │
 //!    │  │  └──────── found on disk ──────┐    stored ────┘   │ token refused
 //!    │  │                                ▼    ▼              ▼
-//!    │  └──────── expired ───────────── Usable ◀─ found ─ NeedsToken
+//!    │  └──────── expired ───────────── Usable ◀─ found ─ NeedsToken    (found, or stored after a second trial)
 //!    │  │                              due │ ▲ stored, found ▲ │
 //!    │  └──────── expired, doubted ─────── ▼ │               │ │ token found
 //!    │                                 Rotating              │ └──▶ NoIdentity
@@ -79,7 +79,7 @@ impl IdentityState {
             (S::NoIdentity | S::Usable | S::Rotating | S::NeedsToken, C::Found) => S::Usable,
             (S::NoIdentity, C::CaMatches) => S::CaPinned,
             (S::CaPinned, C::KeyMade) => S::Requested,
-            (S::Requested | S::Rotating, C::Stored) => S::Usable,
+            (S::NoIdentity | S::Requested | S::Rotating | S::NeedsToken, C::Stored) => S::Usable,
             (S::Usable, C::Due) => S::Rotating,
             (S::CaPinned | S::Requested, C::Failed) => S::NoIdentity,
             (S::NoIdentity | S::Requested, C::NoToken) => S::NeedsToken,
@@ -133,6 +133,7 @@ mod tests {
             table,
             "NoIdentity + Found = Usable\n\
              NoIdentity + CaMatches = CaPinned\n\
+             NoIdentity + Stored = Usable\n\
              NoIdentity + NoToken = NeedsToken\n\
              CaPinned + KeyMade = Requested\n\
              CaPinned + Failed = NoIdentity\n\
@@ -147,6 +148,7 @@ mod tests {
              Rotating + Expired = NoIdentity\n\
              Rotating + Doubted = NoIdentity\n\
              NeedsToken + Found = Usable\n\
+             NeedsToken + Stored = Usable\n\
              NeedsToken + TokenFound = NoIdentity\n"
         );
     }

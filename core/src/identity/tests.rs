@@ -1,5 +1,12 @@
 //! Scripts: at this second that happens, and the identity wants this.
 
+mod clocks;
+mod files;
+mod joining;
+mod renewing;
+mod services;
+mod strangers;
+
 use super::*;
 use crate::time::UnixMillis;
 use bytes::Bytes;
@@ -55,6 +62,9 @@ struct Script {
     wall: i64,
     work: WorkNumber,
     service: usize,
+    /// Which files were to be used last, and which to be replaced.
+    used: Option<WorkNumber>,
+    replaced: Option<WorkNumber>,
     seen: Vec<String>,
 }
 
@@ -67,8 +77,16 @@ impl Script {
         let mut config = IdentityConfig::new("edge-1", "cloud.example", true);
         change(&mut config);
         let identity = Identity::new(config, 1, Now::new(0, START * 1000));
-        let mut script =
-            Script { identity, seconds: 0, wall: START, work: WorkNumber(0), service: 0, seen: vec![] };
+        let mut script = Script {
+            identity,
+            seconds: 0,
+            wall: START,
+            work: WorkNumber(0),
+            service: 0,
+            used: None,
+            replaced: None,
+            seen: vec![],
+        };
         script.drain();
         script
     }
@@ -95,10 +113,14 @@ impl Script {
                     "cancel".into()
                 }
                 IdentityOutput::MakeKey { work } => self.ask(work, "key"),
-                IdentityOutput::Write { work, roots, .. } => {
+                IdentityOutput::Write { work, roots, instead_of, .. } => {
+                    self.replaced = instead_of;
                     self.ask(work, &format!("write {}", roots.len()))
                 }
-                IdentityOutput::Use => "use".into(),
+                IdentityOutput::Use { files } => {
+                    self.used = Some(files);
+                    "use".into()
+                }
                 IdentityOutput::Note(IdentityNote::State(state)) => format!("{state:?}"),
                 IdentityOutput::Note(IdentityNote::Problem { problem, .. }) => problem.to_string(),
                 IdentityOutput::Note(IdentityNote::ClockSkew { ahead_ms }) => {
@@ -182,323 +204,6 @@ impl Script {
     }
 }
 
-#[test]
-fn a_node_joins_with_a_token() {
-    let mut script = Script::new();
-    assert_eq!(script.seen, ["load"]);
-    assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
-    assert_eq!(script.answered(authority(CA)), "CaPinned, key");
-    assert_eq!(script.key_made(), "Requested, join of 1");
-    assert_eq!(script.answered(signed(certificate(START - 3600, START + YEAR))), "write 1");
-    assert_eq!(script.written(), "Usable, use");
-}
-
-#[test]
-fn a_certificate_is_renewed_between_70_and_90_percent_of_its_life() {
-    let mut script = Script::joined();
-    assert_eq!(script.wait_for_something(), "Rotating, authority of 1");
-    let age = (script.wall - (START - 3600)) as f64 / (YEAR + 3600) as f64;
-    assert!((0.7..=0.9).contains(&age), "{age}");
-    assert_eq!(script.answered(authority(CA)), "key");
-    assert_eq!(script.key_made(), "renew of 1");
-    let begin = script.wall;
-    assert_eq!(script.answered(signed(certificate(begin, begin + YEAR))), "write 1");
-    assert_eq!(script.written(), "Usable, use");
-    script.wait_for_something();
-    assert!(script.wall - begin >= YEAR / 10 * 7);
-}
-
-#[test]
-fn a_new_authority_is_accepted_through_the_old_one_and_both_are_trusted_for_a_while() {
-    let mut script = Script::joined();
-    script.wait_for_something();
-    assert_eq!(script.answered(authority(b"another")), "new authority, key");
-    assert_eq!(script.key_made(), "renew of 2");
-    let by = |der: &'static [u8]| Some(Authority { digest: digest(der), der: Bytes::from_static(der) });
-    let next = certificate(script.wall, script.wall + YEAR);
-    script.answered(signed(Certificate { signed_by: by(b"another"), ..next }));
-    script.written();
-    assert_eq!(script.wait_for_something(), "Rotating, authority of 2");
-    assert_eq!(script.answered(authority(b"another")), "key");
-    assert_eq!(script.key_made(), "renew of 1");
-}
-
-#[test]
-fn without_a_token_a_person_is_asked_and_the_files_are_looked_at() {
-    let mut script = Script::new();
-    let seen = script.loaded(None, None);
-    assert!(seen.starts_with("NeedsToken, there is no certificate"), "{seen}");
-    assert_eq!(script.wait(), "load");
-    let seen = script.loaded(None, None);
-    assert!(seen.starts_with("there is no certificate"), "{seen}");
-    assert_eq!(script.wait(), "load");
-    assert_eq!(script.loaded(Some(certificate(START, START + YEAR)), None), "Usable, use");
-    assert_eq!(
-        join_command(&script.identity.config),
-        "edgehub join --cloud cloud.example --node edge-1 --token TOKEN"
-    );
-}
-
-#[test]
-fn a_refused_token_is_not_tried_again_and_another_one_is() {
-    let mut script = Script::new();
-    script.loaded(None, Some(token("a")));
-    script.answered(authority(CA));
-    script.key_made();
-    let seen = script.answered(refusal(401, b"token is expired\n"));
-    assert!(seen.starts_with("NeedsToken, the cloud refuses the token (token is expired)"), "{seen}");
-    assert_eq!(script.wait(), "load");
-    assert!(script.loaded(None, Some(token("a"))).starts_with("the cloud refuses the token"));
-    assert_eq!(script.wait(), "load");
-    assert_eq!(script.loaded(None, Some(token("b"))), "NoIdentity, authority of anybody");
-}
-
-#[test]
-fn a_token_can_be_given() {
-    let mut script = Script::new();
-    script.loaded(None, None);
-    assert_eq!(script.say(IdentityInput::Token(token("a"))), "load");
-    assert_eq!(script.loaded(None, None), "NoIdentity, authority of anybody");
-}
-
-/// Each wrong answer to the question for the authority, and the words that name it.
-#[test]
-fn what_is_no_authority_is_named() {
-    let check = |answer: Answer, words: &str| {
-        let mut script = Script::new();
-        script.loaded(None, Some(token("a")));
-        let seen = script.answered(answer);
-        assert!(seen.contains(words), "{seen} should say {words}");
-        assert!(!seen.contains("key") || words.contains("key"), "{seen}");
-        assert_eq!(script.identity.next_deadline().what_for, IdentityTimer::Retry);
-    };
-    check(authority(b"another"), &digest(CA).to_string());
-    check(authority(b"another"), &digest(b"another").to_string());
-    check(refusal(200, b"<html>"), "a web page");
-    check(refusal(200, b"-----BEGIN CERTIFICATE-----"), "PEM");
-    check(refusal(200, b""), "nothing");
-    check(Answer { location: Some("https://x/".into()), ..refusal(302, b"") }, "points to https://x/");
-    check(refusal(500, b"no\x07such"), "answers 500 (no such)");
-    check(signed(certificate(START, START + YEAR)), "another cloud");
-}
-
-/// Each wrong answer to the request for a certificate.
-#[test]
-fn what_is_not_this_nodes_certificate_is_refused() {
-    let check = |certificate: Certificate, words: &str| {
-        let mut script = Script::new();
-        script.loaded(None, Some(token("a")));
-        script.answered(authority(CA));
-        script.key_made();
-        let seen = script.answered(signed(certificate));
-        assert!(seen.contains(words) && seen.starts_with("NoIdentity"), "{seen} should say {words}");
-    };
-    let good = certificate(START, START + YEAR);
-    check(Certificate { node: Some("edge-2".into()), ..good.clone() }, "the node edge-2");
-    check(Certificate { node: None, ..good.clone() }, "not for a node");
-    check(Certificate { is_of_key: false, ..good.clone() }, "another key");
-    check(Certificate { signed_by: None, ..good }, "not signed");
-    check(certificate(START - 2 * YEAR, START - YEAR), "not now");
-}
-
-#[test]
-fn a_stalled_server_is_given_up_and_tried_again() {
-    let mut script = Script::new();
-    script.loaded(None, Some(token("a")));
-    let seen = script.wait();
-    assert!(seen.starts_with("cancel, the certificate service took longer than 30 s"), "{seen}");
-    assert_eq!(script.wait(), "load");
-    assert_eq!(script.answered(authority(CA)), "", "nobody waits for an answer now");
-}
-
-#[test]
-fn an_expired_certificate_is_followed_by_a_join_if_there_is_a_token() {
-    let mut script = Script::new();
-    let old = certificate(START - YEAR, START - 1);
-    assert_eq!(script.loaded(Some(old.clone()), Some(token("a"))), "authority of anybody");
-    assert_eq!(script.answered(authority(CA)), "CaPinned, key");
-
-    let mut script = Script::new();
-    assert_eq!(script.loaded(Some(old), None), "authority of anybody", "to hear what time it is");
-    let date = Some(UnixMillis(START * 1000));
-    let seen = script.answered(Answer { date, ..authority(CA) });
-    assert!(seen.starts_with("NeedsToken, the certificate expired on 2027-01-15 07:59:59 UTC"), "{seen}");
-}
-
-#[test]
-fn a_wrong_clock_is_told_with_the_difference_and_the_pair_is_used() {
-    for (pair, date, ahead) in [
-        (certificate(START - 2 * YEAR, START - YEAR), START - YEAR - 100, YEAR + 100),
-        (certificate(START + YEAR, START + 2 * YEAR), START + YEAR + 100, -YEAR - 100),
-    ] {
-        let mut script = Script::new();
-        assert_eq!(script.loaded(Some(pair), None), "authority of anybody");
-        let date = Some(UnixMillis(date * 1000));
-        let expected = format!("ahead {ahead} s, Usable, use");
-        assert_eq!(script.answered(Answer { date, ..authority(CA) }), expected);
-        assert_eq!(script.identity.health().clock_ahead_ms, Some(ahead * 1000));
-    }
-}
-
-#[test]
-fn a_renewal_that_fails_until_the_end_becomes_a_join() {
-    let mut script = Script::joined();
-    let mut attempts = 0;
-    let mut seen = script.wait_for_something();
-    while !seen.contains("NoIdentity") {
-        script.unanswered(Failure::Unreachable("no route".into()));
-        attempts += 1;
-        seen = script.wait_for_something();
-    }
-    assert_eq!(seen, "NoIdentity, load");
-    // A tenth of a year, every 32 s.
-    assert!(attempts > YEAR / 10 / 36, "{attempts}");
-    assert_eq!(script.identity.state(), IdentityState::NoIdentity);
-}
-
-#[test]
-fn a_pair_that_somebody_puts_there_is_used_within_an_hour_and_damage_is_not() {
-    for rotates in [false, true] {
-        let mut script = Script::joined();
-        if rotates {
-            script.wait_for_something();
-            script.unanswered(Failure::Unreachable("no route".into()));
-        }
-        let begin = script.seconds;
-        while script.wait() != "load" {}
-        assert!(script.seconds - begin <= 3600);
-        let damaged = Err("damaged".into());
-        script.say(IdentityInput::Loaded {
-            work: script.work,
-            pair: damaged,
-            roots: vec![],
-            superseded: None,
-            token: None,
-        });
-        if rotates {
-            script.unanswered(Failure::Unreachable("no route".into()));
-        }
-        assert!(script.identity.state().is_usable());
-        while script.wait() != "load" {}
-        let by_hand = certificate(script.wall, script.wall + 2 * YEAR);
-        assert_eq!(script.loaded(Some(by_hand), None), "Usable, use");
-    }
-}
-
-#[test]
-fn a_token_that_is_given_by_hand_decides_which_cloud_is_meant() {
-    let pair = || Some(certificate(START, START + YEAR));
-    let of_another = || JoinToken::parse(&format!("{}.a.b.c", digest(b"another"))).ok();
-    for (decides, token, expected) in [
-        (false, of_another(), "Usable, use"),
-        (true, Some(token("a")), "Usable, use"),
-        (true, of_another(), "authority of anybody"),
-    ] {
-        let mut script = Script::with(|config| config.token_decides = decides);
-        assert_eq!(script.loaded(pair(), token), expected);
-    }
-}
-
-#[test]
-fn files_that_cannot_be_used_are_named() {
-    let check = |pair: Result<Certificate, &str>, words: &str| {
-        let mut script = Script::new();
-        let pair = pair.map(Some).map_err(Into::into);
-        let seen = script.say(IdentityInput::Loaded {
-            work: script.work,
-            pair,
-            roots: vec![],
-            superseded: None,
-            token: None,
-        });
-        assert!(seen.starts_with("NeedsToken") && seen.contains(words), "{seen} should say {words}");
-    };
-    let good = certificate(START, START + YEAR);
-    check(Ok(Certificate { is_of_key: false, ..good.clone() }), "not of one pair");
-    check(Ok(Certificate { node: Some("edge-2".into()), ..good }), "the node edge-2");
-    check(Err("own.key: damaged"), "own.key: damaged");
-}
-
-#[test]
-fn without_a_certificate_service_the_files_are_looked_at_and_nobody_is_asked() {
-    let mut script = Script::with(|config| config.services = 0);
-    let foreign = Certificate { signed_by: None, ..certificate(START, START + YEAR) };
-    assert_eq!(script.loaded(Some(foreign), None), "Usable, use", "who signs is not known");
-    let seen = script.wait_for_something();
-    assert_eq!(seen, "NoIdentity, load", "it is not renewed");
-    assert_eq!(script.wall, START + YEAR + 1);
-    let seen = script.loaded(Some(certificate(START, START + YEAR)), Some(token("a")));
-    assert!(seen.starts_with("NeedsToken, the certificate expired"), "{seen}");
-    assert_eq!(script.wait(), "load");
-}
-
-#[test]
-fn a_first_connection_that_the_clocks_do_not_allow_tells_their_difference() {
-    let out_of_date = || Failure::OutOfDate("not valid yet".into());
-    for (date, words) in [
-        (Some(START + YEAR), format!("{YEAR} s behind the cloud's")),
-        (Some(START - YEAR), format!("{YEAR} s ahead of the cloud's")),
-        (Some(START + 60), "not valid at this time (not valid yet)".into()),
-        (None, "not valid at this time (not valid yet)".into()),
-    ] {
-        let mut script = Script::new();
-        script.loaded(None, Some(token("a")));
-        let date = date.map(|seconds| UnixMillis(seconds * 1000));
-        script.answered(Answer { date, ..authority(CA) });
-        script.key_made();
-        let seen = script.unanswered(out_of_date());
-        assert!(seen.starts_with("NoIdentity, ") && seen.contains(&words), "{seen} should say {words}");
-        assert_eq!(script.wait(), "load", "another attempt follows");
-    }
-}
-
-#[test]
-fn a_renewal_that_the_clocks_do_not_allow_asks_anybody_what_time_it_is() {
-    let check = |script: &mut Script, seen: String, words: &str| {
-        assert!(seen.contains(words), "{seen} should say {words}");
-        assert_eq!(script.identity.state(), IdentityState::Rotating);
-        assert_eq!(script.identity.next_deadline().what_for, IdentityTimer::Retry);
-    };
-    let asked = || {
-        let mut script = Script::joined();
-        script.wait_for_something();
-        assert_eq!(script.unanswered(Failure::OutOfDate("expired".into())), "time of anybody");
-        script
-    };
-    let mut script = asked();
-    let date = Some(UnixMillis((script.wall - YEAR) * 1000));
-    let seen = script.answered(Answer { date, ..refusal(500, b"whatever") });
-    check(&mut script, seen, &format!("clock is {YEAR} s ahead of the cloud's"));
-    assert_eq!(script.identity.health().clock_ahead_ms, Some(YEAR * 1000));
-    let mut script = asked();
-    let seen = script.answered(refusal(200, b""));
-    check(&mut script, seen, "(expired)");
-    let mut script = asked();
-    let seen = script.unanswered(Failure::OutOfDate("again".into()));
-    check(&mut script, seen, "(expired)");
-    let mut script = asked();
-    let seen = script.wait();
-    check(&mut script, seen, "took longer than");
-}
-
-#[test]
-fn the_command_names_the_configuration_and_is_one_that_a_shell_understands() {
-    let mut config = IdentityConfig::new("edge-1", "cloud", true);
-    for (file, shown) in [("/opt/x.yaml", "/opt/x.yaml"), ("/opt/it's here", r"'/opt/it'\''s here'")] {
-        config.file = Some(file.into());
-        let expected = format!("edgehub join --config {shown} --cloud cloud --node edge-1 --token TOKEN");
-        assert_eq!(join_command(&config), expected);
-    }
-}
-
-#[test]
-fn no_output_shows_the_token() {
-    let request = Request::Join { request: Bytes::from_static(b"pkcs10"), jwt: "s3cret".into() };
-    let trust = Trust::Anybody;
-    let shown = format!("{:?}", IdentityOutput::Send { work: WorkNumber(1), service: 0, request, trust });
-    assert!(shown.contains("pkcs10") && !shown.contains("s3cret"), "{shown}");
-}
-
 /// Who vouches for the servers need not be who signs the nodes' certificates.
 fn of_unknown_authority() -> Certificate {
     Certificate { signed_by: None, ..certificate(START - 3600, START + YEAR) }
@@ -520,183 +225,4 @@ fn on_trial_of(services: usize, token: Option<JoinToken>) -> Script {
     assert_eq!(script.wait(), "load");
     assert_eq!(script.loaded(Some(of_unknown_authority()), token), "Rotating, authority of 1");
     script
-}
-
-#[test]
-fn a_pair_whose_authority_is_not_beside_it_is_used_and_renewed_at_once() {
-    let mut script = on_trial(None);
-    assert_eq!(script.answered(authority(b"of the nodes")), "new authority, key");
-    assert_eq!(script.key_made(), "renew of 2");
-    let next = |der: &'static [u8]| {
-        let signed_by = Some(Authority { digest: digest(der), der: Bytes::from_static(der) });
-        signed(Certificate { signed_by, ..certificate(START, START + YEAR) })
-    };
-    // Who vouches for servers signs no nodes.
-    assert!(script.answered(next(CA)).contains("not signed by the cloud's authority"));
-    script.wait();
-    script.loaded(Some(of_unknown_authority()), None);
-    script.answered(authority(b"of the nodes"));
-    script.key_made();
-    assert_eq!(script.answered(next(b"of the nodes")), "write 2");
-    assert_eq!(script.written(), "Usable, use");
-}
-
-#[test]
-fn a_pair_of_an_unknown_authority_that_the_cloud_does_not_take_counts_less_than_a_token() {
-    let pair = || Some(of_unknown_authority());
-    let mut script = on_trial(None);
-    assert!(script.unanswered(untrusted()).contains("not trusted"));
-    assert_eq!(script.identity.state(), IdentityState::Rotating, "it is used as long as there is no token");
-    assert_eq!(script.wait(), "load");
-    assert_eq!(script.loaded(pair(), None), "authority of 1");
-
-    let mut script = on_trial(Some(token("a")));
-    assert!(script.unanswered(untrusted()).starts_with("NoIdentity, "));
-    assert_eq!(script.wait(), "load");
-    let date = Some(UnixMillis(START * 1000));
-    assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
-    assert_eq!(script.answered(Answer { date, ..authority(CA) }), "CaPinned, key");
-    script.key_made();
-    let seen = script.answered(refusal(401, b"expired"));
-    assert!(seen.starts_with("NeedsToken"), "{seen}");
-    script.wait();
-    assert_eq!(script.loaded(pair(), Some(token("a"))), "Usable, use", "there is nothing better");
-}
-
-#[test]
-fn a_pair_of_an_unknown_authority_does_not_replace_one_of_a_known_authority() {
-    let mut script = Script::joined();
-    while script.wait() != "load" {}
-    assert_eq!(script.loaded(Some(of_unknown_authority()), None), "");
-}
-
-#[test]
-fn of_several_services_the_next_one_is_asked_at_once_and_each_once_before_a_wait() {
-    let mut script = Script::with(|config| config.services = 3);
-    assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
-    let mut asked = vec![script.service];
-    for round in 0..2 {
-        for turn in 0..3 {
-            let seen = script.unanswered(Failure::Unreachable("no route".into()));
-            assert_eq!(seen.ends_with(", load"), turn < 2, "turn {turn} of round {round}: {seen}");
-            if turn == 2 {
-                assert_eq!(script.wait(), "load");
-            }
-            assert_eq!(script.loaded(None, Some(token("a"))), "authority of anybody");
-            asked.push(script.service);
-        }
-    }
-    assert_eq!(asked, [0, 1, 2, 0, 1, 2, 0]);
-    // Whoever answers is asked for the rest, and again the next time.
-    script.unanswered(Failure::TooLarge);
-    script.loaded(None, Some(token("a")));
-    script.answered(authority(CA));
-    assert_eq!(script.key_made(), "Requested, join of 1");
-    assert_eq!(script.service, 1);
-    script.answered(signed(certificate(START - 3600, START + YEAR)));
-    assert_eq!(script.written(), "Usable, use");
-    assert_eq!(script.wait_for_something(), "Rotating, authority of 1");
-    assert_eq!(script.service, 1);
-}
-
-#[test]
-fn a_service_of_another_cloud_and_one_that_stalls_have_their_turn_too() {
-    let mut script = Script::with(|config| config.services = 2);
-    script.loaded(None, Some(token("a")));
-    let seen = script.answered(authority(b"another"));
-    assert!(seen.starts_with("the token is for another cloud") && seen.ends_with(", load"), "{seen}");
-    script.loaded(None, Some(token("a")));
-    let seen = script.wait();
-    assert!(
-        seen.starts_with("cancel, NeedsToken, the token is for another cloud"),
-        "who stalls says nothing: {seen}"
-    );
-    assert_eq!(script.wait(), "load");
-    script.loaded(None, Some(token("a")));
-    assert_eq!(script.service, 0);
-    // A token that one refuses is refused: they are of one cloud.
-    script.answered(authority(CA));
-    script.key_made();
-    assert!(script.answered(refusal(401, b"expired")).starts_with("NeedsToken"));
-}
-
-/// Which one is away does not matter: what the other one says of the pair counts.
-#[test]
-fn a_service_that_is_away_does_not_keep_a_strangers_pair_in_use() {
-    let pair = || Some(of_unknown_authority());
-    let away = || Failure::Unreachable("no route".into());
-    for is_last_away in [false, true] {
-        let mut script = on_trial_of(2, Some(token("a")));
-        let turns = if is_last_away { [untrusted(), away()] } else { [away(), untrusted()] };
-        let [first, last] = turns;
-        assert!(script.unanswered(first).ends_with(", load"));
-        assert_eq!(script.identity.state(), IdentityState::Rotating, "the other one may take it");
-        script.loaded(pair(), Some(token("a")));
-        let seen = script.unanswered(last);
-        assert!(seen.starts_with("NoIdentity, ") && seen.contains("not trusted"), "{seen}");
-        assert_eq!(script.wait(), "load");
-        assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
-    }
-    // Nobody said anything: it may be good.
-    let mut script = on_trial_of(2, Some(token("a")));
-    script.unanswered(away());
-    script.loaded(pair(), Some(token("a")));
-    script.unanswered(away());
-    assert_eq!(script.identity.state(), IdentityState::Rotating);
-}
-
-#[test]
-fn a_token_of_another_cloud_is_told_whichever_service_is_away() {
-    let away = || Failure::Unreachable("no route".into());
-    let mut script = Script::with(|config| config.services = 2);
-    script.loaded(None, Some(token("a")));
-    script.answered(authority(b"another"));
-    script.loaded(None, Some(token("a")));
-    let seen = script.unanswered(away());
-    assert!(seen.starts_with("NeedsToken, the token is for another cloud"), "{seen}");
-    // One is of the token's cloud, and fails: no token is missing.
-    let mut script = Script::with(|config| config.services = 2);
-    script.loaded(None, Some(token("a")));
-    script.answered(authority(b"another"));
-    script.loaded(None, Some(token("a")));
-    script.answered(authority(CA));
-    script.key_made();
-    script.unanswered(away());
-    assert_eq!(script.identity.state(), IdentityState::NoIdentity);
-}
-
-/// Somebody lied about the time, and the cloud was built anew meanwhile: nobody is there to put that right.
-#[test]
-fn a_pair_that_has_run_out_is_not_kept_on_hearsay_when_a_token_can_help() {
-    let pair = || Some(certificate(START - 2 * YEAR, START - YEAR));
-    let lie = Some(UnixMillis((START - YEAR - 100) * 1000));
-    for (failure, is_left) in [(untrusted(), true), (Failure::Unreachable("no route".into()), false)] {
-        let mut script = Script::new();
-        assert_eq!(script.loaded(pair(), Some(token("a"))), "authority of anybody");
-        assert!(script.answered(Answer { date: lie, ..authority(CA) }).ends_with("Usable, use"));
-        assert_eq!(script.wait(), "load");
-        assert_eq!(script.loaded(pair(), Some(token("a"))), "Rotating, authority of 1");
-        let seen = script.unanswered(failure);
-        assert_eq!(seen.starts_with("NoIdentity, "), is_left, "{seen}");
-        script.wait();
-        let next = if is_left { "authority of anybody" } else { "authority of 1" };
-        assert_eq!(script.loaded(pair(), Some(token("a"))), next);
-    }
-}
-
-/// The own clock was wrong, somebody lied about the time, and then the clock was put right.
-#[test]
-fn a_lie_about_the_time_counts_no_more_once_the_own_clock_allows_the_pair() {
-    let pair = || Some(certificate(START - YEAR, START + YEAR));
-    let mut script = Script::new();
-    script.wall = START + 2 * YEAR;
-    assert_eq!(script.loaded(pair(), None), "authority of anybody");
-    // Valid for a second only, if it is true.
-    let lie = Some(UnixMillis((START + YEAR - 1) * 1000));
-    assert!(script.answered(Answer { date: lie, ..authority(CA) }).ends_with("Usable, use"));
-    script.wall = START;
-    assert_eq!(script.wait(), "load");
-    assert_eq!(script.loaded(pair(), None), "", "it is used further on");
-    assert_eq!(script.identity.state(), IdentityState::Usable);
-    assert_eq!(script.identity.health().clock_ahead_ms, None);
 }

@@ -9,7 +9,7 @@ use edgehub::core::identity::{IdentityConfig, JoinToken, Skew, TOKEN_BYTES_MAX, 
 use edgehub::identity::{IdentityDriver, Service, Store, TokenSource, Told};
 use edgehub::pki::files;
 use edgehub::reach::{Proxy, ProxyChoice};
-use edgehub::tls::ClientFiles;
+use edgehub::tls::{self, ClientFiles, PairOnDisk};
 use smol::future::or;
 use starter::Starter;
 use std::convert::Infallible;
@@ -17,6 +17,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
@@ -37,6 +38,9 @@ pub(crate) struct Join {
     /// The proxy on the way, or `none`; that of an existing configuration, else the environment's, unless given
     #[arg(long, value_name = "URL", env = "EDGEHUB_PROXY", hide_env_values = true)]
     proxy: Option<Secret>,
+    /// Authorities in PEM that vouch for the cloud's servers, if that is not who signs its nodes: a company's, on a load balancer
+    #[arg(long, value_name = "FILE")]
+    servers_ca: Option<PathBuf>,
     /// Where the certificates go, unless an existing configuration says otherwise: DIR/ca, DIR/certs
     #[arg(long, value_name = "DIR", default_value = "/etc/kubeedge")]
     dir: PathBuf,
@@ -106,20 +110,27 @@ impl Join {
         let token = self.token.read()?;
         let node = self.node(&configuration, existing.as_ref())?;
         let files = self.files(existing.as_ref())?;
+        let servers = self.servers_ca.as_deref().map(tls::authorities).transpose()?.unwrap_or_default();
         let identity = IdentityConfig {
             token_decides: true,
+            servers: servers.clone(),
             ..IdentityConfig::new(node.as_str(), service.to_string(), false)
         };
         let store = Store::new(files.clone());
         let had = store.load().map(|pair| pair.certificate);
-        let skew = outcome(identity, &store, &service, token).await?;
-        let pair = store.load().ok_or("the certificate was written and cannot be read")?;
+        let (pair, skew) = outcome(identity, &store, &service, token).await?;
         let is_new = had.as_ref() != Some(&pair.certificate);
         let until = Utc(pair.validity().map_or(0, |validity| validity.not_after));
         let what = if is_new { "has a certificate now" } else { "has a certificate already" };
         say(format_args!("{node} {what}: {}, valid until {until}", files.certificate.display()))?;
         if let Some(skew) = skew {
             say(format_args!("warning: {skew}"))?;
+        }
+        if let (Some(given), false) =
+            (&self.servers_ca, servers.iter().all(|server| pair.roots.contains(server)))
+        {
+            let (ca, given) = (files.ca.display(), given.display());
+            say(format_args!("warning: {ca} was there already, without {given}; append that to it"))?;
         }
         match &existing {
             Some(existing) => self.compare(&configuration, existing, &service, &proxy)?,
@@ -234,20 +245,20 @@ impl Join {
 }
 
 /// Runs the identity until there is a pair, or the first problem, which is the last: whoever types this wants to know, not to
-/// wait. Returns how far the clock is off, if it is.
+/// wait. Returns the pair, and how far the clock is off, if it is.
 async fn outcome(
     config: IdentityConfig,
     store: &Store,
     service: &Service,
     token: JoinToken,
-) -> Result<Option<Skew>, Failure> {
+) -> Result<(Arc<PairOnDisk>, Option<Skew>), Failure> {
     let (driver, told) =
         IdentityDriver::new(config, store.clone(), [service.clone()], TokenSource::Given(token));
     let outcome = async {
         let mut skew = None;
         loop {
             match told.recv().await {
-                Ok(Told::Use) => return Ok(skew),
+                Ok(Told::Use(pair)) => return Ok((pair, skew)),
                 Ok(Told::Problem(problem)) => return Err(Failure::from(problem)),
                 Ok(Told::Skew(ahead_ms)) => skew = Some(Skew(ahead_ms)),
                 Ok(Told::State(_)) => {}

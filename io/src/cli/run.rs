@@ -7,11 +7,12 @@ use edgehub::config::NodeConfig;
 use edgehub::core::trace;
 use edgehub::edge::{AskedBy, Capture, RecorderOptions};
 use edgehub::identity::{IdentityDriver, Store, TokenSource, Told};
-use edgehub::tls::{self, ClientFiles};
+use edgehub::tls::PairOnDisk;
 use edgehub::{EdgeHub, Options};
 use smol::future::{or, zip};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tracing::{error, info, warn};
 
 /// Recordings that are kept beside the present one.
@@ -45,9 +46,7 @@ impl Run {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let node = node(&self.config)?;
         let (identity, told) = looks_after(&self.config, &node)?;
-        // Before they are loaded: what is put there meanwhile is another pair.
-        let used = contents(&node.files);
-        let mut options = Options::from_config_with_identity(&node)?;
+        let (mut options, used) = Options::from_config_with_identity(&node)?;
         if let Some(path) = self.record {
             let mut recorder = options.recorder.unwrap_or_else(|| RecorderOptions::new(""));
             let rotate_at = self.record_rotate.map(|mib| mib << 20);
@@ -63,7 +62,7 @@ impl Run {
             let _ = hub.dump_recording(AskedBy::Signal).await;
         });
         let identity = async {
-            zip(identity.run(), follow(&hub, &node.files, used, told)).await;
+            zip(identity.run(), follow(&hub, used.map(Arc::new), told)).await;
             std::future::pending().await
         };
         let end = async {
@@ -96,23 +95,16 @@ fn looks_after(file: &Path, node: &NodeConfig) -> Result<(IdentityDriver, Receiv
     Ok(IdentityDriver::new(config, Store::new(node.files.clone()), services, tokens))
 }
 
-/// What is in a node's files, to tell whether it is something else later.
-type Contents = (Option<Vec<u8>>, Option<Vec<u8>>);
-
-fn contents(files: &ClientFiles) -> Contents {
-    (std::fs::read(&files.certificate).ok(), std::fs::read(&files.ca).ok())
-}
-
-/// Hands every new pair to the hub.
-async fn follow(hub: &EdgeHub, files: &ClientFiles, mut used: Contents, told: Receiver<Told>) {
+/// Hands every new pair to the hub: the one that was judged, whatever the files are by then.
+async fn follow(hub: &EdgeHub, mut used: Option<Arc<PairOnDisk>>, told: Receiver<Told>) {
     while let Ok(told) = told.recv().await {
-        let found = contents(files);
-        if told != Told::Use || found == used {
+        let Told::Use(pair) = told else { continue };
+        if used.as_ref().is_some_and(|used| used.is_same(&pair)) {
             continue;
         }
-        match tls::client_config_at_any_time(files) {
+        match pair.client_config() {
             Ok(tls) => {
-                used = found;
+                used = Some(pair);
                 // A hub that has stopped needs no certificate.
                 let _ = hub.renew(tls).await;
             }

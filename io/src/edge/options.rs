@@ -4,7 +4,7 @@ use super::recorder::{Capture, Memory, RecorderOptions};
 use crate::config::{self, NodeConfig};
 use crate::journal::{JournalError, Opened};
 use crate::reach::Environment;
-use crate::tls::{self, Problem, TlsError};
+use crate::tls::{self, PairOnDisk, Problem, TlsError};
 use crate::websocket::Target;
 use edgehub_core::config::Rate;
 use edgehub_core::trace::Contents;
@@ -72,16 +72,18 @@ impl Options {
 
     /// The same for a node whose certificate is looked after by an [`IdentityDriver`](crate::identity::IdentityDriver): one
     /// that is out of its validity is that one's business, and so is one that is missing where a service can give one. A damaged one is
-    /// not: somebody put it there.
-    pub fn from_config_with_identity(node: &NodeConfig) -> Result<Options, OptionsError> {
-        let tls = match tls::client_config_at_any_time(&node.files) {
-            Ok(tls) => tls,
+    /// not: somebody put it there. Tells also what the hub begins with, to tell another pair by.
+    pub fn from_config_with_identity(
+        node: &NodeConfig,
+    ) -> Result<(Options, Option<PairOnDisk>), OptionsError> {
+        let (pair, tls) = match tls::usable_pair(&node.files) {
+            Ok((pair, tls)) => (Some(pair), tls),
             Err(error) if error.problem == Problem::Missing && !node.http_servers.is_empty() => {
-                tls::client_config_without_identity()?
+                (None, tls::client_config_without_identity()?)
             }
             Err(damaged) => return Err(damaged.into()),
         };
-        Options::with_tls(node, tls)
+        Ok((Options::with_tls(node, tls)?, pair))
     }
 
     fn with_tls(node: &NodeConfig, tls: Arc<ClientConfig>) -> Result<Options, OptionsError> {

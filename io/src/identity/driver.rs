@@ -2,17 +2,17 @@
 
 use super::key::{self, NewKey};
 use super::service::{Asker, Service, ask};
-use super::{NewFiles, Store, facts};
+use super::{NewFiles, Seen, Store, facts};
 use crate::clock::{Alarm, Clock};
 use crate::config::NodeConfig;
-use crate::tls::PairOnDisk;
+use crate::tls::{self, PairOnDisk, Pems};
 use async_channel::{Receiver, Sender};
 use edgehub_core::identity::{
     Certificate, Failure, Identity, IdentityConfig, IdentityHealth, IdentityInput, IdentityNote,
     IdentityOutput, IdentityState, JoinToken, Problem, Request, SERVICES_MAX, Skew, Trust, WorkNumber,
 };
-use rustls::sign::CertifiedKey;
 use smol::future::{self, FutureExt, or};
+use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,10 +50,10 @@ impl TokenSource {
 }
 
 /// What whoever runs an identity hears of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Told {
-    /// There is a pair in the files that was not in use so far.
-    Use,
+    /// This pair is to be used, which was not in use so far. The files may be others by now.
+    Use(Arc<PairOnDisk>),
     /// The state is another one.
     State(IdentityState),
     /// An attempt failed, and another one follows.
@@ -62,8 +62,16 @@ pub enum Told {
     Skew(i64),
 }
 
-/// The work that is under way.
-type Work = Pin<Box<dyn Future<Output = IdentityInput> + Send>>;
+/// What was read or written, and under which number that is held.
+#[derive(Debug, Clone)]
+struct Held {
+    number: WorkNumber,
+    pair: Option<Arc<PairOnDisk>>,
+    seen: Seen,
+}
+
+/// The work that is under way: what comes of it, and what was read or written.
+type Work = Pin<Box<dyn Future<Output = (IdentityInput, Option<Held>)> + Send>>;
 
 /// Runs a node's identity: files, keys and requests on one side, the core's machine on the other.
 pub struct IdentityDriver {
@@ -82,7 +90,9 @@ pub struct IdentityDriver {
     health: IdentityWatch,
     work: Option<Work>,
     key: Option<(WorkNumber, Arc<NewKey>)>,
-    own: Option<Arc<CertifiedKey>>,
+    /// What was read or written last.
+    held: Option<Held>,
+    in_use: Option<Held>,
     /// The problem that was logged last, unless it is over.
     logged: Option<Problem>,
 }
@@ -136,7 +146,8 @@ impl IdentityDriver {
             machine,
             work: None,
             key: None,
-            own: None,
+            held: None,
+            in_use: None,
             logged: None,
         };
         (driver, hear)
@@ -172,8 +183,11 @@ impl IdentityDriver {
         };
         let worked = async {
             let Some(work) = &mut self.work else { return future::pending().await };
-            let input = work.await;
+            let (input, held) = work.await;
             self.work = None;
+            if held.is_some() {
+                self.held = held;
+            }
             input
         };
         or(worked, or(given, tick)).await
@@ -191,16 +205,12 @@ impl IdentityDriver {
                 }
                 IdentityOutput::Cancel { .. } => self.work = None,
                 IdentityOutput::MakeKey { work } => self.make_key(work),
-                IdentityOutput::Write { work, key, certificate, roots, superseded } => {
-                    let superseded = superseded.map(Vec::from);
-                    self.work = Some(self.write(work, key, &certificate, &roots, superseded));
+                IdentityOutput::Write { work, key, certificate, roots, superseded, instead_of } => {
+                    let new = self.new_files(key, &certificate, &roots, superseded.map(Vec::from));
+                    let seen = instead_of.map(|number| self.held(number).map(|held| held.seen.clone()));
+                    self.work = Some(self.write(work, new, seen));
                 }
-                IdentityOutput::Use => {
-                    // A renewal shows what is in use, also if it was written meanwhile.
-                    self.own = self.store.load().map(|pair| pair.own);
-                    self.logged = None;
-                    self.tell(Told::Use);
-                }
+                IdentityOutput::Use { files } => self.use_pair(files),
                 IdentityOutput::Note(note) => self.note(note),
             }
         }
@@ -209,28 +219,44 @@ impl IdentityDriver {
     fn load(&self, work: WorkNumber) -> Work {
         let (store, tokens) = (self.store.clone(), self.tokens.clone());
         let load = move || {
-            let found = store.read();
-            let roots = found.as_ref().ok().and_then(|pair| Some(pair.as_ref()?.roots.clone()));
-            let roots = roots.unwrap_or_default();
-            let facts = |pair: PairOnDisk| {
+            let look = store.look();
+            let found = look.pair.map(|pair| pair.map(Arc::new));
+            let held = found.as_ref().ok().cloned().flatten();
+            let roots = held.as_ref().map(|pair| pair.roots.clone()).unwrap_or_default();
+            let facts = |pair: Arc<PairOnDisk>| {
                 let facts = facts::of(&pair.certificate, None, &roots)?;
                 Some(Certificate { is_of_key: pair.is_matching, ..facts })
             };
             let pair = found.map(|pair| pair.and_then(facts)).map_err(|error| error.to_string().into());
-            let superseded = store.superseded().map(Into::into);
-            IdentityInput::Loaded { work, pair, roots, superseded, token: tokens.read() }
+            let superseded = look.superseded.map(Into::into);
+            let input = IdentityInput::Loaded { work, pair, roots, superseded, token: tokens.read() };
+            (input, Some(Held { number: work, pair: held, seen: look.seen }))
         };
         smol::unblock(load).boxed()
+    }
+
+    /// What is held under a number.
+    fn held(&self, number: WorkNumber) -> Option<&Held> {
+        [&self.held, &self.in_use].into_iter().flatten().find(|held| held.number == number)
+    }
+
+    /// Uses exactly what was judged, and also for a renewal.
+    fn use_pair(&mut self, number: WorkNumber) {
+        let Some(held) = self.held(number).cloned() else { return };
+        let Some(pair) = held.pair.clone() else { return };
+        self.in_use = Some(held);
+        self.logged = None;
+        self.tell(Told::Use(pair));
     }
 
     fn send(&self, work: WorkNumber, request: Request, trust: Trust) -> Work {
         let Some(service) = self.services.get(self.asked).cloned() else {
             let failure = Failure::Unreachable("there is no certificate service".into());
-            return future::ready(IdentityInput::Unanswered { work, failure }).boxed();
+            return done(IdentityInput::Unanswered { work, failure });
         };
         let asker = Asker {
             node: self.config.node.to_string(),
-            own: self.own.clone(),
+            own: self.in_use.as_ref().and_then(|held| Some(Arc::clone(&held.pair.as_ref()?.own))),
             key: self.key.as_ref().map(|(_, key)| key.public.clone()),
         };
         let exchange = async move {
@@ -238,10 +264,11 @@ impl IdentityDriver {
                 let tcp = service.connect().await?;
                 ask(tcp, &service, &asker, &request, &trust).await
             };
-            match asked.await {
+            let input = match asked.await {
                 Ok(answer) => IdentityInput::Answered { work, answer },
                 Err(failure) => IdentityInput::Unanswered { work, failure },
-            }
+            };
+            (input, None)
         };
         exchange.boxed()
     }
@@ -257,36 +284,56 @@ impl IdentityDriver {
                 IdentityInput::Failed { work, why: format!("a key could not be made: {error}").into() }
             }
         };
-        self.work = Some(future::ready(input).boxed());
+        self.work = Some(done(input));
     }
 
-    fn write(
+    /// What is to be written, if the key is held.
+    fn new_files(
         &self,
-        work: WorkNumber,
         key: WorkNumber,
         certificate: &[u8],
         roots: &[bytes::Bytes],
         superseded: Option<Vec<u8>>,
-    ) -> Work {
-        let Some((_, key)) = self.key.as_ref().filter(|(held, _)| *held == key) else {
-            return future::ready(IdentityInput::Failed { work, why: "the key is gone".into() }).boxed();
-        };
-        let new = NewFiles {
+    ) -> Option<NewFiles> {
+        let (_, key) = self.key.as_ref().filter(|(held, _)| *held == key)?;
+        Some(NewFiles {
             authorities: roots.iter().map(|root| pem(root)).collect::<String>().into(),
             superseded,
             certificate: pem(certificate).into(),
             key: key.pem.clone().into(),
+        })
+    }
+
+    /// Writes that in the place of what was seen, or of whatever there is if it need not have been seen.
+    fn write(&self, work: WorkNumber, new: Option<NewFiles>, seen: Option<Option<Seen>>) -> Work {
+        let (new, seen) = match (new, seen) {
+            (Some(new), None) => (new, None),
+            (Some(new), Some(Some(seen))) => (new, Some(seen)),
+            (None, _) | (_, Some(None)) => {
+                let why = "what was to be written is not held any more".into();
+                return done(IdentityInput::Failed { work, why });
+            }
         };
         let store = self.store.clone();
-        let write = move || match store.put(&new) {
-            Ok(()) => IdentityInput::Written { work },
+        let write = move || match put(&store, &new, seen.as_ref()) {
+            Ok(Some(pair)) => {
+                let held = Held { number: work, pair: Some(Arc::new(pair)), seen: Seen::of(&new) };
+                (IdentityInput::Written { work }, Some(held))
+            }
+            Ok(None) => {
+                let certificate = store.files().certificate.display();
+                let why = format!(
+                    "{certificate}: somebody has put another one there meanwhile, which is looked at next"
+                );
+                (IdentityInput::Failed { work, why: why.into() }, None)
+            }
             Err(error) => {
                 let certificate = store.files().certificate.display().to_string();
                 let why = format!(
                     "{certificate}: the new certificate cannot be written ({error}); check the free space, and owner and \
                      mode of the directories"
                 );
-                IdentityInput::Failed { work, why: why.into() }
+                (IdentityInput::Failed { work, why: why.into() }, None)
             }
         };
         smol::unblock(write).boxed()
@@ -334,6 +381,24 @@ impl IdentityDriver {
         // Whoever does not listen any more need not be told.
         let _ = self.told.try_send(told);
     }
+}
+
+/// Work that is done already.
+fn done(input: IdentityInput) -> Work {
+    future::ready((input, None)).boxed()
+}
+
+/// Puts files in place; returns what they are, which is known to be usable before. `None` if others lie there than were seen.
+fn put(store: &Store, new: &NewFiles, seen: Option<&Seen>) -> io::Result<Option<PairOnDisk>> {
+    let [ca, certificate, key] =
+        [&new.authorities, &new.certificate, &new.key].map(|pem| String::from_utf8_lossy(pem));
+    let pems = Pems { ca: &ca, certificate: &certificate, key: &key };
+    let pair = tls::pair_from_pem(pems).map_err(io::Error::other)?;
+    let is_put = match seen {
+        Some(seen) => store.put_instead_of(seen, new)?,
+        None => store.put(new).map(|()| true)?,
+    };
+    Ok(is_put.then_some(pair))
 }
 
 /// A certificate in PEM.

@@ -13,8 +13,10 @@
 
 pub(crate) mod layer;
 
+use super::facts;
 use crate::pki::files::{PRIVATE, PUBLIC};
 use crate::tls::{self, ClientFiles, PairOnDisk, TlsError};
+use edgehub_core::identity::Sha256;
 use layer::{Disk, Layer};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -45,6 +47,31 @@ pub struct NewFiles {
     /// The private key in PEM.
     pub key: Vec<u8>,
 }
+
+/// What lies under the names at one moment.
+#[derive(Debug)]
+pub struct Look {
+    /// A certificate with its key and authorities; `None` if one of the files is missing, an error if one is damaged.
+    pub pair: Result<Option<PairOnDisk>, TlsError>,
+    /// The authority that leaves with the next renewal, as it was put there with the pair.
+    pub superseded: Option<Vec<u8>>,
+    /// What to tell it by from whatever lies there later.
+    pub seen: Seen,
+}
+
+/// The hashes of the three files: authorities, key, certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen([Option<Sha256>; 3]);
+
+impl Seen {
+    /// What is to be seen once these are there.
+    pub fn of(new: &NewFiles) -> Seen {
+        Seen([&new.authorities, &new.key, &new.certificate].map(|contents| Some(facts::digest(contents))))
+    }
+}
+
+/// How often the files are looked at again because somebody changes them meanwhile.
+const LOOKS_MAX: usize = 5;
 
 /// A node's files.
 #[derive(Debug, Clone)]
@@ -85,6 +112,26 @@ impl<L: Layer> Store<L> {
         }
     }
 
+    /// Everything that is there, of one moment: while somebody puts other files there, one name may lead to the old ones and the
+    /// next one to the new ones.
+    pub fn look(&self) -> Look {
+        let mut seen = self.seen();
+        let mut looks = 1;
+        loop {
+            let look = Look { pair: self.read(), superseded: self.superseded(), seen };
+            seen = self.seen();
+            if seen == look.seen || looks == LOOKS_MAX {
+                return look;
+            }
+            looks += 1;
+        }
+    }
+
+    /// What to tell the present files by.
+    pub fn seen(&self) -> Seen {
+        Seen(self.names().map(|(path, _)| fs::read(path).ok().map(|contents| facts::digest(&contents))))
+    }
+
     /// The authority that leaves with the next renewal, as it was put there with the present pair.
     pub fn superseded(&self) -> Option<Vec<u8>> {
         fs::read(self.home().join(CURRENT).join(SUPERSEDED)).ok()
@@ -93,12 +140,24 @@ impl<L: Layer> Store<L> {
     /// Puts a new pair in place, durably; after an error or a crash the old one is there, or the new one. It waits for whoever
     /// does the same, in this process or another: a `join` by hand, or an attempt that was given up.
     pub fn put(&self, new: &NewFiles) -> io::Result<()> {
+        self.put_over(new, None).map(|_| ())
+    }
+
+    /// The same, unless something else lies there than was seen: `false` then, and that stays.
+    pub fn put_instead_of(&self, seen: &Seen, new: &NewFiles) -> io::Result<bool> {
+        self.put_over(new, Some(seen))
+    }
+
+    fn put_over(&self, new: &NewFiles, seen: Option<&Seen>) -> io::Result<bool> {
         let home = self.home();
         self.layer.make_directory(parent(&self.files.certificate), DIRECTORY_MODE)?;
         self.layer.make_directory(parent(&self.files.key), DIRECTORY_MODE)?;
         self.layer.make_directory(parent(&self.files.ca), DIRECTORY_MODE)?;
         self.layer.make_directory(&home, DIRECTORY_MODE)?;
         let _turn = turn(&home)?;
+        if seen.is_some_and(|seen| *seen != self.seen()) {
+            return Ok(false);
+        }
         if let Some(old) = self.plain_files() {
             self.switch(&home, &old)?;
             self.name_all(&home)?;
@@ -107,7 +166,7 @@ impl<L: Layer> Store<L> {
         self.name_all(&home)?;
         // What is left over does no harm, and the next time it is tried again.
         let _ = self.tidy(&home);
-        Ok(())
+        Ok(true)
     }
 
     fn home(&self) -> PathBuf {

@@ -45,7 +45,7 @@ async fn join_as(config: IdentityConfig, service: Service, dir: &Path, token: &s
     let heard = async {
         loop {
             match told.recv().await.unwrap() {
-                Told::Use => return Ok(()),
+                Told::Use(_) => return Ok(()),
                 Told::Problem(problem) => return Err(problem),
                 Told::State(_) | Told::Skew(_) => {}
             }
@@ -458,7 +458,7 @@ fn check_overlap(signer: for<'a> fn(&'a Authority, &'a Authority) -> &'a Authori
         let (driver, told) = IdentityDriver::new(config(), store, [service], TokenSource::Nowhere);
         let heard = async {
             for _ in ["the old pair", "the new one"] {
-                while told.recv().await.unwrap() != Told::Use {}
+                while !matches!(told.recv().await.unwrap(), Told::Use(_)) {}
             }
         };
         let run = async {
@@ -487,5 +487,45 @@ fn check_overlap(signer: for<'a> fn(&'a Authority, &'a Authority) -> &'a Authori
                 async { connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap() };
             smol::future::zip(accepted, connected).await;
         }
+    });
+}
+
+/// What is told to be used is what was written, and nothing that is there by the time somebody looks.
+#[test]
+fn what_is_used_is_what_was_judged_whatever_the_files_are_by_then() {
+    with_service(async |authority, tokens, service| {
+        let dir = tempfile::tempdir().unwrap();
+        let token = tokens.token(authority, Duration::from_secs(60));
+        let token = TokenSource::Given(JoinToken::parse(&token).unwrap());
+        let store = Store::new(names(dir.path()));
+        let (driver, told) = IdentityDriver::new(config(), store.clone(), [service], token);
+        let heard = async {
+            loop {
+                if let Told::Use(pair) = told.recv().await.unwrap() {
+                    return pair;
+                }
+            }
+        };
+        let run = async {
+            driver.run().await;
+            unreachable!("somebody listens")
+        };
+        let pair = or(heard, run).await;
+        let written = store.load().unwrap();
+        assert!(pair.is_same(&written));
+        let stranger = Authority::generate().unwrap();
+        stranger.node("edge-1").unwrap().write(dir.path(), "own").unwrap();
+        assert!(!pair.is_same(&store.load().unwrap()));
+        // A link with it reaches a server of the cloud, as who belongs to it.
+        let server = authority.server(&["127.0.0.1".into()]).unwrap();
+        let ca = authority.certificate_pem();
+        let pems = Pems { ca, certificate: &server.certificate_pem, key: &server.key_pem };
+        let acceptor = TlsAcceptor::from(tls::server_config_from_pem(pems).unwrap());
+        let listener = TcpListener::bind(SocketAddr::from(ANY_PORT)).await.unwrap();
+        let stream = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let connector = futures_rustls::TlsConnector::from(pair.client_config().unwrap());
+        let accepted = async { acceptor.accept(listener.accept().await.unwrap().0).await.unwrap() };
+        let connected = async { connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap() };
+        smol::future::zip(accepted, connected).await;
     });
 }

@@ -43,7 +43,8 @@ impl Source {
         ]
     }
 
-    fn read(file: &Path, role: FileRole) -> Result<Self, TlsError> {
+    /// Reads one of them.
+    pub(super) fn read(file: &Path, role: FileRole) -> Result<Self, TlsError> {
         let unread = Self { file: file.to_owned(), role, bytes: Vec::new() };
         match fs::read(file) {
             Ok(bytes) => Ok(Self { bytes, ..unread }),

@@ -9,12 +9,14 @@
 //! - whoever has a good pair uses it, as soon as files and clock can be known to be good, and whoever has none and a token
 //!   that the cloud takes joins, also if there is a worthless pair in use;
 //! - a certificate does not run out before it was tried to renew it, between 70 and 90 % of its life;
-//! - a pair that another process puts there is used within an hour;
+//! - a pair that another process puts there is used within an hour, and is not overwritten unseen;
+//! - what is used is what was judged, whatever the files are by then;
 //! - clocks that differ are told, also those that keep a connection from being made, and so is a new authority, once;
 //! - what vouched for the cloud before a renewal vouches for it during the renewal;
-//! - whoever asks hears of the reason, and of the command, when only a person can help.
+//! - whoever asks hears of the reason, and of the command, when only a person can help;
+//! - when nothing new happens it comes to rest.
 
-use super::cloud::{Cloud, NODE, der, place};
+use super::cloud::{Cloud, NODE, der, is_early, place};
 use super::node::{Files, Node};
 use super::{IdentityReport, MINUTE, SECOND, START};
 use edgehub_core::identity::{
@@ -65,13 +67,16 @@ pub(super) struct Checks {
     asked_since: Option<u64>,
     /// A connection that the clocks do not allow is to be explained.
     unexplained: bool,
-    /// Whether every service was well whenever one was asked since the last wait.
+    /// Whether every service was well whenever one was asked since the last wait, and how wrong the clock was at first.
     was_well: bool,
+    was_wrong_ms: i64,
     state: IdentityState,
     /// Since when the pair in use is in use with a right clock, in a process that lives.
     steady: bool,
     skewed: bool,
     given: bool,
+    /// The pairs that it had in use and left since it was to be at rest.
+    left: Vec<usize>,
     /// The authority that the last answer held, and those that were told as new.
     answered: usize,
     told_authorities: BTreeSet<usize>,
@@ -92,10 +97,12 @@ impl Checks {
             asked_since: None,
             unexplained: false,
             was_well: false,
+            was_wrong_ms: 0,
             state: IdentityState::NoIdentity,
             steady: false,
             skewed: false,
             given: false,
+            left: Vec::new(),
             answered: 0,
             told_authorities: BTreeSet::new(),
         }
@@ -105,6 +112,17 @@ impl Checks {
     pub(super) fn started(&mut self, now: u64) {
         *self = Checks::new(self.seed);
         self.missed.last = Some((now, false));
+    }
+
+    /// From here on nothing happens that is new.
+    pub(super) fn is_to_rest(&mut self) {
+        self.left.clear();
+    }
+
+    /// It has come to rest: a pair may run out, and is not used again then.
+    pub(super) fn has_rested(&self) {
+        let pairs: BTreeSet<&usize> = self.left.iter().collect();
+        assert_eq!(pairs.len(), self.left.len(), "seed {}: no rest, pairs come and go", self.seed);
     }
 
     /// Something happened from outside: whatever was steady is not.
@@ -151,7 +169,7 @@ impl Checks {
                     self.sent(now, node, request, trust, cloud);
                 }
                 IdentityOutput::Cancel { .. } => self.asked_since = None,
-                IdentityOutput::Use => (self.failures, self.turns, self.is_next) = (0, 0, false),
+                IdentityOutput::Use { .. } => (self.failures, self.turns, self.is_next) = (0, 0, false),
                 IdentityOutput::Note(IdentityNote::State(state)) => {
                     self.became(now, *state, node, cloud, report)
                 }
@@ -166,8 +184,10 @@ impl Checks {
                     assert!(self.turns < services, "seed {}: more than {services} turns", self.seed);
                     told |= matches!(problem, Problem::ClockSkew { .. });
                     let is_bare = matches!(problem, Problem::Unanswered(Failure::OutOfDate(_)));
-                    // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing.
-                    let is_left = self.unexplained && is_bare && self.was_well;
+                    // Who lies about the time may say what the own clock shows, and who stalls or refuses says nothing. A clock
+                    // that somebody sets meanwhile is another one by the time the answer comes to compare it with.
+                    let is_same_clock = node.clock_error_ms == self.was_wrong_ms;
+                    let is_left = self.unexplained && is_bare && self.was_well && is_same_clock;
                     assert!(!is_left, "seed {}: clocks that differ are not told: {problem}", self.seed);
                     self.unexplained = false;
                 }
@@ -191,13 +211,13 @@ impl Checks {
 
     fn sent(&mut self, now: u64, node: &mut Node, request: &Request, trust: &Trust, cloud: &Cloud) {
         node.sends(request);
-        self.was_well &= cloud.is_well();
+        self.was_well &= cloud.is_well() && node.clock_error_ms == self.was_wrong_ms;
         match request {
             Request::Authority => {
                 let is_next = std::mem::take(&mut self.is_next);
                 if !is_next {
                     self.turns = 0;
-                    self.was_well = cloud.is_well();
+                    (self.was_well, self.was_wrong_ms) = (cloud.is_well(), node.clock_error_ms);
                 }
                 if let Some(before) = self.attempt_at.filter(|_| !self.given && !is_next) {
                     let wait = (2 * SECOND) << self.failures.saturating_sub(1).min(4);
@@ -239,6 +259,9 @@ impl Checks {
         report: &mut IdentityReport,
     ) {
         let was = std::mem::replace(&mut self.state, state);
+        if was.is_usable() && !state.is_usable() {
+            self.left.extend(node.in_use.as_ref().map(|files| files.certificate));
+        }
         let wall = START + (now / SECOND) as i64;
         let age =
             node.disk.as_ref().and_then(|files| cloud.certificates.get(files.certificate)).map(|signed| {
@@ -280,7 +303,14 @@ impl Checks {
         let limit = REQUEST_LIMIT.as_micros() as u64;
         assert!(waits <= limit, "seed {}: an answer is awaited for {} s", self.seed, waits / SECOND);
         let is_right = node.clock_error_ms == 0;
-        let has_pair = (is_right || cloud.answers()) && node.has_valid_pair(cloud, wall, 300);
+        // One whose authority is not beside it, or that the own clock does not allow, is left for a token when somebody refuses it, and
+        // who refuses it need not be the cloud: that it is good can be known when the cloud answers, over a connection for which
+        // somebody vouches and that the clocks allow.
+        let can_ask = cloud.answers() && !is_early(node.wall(wall));
+        let is_known = |files: &Files| {
+            is_right && has_signer(files, cloud) || can_ask && cloud.is_trusted(&files.roots, wall)
+        };
+        let has_pair = node.disk.as_ref().is_some_and(is_known) && node.has_valid_pair(cloud, wall, 300);
         let can_join = is_right && cloud.answers() && !node.disk_fails && node.can_join(cloud, wall);
         let state = node.identity.state();
         let uses_good =
@@ -313,8 +343,12 @@ impl Checks {
         assert!(waited <= LOOK, "seed {}: another pair unused for {} s", self.seed, waited / SECOND);
     }
 
-    /// What is used is signed by who lies beside it, or what was used before was not either, or is of no use any more.
-    pub(super) fn used(&self, wall: i64, before: Option<&Files>, node: &Node, cloud: &Cloud) {
+    /// What is used is what was judged. It is signed by who lies beside it, or what was used before was not either, or is of no
+    /// use any more.
+    pub(super) fn used(&self, wall: i64, before: Option<&Files>, node: &mut Node, cloud: &Cloud) {
+        let used = node.in_use.as_ref().and_then(|files| cloud.certificates.get(files.certificate));
+        let used = used.map(|signed| signed.validity);
+        assert_eq!(used, node.identity.health().validity, "seed {}: what is used was not judged", self.seed);
         let is_known = |files: Option<&Files>| files.is_some_and(|files| has_signer(files, cloud));
         let had_good = is_known(before) && node.clock_error_ms == 0 && node.is_valid(before, cloud, wall, 0);
         let holds = is_known(node.in_use.as_ref()) || !had_good;

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use edgehub_core::Now;
 use edgehub_core::UnixMillis;
 use edgehub_core::identity::{
-    Identity, IdentityConfig, IdentityInput, JoinToken, Request, Verdict, WorkNumber,
+    Identity, IdentityConfig, IdentityInput, IdentityOutput, JoinToken, Request, Verdict, WorkNumber,
 };
 use std::collections::BTreeMap;
 
 /// What is on disk: it changes as a whole.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     /// The place of the certificate.
     pub(super) certificate: usize,
@@ -22,6 +22,29 @@ pub(super) struct Files {
     pub(super) superseded: Option<Bytes>,
 }
 
+/// What is being written.
+struct Writing {
+    files: Files,
+    /// Whether it came of a token.
+    joined: bool,
+    /// What this process has seen there.
+    seen: Option<Files>,
+    /// What it replaces: that and nothing else, if it is known.
+    instead_of: Option<Option<Files>>,
+}
+
+/// What became of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// It is in place; it came of a token, or else of the pair before.
+    Joined,
+    Renewed,
+    /// Something else than what it replaces was there, and still is.
+    GivenUp,
+    /// … and would not be any more, though this process has not seen it.
+    Overwrote,
+}
+
 pub(super) struct Node {
     pub(super) identity: Identity,
     /// When the process was started, in microseconds; its monotonic clock begins there.
@@ -29,10 +52,12 @@ pub(super) struct Node {
     /// How far its wall clock is ahead.
     pub(super) clock_error_ms: i64,
     pub(super) disk: Option<Files>,
-    /// What of it the link was opened with.
+    /// What of it was read or written last, and under which number.
+    held: (WorkNumber, Option<Files>),
+    /// What the link was opened with, and under which number it was held then.
     pub(super) in_use: Option<Files>,
-    /// What is being written, and whether it came of a token.
-    pub(super) writing: Option<(Files, bool)>,
+    in_use_as: WorkNumber,
+    writing: Option<Writing>,
     pub(super) disk_fails: bool,
     /// The token in the configuration.
     pub(super) token: Option<JoinToken>,
@@ -52,7 +77,9 @@ impl Node {
             started_at: 0,
             clock_error_ms: 0,
             disk: None,
+            held: (WorkNumber(0), None),
             in_use: None,
+            in_use_as: WorkNumber(0),
             writing: None,
             disk_fails: false,
             token: None,
@@ -67,7 +94,8 @@ impl Node {
     /// Starts the process; nothing is left of the one before but the files.
     pub(super) fn start(&mut self, seed: u64, now: u64) {
         self.started_at = now;
-        (self.writing, self.in_use) = (None, None);
+        (self.writing, self.in_use, self.held) = (None, None, (WorkNumber(0), None));
+        self.in_use_as = WorkNumber(0);
         self.keys.clear();
         self.identity = canary::identity(config(self.services), seed, self.clocks(now));
     }
@@ -91,7 +119,8 @@ impl Node {
         self.clock_error_ms = if dice.chance(500) { step } else { -step };
     }
 
-    pub(super) fn load(&self, work: WorkNumber, cloud: &Cloud) -> IdentityInput {
+    pub(super) fn load(&mut self, work: WorkNumber, cloud: &Cloud) -> IdentityInput {
+        self.held = (work, self.disk.clone());
         let roots = self.disk.as_ref().map(|files| files.roots.clone()).unwrap_or_default();
         let pair = self.disk.as_ref().and_then(|files| cloud.facts(files.certificate, files.key, &roots));
         let superseded = self.disk.as_ref().and_then(|files| files.superseded.clone());
@@ -113,33 +142,64 @@ impl Node {
         }
     }
 
-    pub(super) fn prepare(
-        &mut self,
-        key: WorkNumber,
-        certificate: &[u8],
-        roots: Vec<Bytes>,
-        superseded: Option<Bytes>,
-        cloud: &Cloud,
-    ) {
-        let place = place(certificate);
+    /// Begins to write, as it was asked for.
+    pub(super) fn prepare(&mut self, output: IdentityOutput, cloud: &Cloud) -> Option<WorkNumber> {
+        let IdentityOutput::Write { work, key, certificate, roots, superseded, instead_of } = output else {
+            return None;
+        };
+        let place = place(&certificate);
         assert!(place < cloud.certificates.len(), "something else than a certificate is written");
         let key = self.keys.get(&key).copied().unwrap_or_default();
-        self.writing = Some((Files { certificate: place, key, roots, superseded }, self.joins));
+        let files = Files { certificate: place, key, roots, superseded };
+        let instead_of = instead_of.map(|number| self.held(number));
+        let (_, seen) = std::mem::replace(&mut self.held, (work, Some(files.clone())));
+        self.writing = Some(Writing { files, joined: self.joins, seen, instead_of });
+        Some(work)
     }
 
-    /// The files are in place; tells whether a token brought them.
-    pub(super) fn commit(&mut self) -> Option<bool> {
-        let (files, joined) = self.writing.take()?;
+    /// Uses what is held under a number; returns what was used before.
+    pub(super) fn uses(&mut self, number: WorkNumber) -> Option<Files> {
+        let used = if number == self.in_use_as { self.in_use.clone() } else { self.held(number) };
+        self.in_use_as = number;
+        std::mem::replace(&mut self.in_use, used)
+    }
+
+    /// What is held under a number.
+    fn held(&self, number: WorkNumber) -> Option<Files> {
+        assert_eq!(self.held.0, number, "something is meant that was neither read nor written last");
+        self.held.1.clone()
+    }
+
+    pub(super) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// The disk fails.
+    pub(super) fn lose_writing(&mut self) {
+        self.writing = None;
+    }
+
+    /// Puts the files in place that are being written, unless others are there than those that they replace.
+    pub(super) fn commit(&mut self) -> Option<Committed> {
+        let Writing { files, joined, seen, instead_of } = self.writing.take()?;
+        if instead_of.is_some_and(|before| before != self.disk) {
+            return Some(Committed::GivenUp);
+        }
+        if seen != self.disk {
+            return Some(Committed::Overwrote);
+        }
         self.disk = Some(files);
-        Some(joined)
+        Some(if joined { Committed::Joined } else { Committed::Renewed })
     }
 
     /// Another process on the same files, to which somebody has given a token.
-    pub(super) fn beside(&self, token: JoinToken, now: u64, dice: &mut Dice) -> Node {
+    /// … and the authority of the servers, if that is another one.
+    pub(super) fn beside(&self, token: JoinToken, servers: Option<usize>, now: u64, dice: &mut Dice) -> Node {
         let mut node = Node::new(self.services, dice);
         (node.disk, node.token, node.clock_error_ms) = (self.disk.clone(), Some(token), self.clock_error_ms);
         node.started_at = now;
-        let config = IdentityConfig { rotate: false, token_decides: true, ..config(self.services) };
+        let servers = servers.map(der).into_iter().collect();
+        let config = IdentityConfig { rotate: false, token_decides: true, servers, ..config(self.services) };
         node.identity = canary::identity(config, dice.seed(), node.clocks(now));
         node
     }

@@ -137,7 +137,9 @@ impl Site {
                 self.certificate = self.signed.take().unwrap_or(self.certificate);
                 IdentityInput::Written { work }
             }
-            IdentityOutput::Cancel { .. } | IdentityOutput::Use | IdentityOutput::Note(_) => return None,
+            IdentityOutput::Cancel { .. } | IdentityOutput::Use { .. } | IdentityOutput::Note(_) => {
+                return None;
+            }
         })
     }
 }

@@ -33,9 +33,7 @@ pub(super) fn look(
     if exposed.is_empty() {
         report.good("secrets", "nobody else can read them");
     }
-    let found = tls::client_config_at_any_time(&config.files)
-        .and_then(|tls| Ok((tls, tls::pair_on_disk(&config.files)?)));
-    let (tls, pair) = match found {
+    let (pair, tls) = match tls::usable_pair(&config.files) {
         Ok(found) => {
             report.good("files", config.files.certificate.display());
             found

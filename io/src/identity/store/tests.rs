@@ -337,3 +337,54 @@ fn who_puts_a_pair_waits_for_the_other() {
     let other = OpenOptions::new().write(true).open(store.home().join(LOCK)).unwrap();
     assert!(other.try_lock().is_err(), "it is a lock");
 }
+
+/// Whoever renews has read the files before: what somebody else puts there after that stays.
+#[test]
+fn what_was_not_seen_is_not_replaced() {
+    let authority = Authority::generate().unwrap();
+    let pair = || new_files(&authority, &authority.node("edge-1").unwrap());
+    let (first, second, third) = (pair(), pair(), pair());
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::new(names(dir.path()));
+    let nothing = store.look();
+    assert!(nothing.pair.unwrap().is_none() && nothing.superseded.is_none());
+    assert!(store.put_instead_of(&nothing.seen, &first).unwrap());
+    assert_eq!(store.seen(), Seen::of(&first));
+    assert!(!store.put_instead_of(&nothing.seen, &second).unwrap());
+    let look = store.look();
+    store.put(&second).unwrap();
+    assert!(!store.put_instead_of(&look.seen, &third).unwrap());
+    assert_eq!(in_place(store.files(), &[&first, &second, &third]), Some(&*second.certificate));
+    // Authorities that a person adds are a change, too.
+    let look = store.look();
+    fs::write(&store.files().ca, [&second.authorities[..], &second.authorities].concat()).unwrap();
+    assert!(!store.put_instead_of(&look.seen, &third).unwrap());
+    assert!(store.put_instead_of(&store.seen(), &third).unwrap());
+}
+
+/// A look while others put pairs there is one of a single moment: certificate, key and what to tell them by belong together.
+#[test]
+fn a_look_is_of_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = Authority::generate().unwrap();
+    let pairs: Vec<NewFiles> =
+        (0..3).map(|_| new_files(&authority, &authority.node("edge-1").unwrap())).collect();
+    let store = Store::new(names(dir.path()));
+    store.put(&pairs[0]).unwrap();
+    let known: Vec<Seen> = pairs.iter().map(Seen::of).collect();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..40).for_each(|turn| store.put(&pairs[turn % 3]).unwrap()));
+        while !writer.is_finished() {
+            let look = store.look();
+            // Who puts pairs there all the time cannot be outwaited; what is seen then is told from all that comes later.
+            if known.contains(&look.seen) {
+                let pair = look.pair.unwrap().unwrap();
+                assert!(pair.is_matching);
+                let which = known.iter().position(|seen| *seen == look.seen).unwrap();
+                let pem = String::from_utf8(pairs[which].certificate.clone()).unwrap();
+                let der = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
+                assert_eq!(data_encoding::BASE64.encode(&pair.certificate), der);
+            }
+        }
+    });
+}

@@ -75,8 +75,17 @@ pub(super) fn looks_after(
 }
 
 /// Waits for something to be told.
-pub(super) async fn hears(told: &Receiver<Told>, wanted: &Told) {
-    while told.recv().await.expect("the identity runs") != *wanted {}
+pub(super) async fn hears(told: &Receiver<Told>, is_wanted: impl Fn(&Told) -> bool) {
+    while !is_wanted(&told.recv().await.expect("the identity runs")) {}
+}
+
+/// A pair that is to be used.
+pub(super) fn a_pair(told: &Told) -> bool {
+    matches!(told, Told::Use(_))
+}
+
+fn state(wanted: IdentityState) -> impl Fn(&Told) -> bool {
+    move |told| matches!(told, Told::State(state) if *state == wanted)
 }
 
 fn edge(cloud: &Cloud, files: &ClientFiles) -> Edge {
@@ -96,7 +105,7 @@ fn a_joined_node_gets_a_link() {
         let cloud = cloud(Duration::from_secs(3600)).await;
         let dir = tempfile::tempdir().unwrap();
         let (files, told) = identity(&cloud, dir.path());
-        hears(&told, &Told::Use).await;
+        hears(&told, a_pair).await;
         let edge = edge(&cloud, &files);
         edge.link_up().await;
         edge.stop().await;
@@ -121,7 +130,8 @@ fn a_certificate_service_that_stalls_has_its_own_error() {
         let limit = Duration::from_millis(50);
         let slow = |config| IdentityConfig { request_limit: limit, ..config };
         let (files, told, watch) = looks_after(&cloud, dir.path(), slow);
-        hears(&told, &Told::Problem(Problem::TooLate { limit })).await;
+        hears(&told, |told| matches!(told, Told::Problem(problem) if *problem == Problem::TooLate { limit }))
+            .await;
         let health = watch.health();
         assert_eq!(
             (health.problem.clone(), health.command.clone()),
@@ -141,7 +151,7 @@ fn a_node_that_needs_a_person_says_what_to_run() {
         mine.service = other.service.clone();
         let dir = tempfile::tempdir().unwrap();
         let (files, told, watch) = looks_after(&mine, dir.path(), |config| config);
-        hears(&told, &Told::State(IdentityState::NeedsToken)).await;
+        hears(&told, state(IdentityState::NeedsToken)).await;
         let health = watch.health();
         let Some(Problem::WrongHash { expected, found }) = &health.problem else { panic!("{health}") };
         let text = health.to_string();
@@ -159,15 +169,15 @@ fn renews_over(scheme: &str) {
         let cloud = cloud(Duration::from_secs(4)).await;
         let dir = tempfile::tempdir().unwrap();
         let (files, told) = identity(&cloud, dir.path());
-        hears(&told, &Told::Use).await;
+        hears(&told, a_pair).await;
         let first = std::fs::read(&files.certificate).unwrap();
         let edge = edge_over(scheme, &cloud, &files);
         edge.link_up().await;
         let module = edge.hub.join("meter", &[]).await.unwrap();
         let hub = edge.hub.clone();
         let renewed = async {
-            hears(&told, &Told::State(IdentityState::Rotating)).await;
-            hears(&told, &Told::Use).await;
+            hears(&told, state(IdentityState::Rotating)).await;
+            hears(&told, a_pair).await;
             hub.renew(tls::client_config(&files).unwrap()).await.unwrap();
             edge.link_down().await;
             edge.link_up().await;
@@ -211,10 +221,10 @@ fn a_certificate_that_runs_out_is_followed_by_another_join() {
         let dir = tempfile::tempdir().unwrap();
         let by_hand = |config| IdentityConfig { rotate: false, ..config };
         let (files, told, watch) = looks_after(&cloud, dir.path(), by_hand);
-        hears(&told, &Told::Use).await;
+        hears(&told, a_pair).await;
         let first = std::fs::read(&files.certificate).unwrap();
-        hears(&told, &Told::State(IdentityState::NoIdentity)).await;
-        hears(&told, &Told::Use).await;
+        hears(&told, state(IdentityState::NoIdentity)).await;
+        hears(&told, a_pair).await;
         assert_ne!(std::fs::read(&files.certificate).unwrap(), first);
         assert!(watch.health().problem.is_none(), "{}", watch.health());
         let edge = edge(&cloud, &files);

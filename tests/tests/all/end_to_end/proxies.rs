@@ -2,9 +2,9 @@
 //! served by nobody, and only the proxy knows where the cloud really is: what goes past it arrives nowhere.
 
 use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
-use super::identity::{cloud, hears, looks_after};
+use super::identity::{a_pair, cloud, hears, looks_after};
 use async_channel::Receiver;
-use edgehub::identity::{Service, Told};
+use edgehub::identity::Service;
 use edgehub::loopback::Loopback;
 use edgehub::reach::Proxy;
 use edgehub_core::hub::LinkEnd;
@@ -212,7 +212,7 @@ fn certificates_come_through(speaks: Speaks) {
         cloud.service = Service { host: "127.0.0.1".into(), port: 1, proxy: Some(speaks.url(address)) };
         let dir = tempfile::tempdir().unwrap();
         let (_, told, _) = looks_after(&cloud, dir.path(), |config| config);
-        hears(&told, &Told::Use).await;
+        hears(&told, a_pair).await;
         let requests = [asked.recv().await.unwrap(), asked.recv().await.unwrap()];
         assert_eq!(requests, ["127.0.0.1:1", "127.0.0.1:1"], "for the authority, and for the certificate");
     });
