@@ -1,7 +1,7 @@
 //! `edgehub cloud`, `send` and `watch`: a message between processes.
 
 use super::edgehub;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
