@@ -3,6 +3,7 @@
 
 use super::{LinkId, World};
 use crate::checks::{Broken, Outcome};
+use edgehub_core::Instant;
 use edgehub_core::config::LaneChoice;
 use std::time::Duration;
 
@@ -63,21 +64,25 @@ impl World {
         Ok(())
     }
 
-    /// What is under way on links that are over comes to nobody, and to its end.
+    /// What is under way on links that are over comes to nobody, and to its end: when the last of it is to arrive, or what was held
+    /// back behind it.
     fn nothing_is_left_under_way(&mut self) -> Outcome {
-        let until = self.now + self.healed_within();
-        loop {
-            let over = self.network.links.iter().filter(|link| !link.lives());
-            let left: usize = over.map(|link| link.up.frames_to_come() + link.down.frames_to_come()).sum();
-            if left == 0 {
-                return Ok(());
-            }
+        let over = |world: &World| {
+            let over = world.network.links.iter().filter(|link| !link.lives());
+            let ways = over.flat_map(|link| [&link.up, &link.down]);
+            ways.fold((0, Instant(0)), |(left, last), way| {
+                (left + way.frames_to_come(), last.max(way.empty_at()))
+            })
+        };
+        let until = self.now.max(over(self).1) + self.healed_within();
+        while over(self).0 > 0 {
             if self.now >= until {
-                let what = format!("{left} frames of links that are over are still under way");
+                let what = format!("{} frames of links that are over are still under way", over(self).0);
                 return Err(Broken::new("unrest", "leftovers", what));
             }
             self.until(self.now + Duration::from_secs(1))?;
         }
+        Ok(())
     }
 
     /// The link of each node that is served.
