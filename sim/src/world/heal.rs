@@ -67,7 +67,9 @@ impl World {
             edge.dials.clear();
             edge.unreachable_until = now;
             edge.doors.iter_mut().for_each(|(until, _)| *until = now);
-            if !edge.udp.stays || edge.config.lanes.choice == LaneChoice::Quic {
+            // What is down starts with its first configuration.
+            let config = if edge.down { &self.edge_config } else { &edge.config };
+            if !edge.udp.stays || config.lanes.choice == LaneChoice::Quic {
                 edge.udp = Udp::default();
             }
             edge.conduct_until = now;
