@@ -74,7 +74,7 @@ pub struct Account {
     /// Dropped messages that should have become dead letters, and did not.
     #[serde(default)]
     pub letters_lost: u64,
-    /// Dead letters that have made room for newer ones.
+    /// Dead letters that were durable and are gone: they made room for newer ones, or the disk does not give them back.
     #[serde(default)]
     pub letters_discarded: u64,
 }

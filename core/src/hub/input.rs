@@ -137,7 +137,7 @@ pub enum JournalEvent {
         /// Its number.
         number: LetterNumber,
     },
-    /// The oldest dead letters made room for newer ones.
+    /// Dead letters that were durable are gone: the oldest made room for newer ones, or the disk does not give one back.
     LettersDiscarded {
         /// How many.
         letters: u64,

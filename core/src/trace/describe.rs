@@ -30,7 +30,7 @@ pub fn input(input: &Input) -> String {
                 JournalEvent::LetterStored { up_to } => format!("dead letters stored up to {}", up_to.0),
                 JournalEvent::LetterLost { number } => format!("dead letter {} is lost", number.0),
                 JournalEvent::LettersDiscarded { letters } => {
-                    format!("the {letters} oldest dead letters made room")
+                    format!("{letters} dead letters that were durable are gone")
                 }
             };
             format!("journal: {what}")

@@ -127,8 +127,10 @@ impl NodeLetters {
                 info!(entries, "the oldest dead letters made room");
                 JournalEvent::LettersDiscarded { letters: entries as u64 }
             }
-            // The journal's thread has told of its health; letters are never read back while the hub runs.
-            Event::Health(_) | Event::Fetched(_) | Event::Lost { .. } | Event::Closed { .. } => return None,
+            // It was to move to a newer segment. The journal's thread has told of it, and of its health.
+            Event::Lost { .. } => JournalEvent::LettersDiscarded { letters: 1 },
+            // Letters are never read back while the hub runs.
+            Event::Health(_) | Event::Fetched(_) | Event::Closed { .. } => return None,
         })
     }
 }

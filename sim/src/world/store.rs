@@ -262,6 +262,10 @@ impl Store {
                 }
                 JournalEvent::LettersDiscarded { letters: entries as u64 }
             }
+            journal::Event::Lost { number } => {
+                self.held.remove(&number.0);
+                JournalEvent::LettersDiscarded { letters: 1 }
+            }
             _ => return None,
         })
     }
