@@ -130,7 +130,7 @@ impl EdgeChecks {
     pub fn new(config: &Config) -> EdgeChecks {
         EdgeChecks {
             checks: vec![
-                Box::new(link::Link::default()),
+                Box::new(link::Link::new(config)),
                 Box::new(link::ConnectInfo::default()),
                 Box::new(link::OldEpochs::default()),
                 Box::new(books::Books::new(config)),

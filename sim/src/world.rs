@@ -26,7 +26,7 @@ pub(crate) use dial::DialPlan;
 pub(crate) use edge::{Crash, ENDPOINTS_MAX, TickFault, Udp};
 pub(crate) use event::Event;
 pub(crate) use harm::{DAMAGES, harmed};
-pub(crate) use module::{MODULES, Speech};
+pub(crate) use module::{GENEROUS, MODULES, Speech};
 pub(crate) use network::{End, LinkId, Side, Way};
 pub(crate) use stream::{Conduct, Damage};
 

@@ -101,7 +101,7 @@ const FOUND_BY: [Found<Canary>; Canary::ALL.len()] = [
     (Canary::LaneForgotten, 12, 200, "endpoints/wrong-lane"),
     (Canary::LaneNeverRetried, 32, 200, "endpoints/wrong-lane"),
     (Canary::LaneNotAsked, 22, 200, "endpoints/wrong-lane"),
-    (Canary::HandedUncounted, 1, 500, "model/handed-too-much"),
+    (Canary::HandedUncounted, 21, 500, "model/handed-too-much"),
     (Canary::PauseMissing, 27, 300, "reading/read-on"),
     (Canary::IntakeNeverCloses, 51, 300, "intake/open"),
     (Canary::IntakeNeverOpens, 51, 300, "intake/closed"),

@@ -3,9 +3,10 @@
 
 use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
+use edgehub_core::config::Lanes;
 use edgehub_core::hub::DropReason;
 use edgehub_core::message::operation;
-use edgehub_core::{Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
+use edgehub_core::{Config, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +18,15 @@ enum Life {
 }
 
 /// The life of the latest link, from outputs and notes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Link {
     epoch: LinkEpoch,
     life: Life,
     /// The driver has said that this one opened.
     opened: bool,
-    /// It was asked whether the better lane gets through, and there was no answer yet.
+    /// It was asked whether the better lane gets through, and there was no answer yet. With other lanes nobody wants to know.
     asked: bool,
+    lanes: Lanes,
     pings: Pings,
 }
 
@@ -39,6 +41,17 @@ enum Verdict {
 }
 
 impl Link {
+    pub(super) fn new(config: &Config) -> Link {
+        Link {
+            epoch: LinkEpoch::default(),
+            life: Life::default(),
+            opened: false,
+            asked: false,
+            lanes: config.lanes.clone(),
+            pings: Pings::default(),
+        }
+    }
+
     /// What must become of an event that comes now.
     fn verdict(&self, epoch: LinkEpoch, event: &LinkEvent) -> Verdict {
         let fits = match (self.life, event) {
@@ -161,6 +174,11 @@ impl Check for Link {
             ended = matches!(event, LinkEvent::Closed | LinkEvent::OpenFailed).then_some((*epoch, event));
         }
         self.judge(step)?;
+        if let Input::Reconfigure(config) = step.input
+            && config.lanes != self.lanes
+        {
+            (self.asked, self.lanes) = (false, config.lanes.clone());
+        }
         if let Some((epoch, event)) = ended
             && epoch == self.epoch
             && (self.life == Life::Up && *event == LinkEvent::Closed || self.life == Life::Opening)

@@ -5,20 +5,21 @@ use crate::catalogue;
 use crate::classes;
 use crate::dice::Dice;
 use crate::scenario::{Action, Scenario, Subject};
-use crate::world::MODULES;
+use crate::world::{GENEROUS, MODULES};
 use edgehub_core::Instant;
 use std::time::Duration;
 
 /// One of a scenario's nodes, and what happens to it.
 type Situation = fn(&mut Dice, &mut Scenario, usize);
 
-const SITUATIONS: [Situation; 6] = [
+const SITUATIONS: [Situation; 7] = [
     stored_and_crashed,
     more_than_the_link_takes,
     flooded,
     asleep_on_a_patient_link,
     left_to_the_journal,
     acknowledged_late,
+    more_than_a_module_is_handed,
 ];
 
 /// Most scenarios have none of them.
@@ -105,6 +106,16 @@ fn flooded(dice: &mut Dice, scenario: &mut Scenario, node: usize) {
     scenario.edge.ping_interval = Duration::from_secs(dice.number(1, 5));
     for _ in 0..dice.number(1, 3) {
         let values = [module(dice), dice.number(200, 1_024), dice.number(10_000_000, 60_000_000)];
+        let at = moment(dice, scenario.duration);
+        plan(scenario, at, node, "flood-down", &values);
+    }
+}
+
+/// A module with much credit gets large messages, and takes none for a while.
+fn more_than_a_module_is_handed(dice: &mut Dice, scenario: &mut Scenario, node: usize) {
+    for _ in 0..dice.number(1, 3) {
+        let values =
+            [GENEROUS, dice.number(100, 300), dice.number(5_000_000, 20_000_000), dice.number(8_000, 20_000)];
         let at = moment(dice, scenario.duration);
         plan(scenario, at, node, "flood-down", &values);
     }

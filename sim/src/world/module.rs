@@ -11,8 +11,13 @@ use edgehub_core::message::operation;
 use edgehub_core::{Content, Draft, Input, Instant, Message, ModuleEvent, ModuleId, UnixMillis};
 use std::time::Duration;
 
-/// Messages that each module takes before it has to say that it can take more: one takes so many that they can be too large.
-const CREDIT: [u32; 5] = [8, 64, 8, 8, 8];
+/// Messages that a module takes before it has to say that it can take more.
+const CREDIT: u32 = 8;
+
+/// The place of one that takes more of them than it may be handed, where they are large.
+pub(crate) const GENEROUS: u64 = 1;
+
+const CREDIT_OF_GENEROUS: u32 = 256;
 
 /// Every module's name, as an action gives it.
 pub(crate) const MODULES: [&str; 5] = ["metaManager", "twin", "eventbus", "servicebus", "taskmanager"];
@@ -85,7 +90,8 @@ impl World {
         edge.next_module += 1;
         let Module { name, group, .. } = edge.modules[module];
         edge.modules[module].id = Some(id);
-        let (groups, credit) = (vec![group.into()], CREDIT[module]);
+        let groups = vec![group.into()];
+        let credit = if module as u64 == GENEROUS { CREDIT_OF_GENEROUS } else { CREDIT };
         let event = ModuleEvent::Joined { name: name.into(), groups, credit };
         self.module_event(node, id, event)
     }
