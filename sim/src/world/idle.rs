@@ -34,8 +34,10 @@ impl World {
             // A question for the session does as much as a keepalive.
             let asked = edge.config.probe.as_ref().map_or(0, |probe| 40 * times(probe.after));
             let kept = kept + asked;
-            // A node that CloudHub does not let in dials for ever, with waits that are half the longest on average.
-            if all_served { kept } else { kept + 80 * times(edge.config.backoff_max) }
+            // A node that CloudHub does not let in dials for ever, with waits that are half the longest on average, and sends each time
+            // what it has.
+            let again = 80 + 2 * edge.hub.account().up.pending;
+            if all_served { kept } else { kept + again * times(edge.config.backoff_max) }
         });
         let allowed: u64 = allowed.sum::<u64>() + 100 + 12 * owed;
         if events > allowed {
