@@ -57,7 +57,12 @@ pub(super) fn same_found(trace: &Trace<'_>) -> Result<[usize; 5], String> {
         let mut found = search(trace, question, usize::MAX).map_err(|error| error.to_string())?;
         found.sort_by_key(in_order);
         if let Some(missed) = expected.iter().find(|story| !found.contains(story)) {
-            return Err(format!("{question:?} does not find:\n{missed}"));
+            let alike: String = found
+                .iter()
+                .filter(|story| story.msg_id == missed.msg_id)
+                .map(|story| format!("\nbut:\n{story}"))
+                .collect();
+            return Err(format!("{question:?} does not find:\n{missed}{alike}"));
         }
         if let Some(wrong) = found.iter().find(|story| !expected.contains(story)) {
             return Err(format!("{question:?} finds:\n{wrong}"));

@@ -48,6 +48,7 @@ impl<F: FnMut(Story)> Biographer<F> {
         let waits_for: Vec<ModuleId> = hub
             .joined_modules()
             .filter(|&module| hub.newest_waiting(module).is_some_and(|newest| newest.msg_id() == &*msg_id))
+            .filter(|&module| self.is_new_there(&msg_id, module, hub))
             .collect();
         for &module in &waits_for {
             let name = hub.module_name(module).unwrap_or_default().into();
@@ -72,11 +73,21 @@ impl<F: FnMut(Story)> Biographer<F> {
         }
     }
 
+    /// Whether one of the messages of this id that wait for a module is told by no story yet: the hub may have dropped the one that came
+    /// just because another one waits.
+    fn is_new_there(&self, msg_id: &str, module: ModuleId, hub: &Hub) -> bool {
+        let Some(told) = self.waiting.get(msg_id) else { return true };
+        let waits = |serial: &&Serial| self.open.get(serial).is_some_and(|story| story.waits_for(module));
+        let held = hub.inbox_messages(module).filter(|message| message.msg_id() == msg_id);
+        held.count() > told.iter().filter(waits).count()
+    }
+
     pub(super) fn dropped_down(&mut self, msg_id: &str, reason: DropReason, subject: Option<Serial>) {
-        // What is dropped on arrival never waited.
-        let arrived = subject.filter(|&serial| self.is(serial, msg_id));
-        if let Some(serial) = arrived.or_else(|| self.take_waiting(msg_id, None)) {
-            self.dropped(serial, reason);
+        // What is dropped on arrival never waited. Another module may still get it: what has become of it is said at the end.
+        if let Some(arrived) = subject.filter(|&serial| self.is(serial, msg_id)) {
+            self.tell(arrived, What::Dropped { reason });
+        } else if let Some(waited) = self.take_waiting(msg_id, None) {
+            self.dropped(waited, reason);
         }
     }
 
