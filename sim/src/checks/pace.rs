@@ -75,8 +75,8 @@ impl Pace {
         {
             (self.drain, self.backlog, self.goes_on) = (of(config), None, false);
         }
-        // A shutdown does not wait for any of it.
-        if step.hub.link_state() == LinkState::Draining {
+        // A shutdown does not wait for any of it, and may be over in its first step.
+        if matches!(step.hub.link_state(), LinkState::Draining | LinkState::Stopped) {
             self.backlog = None;
         }
         if let Some(backlog) = &mut self.backlog {
