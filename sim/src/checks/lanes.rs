@@ -131,6 +131,7 @@ impl Lanes {
     pub(super) fn reconfigure(&mut self, config: &edgehub_core::Config, elsewhere: bool) {
         if config.lanes != self.config {
             (self.second_until, self.length, self.unsure) = (Instant(0), None, false);
+            self.asked = false;
         }
         if config.lanes != self.config || elsewhere {
             self.failed = None;

@@ -99,7 +99,7 @@ impl Timely {
             probing: Probing::new(config),
             dialling: Dialling::new(config),
             stopping: Stopping::new(config),
-            renewing: Renewing::default(),
+            renewing: Renewing::new(config),
         }
     }
 

@@ -6,9 +6,10 @@ use super::super::confirmation::Confirmation;
 use super::super::pings::Pings;
 use super::{Due, Outcome, Step, broken};
 use crate::key;
+use edgehub_core::config::Lanes;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::RENEWAL_GRACE;
-use edgehub_core::{Input, Instant, LinkEvent, Note, Output};
+use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Life {
@@ -18,8 +19,9 @@ enum Life {
     Up,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Renewing {
+    lanes: Lanes,
     life: Life,
     stopping: bool,
     /// It was asked whether the better lane gets through.
@@ -29,6 +31,17 @@ pub(super) struct Renewing {
 }
 
 impl Renewing {
+    pub(super) fn new(config: &Config) -> Renewing {
+        Renewing {
+            lanes: config.lanes.clone(),
+            life: Life::default(),
+            stopping: false,
+            asked: false,
+            pings: Pings::default(),
+            leave_by: None,
+        }
+    }
+
     /// Judges a step, in which the confirmation has already counted.
     pub(super) fn after(&mut self, step: &Step<'_>, confirmation: &Confirmation) -> Outcome {
         let now = step.now.mono;
@@ -66,6 +79,12 @@ impl Renewing {
                 _ => {}
             }
             self.pings.observe(output, now);
+        }
+        // What was due before was asked first, and of lanes that count no more.
+        if let Input::Reconfigure(config) = step.input
+            && config.lanes != self.lanes
+        {
+            (self.lanes, self.asked) = (config.lanes.clone(), false);
         }
         if reached && std::mem::take(&mut self.asked) && self.life == Life::Up && !self.stopping {
             self.leave_by.get_or_insert(now + RENEWAL_GRACE);
