@@ -7,6 +7,7 @@
 //! | file | its one job |
 //! |---|---|
 //! | `state` | the life of an identity, as a table |
+//! | `config` | what it must know |
 //! | `input`, `output` | the two closed lists |
 //! | `attempt` | the steps of one attempt, to join or to renew |
 //! | `found` | what lies on disk, and whether it is used |
@@ -17,7 +18,7 @@
 //! | `roots` | who is trusted, and for how long |
 //! | `clock` | which time it is when the cloud says otherwise |
 //! | `token`, `date` | the two texts that are read |
-//! | `problem` | what can go wrong, and what to do about it |
+//! | `health`, `problem` | how it is; what can go wrong, and what to do about it |
 //!
 //! Behaviour: KubeEdge `edge/pkg/edgehub/certificate`, less its defects: a token or an authority that changed is noticed
 //! (D10), an expired certificate is followed by another attempt to join, and nothing here ever ends the process.
@@ -25,9 +26,11 @@
 mod answers;
 mod attempt;
 mod clock;
+mod config;
 pub mod date;
 mod failing;
 mod found;
+mod health;
 mod input;
 mod output;
 mod problem;
@@ -39,6 +42,8 @@ mod token;
 mod trial;
 
 pub use clock::{SKEW_TOLERATED_MS, Verdict};
+pub use config::IdentityConfig;
+pub use health::IdentityHealth;
 pub use input::{Answer, Authority, Certificate, Failure, IdentityInput, Validity, WorkNumber};
 pub use output::{IdentityNote, IdentityOutput, Request, Trust};
 pub use problem::{Problem, Skew, join_command};
@@ -49,13 +54,9 @@ pub use token::{JoinToken, Sha256, TOKEN_BYTES_MAX, TokenError};
 use crate::canary::{IdentityCanary, Planted};
 use crate::rng::Rng;
 use crate::time::{Instant, Now};
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use attempt::{Attempt, Step};
-use bytes::Bytes;
 use clock::Clock;
-use core::fmt;
 use core::time::Duration;
 use retry::Retry;
 use roots::Roots;
@@ -85,50 +86,6 @@ pub const ROOTS_MAX: usize = 256;
 /// The most certificate services that are asked one after the other.
 pub const SERVICES_MAX: usize = 16;
 
-/// What an identity needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityConfig {
-    /// The node's name.
-    pub node: Box<str>,
-    /// Where the cloud is, as a person would write it for `join`.
-    pub cloud: Box<str>,
-    /// The node's configuration, for `join`, unless it is where `join` looks anyway.
-    pub file: Option<Box<str>>,
-    /// How many certificate services can be asked, at most [`SERVICES_MAX`]: several of one cloud, with its authority and its
-    /// tokens. Without one the files are somebody else's care, and are looked at.
-    pub services: usize,
-    /// Whether to renew at all (`rotateCertificates`).
-    pub rotate: bool,
-    /// Whether the token says which cloud is meant, even if there is a pair of another one: for who gives a token by hand.
-    pub token_decides: bool,
-    /// Who vouches for the cloud's servers if that is somebody else than who signs its nodes, in DER: for who gives that by hand
-    /// with a token. They lie beside the authority of the nodes from then on.
-    pub servers: Vec<Bytes>,
-    /// How long a piece of work may take, a request above all.
-    pub request_limit: Duration,
-}
-
-impl IdentityConfig {
-    /// For this node of this cloud, which has a certificate service; renewed or not, with [`REQUEST_LIMIT`].
-    pub fn new(node: impl Into<Box<str>>, cloud: impl Into<Box<str>>, rotate: bool) -> IdentityConfig {
-        IdentityConfig {
-            node: node.into(),
-            cloud: cloud.into(),
-            file: None,
-            services: 1,
-            rotate,
-            token_decides: false,
-            servers: Vec::new(),
-            request_limit: REQUEST_LIMIT,
-        }
-    }
-
-    /// Whether certificates are renewed here.
-    fn renews(&self) -> bool {
-        self.rotate && self.services > 0
-    }
-}
-
 /// When to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdentityDeadline {
@@ -147,41 +104,6 @@ pub enum IdentityTimer {
     Retry,
     /// The certificate is to be renewed, or its validity to be looked at.
     Check,
-}
-
-/// How an identity is, for whoever asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityHealth {
-    /// The state.
-    pub state: IdentityState,
-    /// What went wrong last, unless it is well again.
-    pub problem: Option<Problem>,
-    /// How far the own clock is ahead of the cloud's, in milliseconds, if that matters; negative for behind.
-    pub clock_ahead_ms: Option<i64>,
-    /// The validity of the certificate in use.
-    pub validity: Option<Validity>,
-    /// What a person has to run, while only a person can help.
-    pub command: Option<Box<str>>,
-}
-
-impl fmt::Display for IdentityHealth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.problem, self.state.is_usable()) {
-            (None, true) => f.write_str("the node has a certificate")?,
-            (Some(problem), true) => {
-                write!(f, "the node has a certificate, and its renewal fails: {problem}")?
-            }
-            (None, false) => f.write_str("the node is getting a certificate")?,
-            (Some(problem), false) => write!(f, "the node has no certificate that can be used: {problem}")?,
-        }
-        if let Some(command) = &self.command {
-            write!(f, "; run: {command}")?;
-        }
-        match (&self.problem, self.clock_ahead_ms) {
-            (Some(Problem::ClockSkew { .. }), _) | (_, None) => Ok(()),
-            (_, Some(ahead_ms)) => write!(f, "\n{}", Skew(ahead_ms)),
-        }
-    }
 }
 
 /// A pair, who is trusted with it, and under which number the driver holds both.
