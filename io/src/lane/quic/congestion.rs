@@ -1,8 +1,13 @@
-//! How much of a connection may be on its way: what Cubic says, and beyond that the last word.
+//! How much of a connection may be on its way: what Cubic says, and beyond that a packet now and then in a silence, and the last word.
 //!
-//! A connection that ends sends one more packet, which says so and why. quinn-proto 0.11 takes it for one with data while there is any left to
-//! send, and holds it back while the window is full. By then it looks at no acknowledgement any more: the window stays full, and the peer
-//! learns of the end by silence alone. So the window opens before a connection is closed.
+//! **A silence.** While nothing is acknowledged the window soon is full, and then only quinn-proto's own probes leave, each after
+//! twice the time of the one before: after an outage of some seconds a connection would stand still for as long again. So a packet
+//! leaves beyond the window as often as [`PROBE_EVERY`] says, if there is something to send: too little to congest a path, and the
+//! first that arrives ends the silence. TCP has the same as an upper limit of its retransmission time.
+//!
+//! **The last word.** A connection that ends sends one more packet, which says so and why. quinn-proto 0.11 takes it for one with data
+//! while there is any left to send, and holds it back while the window is full. By then it looks at no acknowledgement any more: the
+//! window stays full, and the peer learns of the end by silence alone. So the window opens before a connection is closed.
 
 use quinn::congestion::{Controller, ControllerFactory, ControllerMetrics, Cubic, CubicConfig};
 use quinn::{Connection, VarInt};
@@ -10,7 +15,13 @@ use quinn_proto::RttEstimator;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long nothing is acknowledged and nothing sent before a packet leaves beyond the window, at least.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// The same in times that quinn-proto waits for an acknowledgement: who is only far away is not silent.
+const PROBE_PATIENCE: u32 = 2;
 
 /// Ends a connection with a last word, whatever else is on its way.
 pub(super) fn close(connection: &Connection, code: VarInt, why: &[u8]) {
@@ -26,7 +37,14 @@ pub(super) struct Windows(Arc<CubicConfig>);
 
 impl ControllerFactory for Windows {
     fn build(self: Arc<Self>, now: Instant, mtu: u16) -> Box<dyn Controller> {
-        Box::new(Window { cubic: Cubic::new(self.0.clone(), now, mtu), ends: Arc::default() })
+        Box::new(Window {
+            cubic: Cubic::new(self.0.clone(), now, mtu),
+            ends: Arc::default(),
+            quiet_since: None,
+            patience: PROBE_EVERY,
+            in_flight: 0,
+            mtu,
+        })
     }
 }
 
@@ -35,11 +53,53 @@ impl ControllerFactory for Windows {
 struct Window {
     cubic: Cubic,
     ends: Arc<AtomicBool>,
+    /// When something was sent or acknowledged last, while anything waits for an acknowledgement.
+    quiet_since: Option<Instant>,
+    /// How long a silence is none yet.
+    patience: Duration,
+    /// Bytes that were sent and not acknowledged, about: the next acknowledgement puts it right.
+    in_flight: u64,
+    mtu: u16,
+}
+
+impl Window {
+    fn window_at(&self, now: Instant) -> u64 {
+        let is_silence = |since: Instant| now.saturating_duration_since(since) >= self.patience;
+        match self.quiet_since {
+            // quinn-proto sends what leaves the window less than full: one packet more, and not two.
+            Some(since) if is_silence(since) => {
+                self.cubic.window().max(self.in_flight + 2 * u64::from(self.mtu))
+            }
+            _ => self.cubic.window(),
+        }
+    }
 }
 
 impl Controller for Window {
     fn window(&self) -> u64 {
-        if self.ends.load(Relaxed) { u64::MAX } else { self.cubic.window() }
+        if self.ends.load(Relaxed) { u64::MAX } else { self.window_at(Instant::now()) }
+    }
+
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.in_flight += bytes;
+        self.quiet_since = Some(now);
+        self.cubic.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
+        self.patience = PROBE_EVERY.max(rtt.pto_base() * PROBE_PATIENCE);
+        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_acked: Option<u64>) {
+        self.in_flight = in_flight;
+        self.quiet_since = (in_flight > 0).then_some(now);
+        self.cubic.on_end_acks(now, in_flight, app_limited, largest_acked);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.mtu = new_mtu;
+        self.cubic.on_mtu_update(new_mtu);
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
@@ -52,24 +112,8 @@ impl Controller for Window {
 
     // All else is Cubic's.
 
-    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.cubic.on_sent(now, bytes, last_packet_number);
-    }
-
-    fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
-        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
-    }
-
-    fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, largest_acked: Option<u64>) {
-        self.cubic.on_end_acks(now, in_flight, app_limited, largest_acked);
-    }
-
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
         self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
-    }
-
-    fn on_mtu_update(&mut self, new_mtu: u16) {
-        self.cubic.on_mtu_update(new_mtu);
     }
 
     fn metrics(&self) -> ControllerMetrics {
@@ -78,5 +122,59 @@ impl Controller for Window {
 
     fn initial_window(&self) -> u64 {
         self.cubic.initial_window()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKET: u64 = 1200;
+
+    fn window(now: Instant) -> Window {
+        let built = Arc::new(Windows::default()).build(now, PACKET as u16);
+        *built.into_any().downcast::<Window>().unwrap()
+    }
+
+    /// Sends packets while the window has room for one, as quinn-proto does.
+    fn send(window: &mut Window, now: Instant) -> usize {
+        let mut sent = 0;
+        while window.in_flight + PACKET < window.window_at(now) {
+            window.on_sent(now, PACKET, 0);
+            sent += 1;
+        }
+        sent
+    }
+
+    #[test]
+    fn a_packet_leaves_beyond_a_full_window_now_and_then_while_nothing_is_acknowledged() {
+        let begin = Instant::now();
+        let mut window = window(begin);
+        let whole = send(&mut window, begin);
+        assert!((8..100).contains(&whole), "{whole}");
+        let mut beyond = 0;
+        for millis in 1..=5000 {
+            let sent = send(&mut window, begin + Duration::from_millis(millis));
+            assert!(sent <= 1, "{sent} at once");
+            beyond += sent;
+        }
+        assert_eq!(beyond, 10);
+    }
+
+    #[test]
+    fn an_acknowledgement_ends_the_silence() {
+        let begin = Instant::now();
+        let mut window = window(begin);
+        send(&mut window, begin);
+        let full = window.in_flight;
+        for tenth in 1..100 {
+            let now = begin + Duration::from_millis(100) * tenth;
+            window.on_end_acks(now, full, false, None);
+            assert_eq!(send(&mut window, now), 0, "the window is full, and there is no silence");
+        }
+        // Whose packets are all acknowledged owes no probe, however long ago that was.
+        let later = begin + Duration::from_secs(11);
+        window.on_end_acks(later, 0, true, None);
+        assert_eq!(window.window_at(later + Duration::from_secs(3600)), window.cubic.window());
     }
 }
