@@ -1,11 +1,11 @@
 //! One live link at a time with a rising epoch; nothing is said to a link before it opened or after it ended; modules
 //! learn of its coming and going in turn. An event is called stale or unexpected when it is, and only then.
 
+use super::model::is_connect_info;
 use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::Lanes;
 use edgehub_core::hub::DropReason;
-use edgehub_core::message::operation;
 use edgehub_core::{Config, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
@@ -189,10 +189,18 @@ impl Check for Link {
     }
 }
 
+/// What a module has heard of the link.
+#[derive(Debug, Default)]
+struct Heard {
+    last: Option<String>,
+    /// So many of the next news may follow one that was dropped.
+    gap: usize,
+}
+
 /// Each module hears "connected" and "disconnected" in turn.
 #[derive(Debug, Default)]
 pub(super) struct ConnectInfo {
-    last: BTreeMap<ModuleId, String>,
+    heard: BTreeMap<ModuleId, Heard>,
 }
 
 impl Check for ConnectInfo {
@@ -201,27 +209,38 @@ impl Check for ConnectInfo {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
+        match step.input {
+            Input::Module { module, event: ModuleEvent::Joined { .. } } => {
+                self.heard.entry(*module).or_default();
+            }
+            Input::Module { module, event: ModuleEvent::Left } => drop(self.heard.remove(module)),
+            _ => {}
+        }
+        // What was dropped for a slow module may have been news: before, between or behind those that wait.
+        let is_loss = |output: &Output| {
+            let reasons = [DropReason::InboxFull, DropReason::ModuleStalled, DropReason::Shutdown];
+            matches!(output, Output::Note(Note::Dropped { reason, .. }) if reasons.contains(reason))
+        };
+        let lost = step.outputs.iter().any(is_loss);
         for output in step.outputs {
-            match output {
-                Output::Deliver { module, message, .. }
-                    if message.operation() == operation::CONNECT && message.source() == "edgehub" =>
-                {
-                    let content = message.content().to_string();
-                    if self.last.get(module) == Some(&content) {
-                        return broken("connect-info", format!("{module:?} hears {content} twice in a row"));
-                    }
-                    self.last.insert(*module, content);
+            if let Output::Deliver { module, message, .. } = output
+                && is_connect_info(message)
+            {
+                let heard = self.heard.entry(*module).or_default();
+                let content = Some(message.content().to_string());
+                let follows_gap = lost || heard.gap > 0;
+                heard.gap = heard.gap.saturating_sub(1);
+                if heard.last == content && !follows_gap {
+                    return broken("connect-info", format!("{module:?} hears {content:?} twice in a row"));
                 }
-                // What was dropped for a slow module may have been connect info.
-                Output::Note(Note::Dropped {
-                    reason: DropReason::InboxFull | DropReason::ModuleStalled | DropReason::Shutdown,
-                    ..
-                }) => self.last.clear(),
-                _ => {}
+                heard.last = content;
             }
         }
-        if let Input::Module { module, event: ModuleEvent::Left } = step.input {
-            self.last.remove(module);
+        if lost {
+            for (module, heard) in &mut self.heard {
+                let waiting = step.hub.inbox_messages(*module).filter(|message| is_connect_info(message));
+                heard.gap = waiting.count() + 1;
+            }
         }
         Ok(())
     }

@@ -297,6 +297,6 @@ fn id(text: &str) -> u64 {
 }
 
 /// Whether a message is the hub's own news about the link.
-fn is_connect_info(message: &Message) -> bool {
+pub(super) fn is_connect_info(message: &Message) -> bool {
     message.operation() == operation::CONNECT && message.source() == "edgehub"
 }
