@@ -11,6 +11,7 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
 
 mod choose;
+pub(crate) mod names;
 mod proxy;
 pub(crate) mod race;
 
@@ -134,7 +135,7 @@ fn basic(Credentials { user, password }: &Credentials) -> String {
 
 async fn direct(host: &str, port: u16, named: impl Fn()) -> Result<TcpStream, ReachError> {
     let not_found = |error| ReachError::NameNotFound { host: host.to_owned(), error };
-    let addresses = smol::net::resolve((host, port)).await.map_err(not_found)?;
+    let addresses = names::resolve(host, port).await.map_err(not_found)?;
     named();
     let outcome = race::race(addresses, one).await;
     outcome

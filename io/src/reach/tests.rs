@@ -1,5 +1,7 @@
 //! Ways through tiny proxies on loopback, friendly and not.
 
+mod by_name;
+
 use super::*;
 use edgehub_core::proxy::ANSWER_BYTES_MAX;
 use smol::future::{or, zip};

@@ -9,6 +9,7 @@ use super::runtime::LaneRuntime;
 use super::session::{LAST_PACKET, Session, after};
 use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
+use crate::reach::names::resolve;
 use crate::reach::race::race;
 use crate::websocket::Target;
 use edgehub_core::Config;
@@ -75,7 +76,7 @@ impl Client {
         let Ok(config) = self.config_for(tls) else { return false };
         let executor = Arc::new(Executor::new());
         let look = async {
-            let addresses = smol::net::resolve((host.as_str(), port)).await.unwrap_or_default();
+            let addresses = resolve(&host, port).await.unwrap_or_default();
             let config = |payload| self.config_for_packets(&config, payload);
             let Ok((endpoint, connection)) = first_of(addresses, &executor, &host, config).await else {
                 return false;
@@ -123,7 +124,7 @@ async fn dial(
     config: impl Fn(u16) -> quinn::ClientConfig,
     target: &Target,
 ) -> Result<Session, QuicError> {
-    let found = smol::net::resolve((host, port)).await.map_err(QuicError::NameNotFound)?;
+    let found = resolve(host, port).await.map_err(QuicError::NameNotFound)?;
     let (endpoint, connection) = first_of(found, executor, host, config).await?;
     greet(endpoint, connection, target).await
 }
