@@ -6,6 +6,8 @@
 
 #[path = "end_to_end/bench_of.rs"]
 mod bench_of;
+#[path = "end_to_end/chosen.rs"]
+mod chosen;
 #[path = "end_to_end/identity.rs"]
 mod identity;
 #[path = "end_to_end/misbehaving.rs"]

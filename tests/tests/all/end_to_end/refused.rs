@@ -7,10 +7,11 @@ use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use edgehub::loopback::Loopback;
 use edgehub::tls::{self, Pems};
 use edgehub::websocket;
-use edgehub_core::Note;
 use edgehub_core::cloud::CloudConfig;
 use edgehub_core::hub::{LinkEnd, Suspicion};
+use edgehub_core::{Config, Note};
 use futures_util::StreamExt;
+use std::time::Duration;
 
 #[test]
 fn a_server_of_another_authority_is_not_trusted() {
@@ -95,5 +96,34 @@ fn two_hubs_of_one_name_find_out() {
         }
         let health = one.hub.health().await.unwrap();
         assert!(matches!(health.suspicion, Some(Suspicion::DuplicateName { .. })), "{health}");
+    });
+}
+
+/// A cloud that waits for keepalives for a shorter time than the node takes between two: the node says so when the link opens, and
+/// again when the cloud has closed it.
+#[test]
+fn a_heartbeat_that_does_not_go_with_the_cloud_is_named() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let waits = Duration::from_millis(300);
+        let mut options = server_options(&loopback);
+        options.config = CloudConfig { keepalive_timeout: waits, ..CloudConfig::default() };
+        let server = serve(&loopback, any_port(), options).await;
+        let ticket = loopback.ticket(server.address(), NODE).unwrap();
+        let edge = LANE.edge(ticket, Config { cloud_keepalive: waits, ..config() });
+        let suspicion = |note: &Note| match note {
+            Note::Suspected { cause, .. } => Some(*cause),
+            _ => None,
+        };
+        assert_eq!(edge.note(suspicion).await, Suspicion::HeartbeatTooSlow);
+        assert_eq!(edge.hub.health().await.unwrap().suspicion, Some(Suspicion::HeartbeatTooSlow));
+        assert_eq!(edge.note(suspicion).await, Suspicion::KeepaliveUnheard);
+        assert_eq!(edge.link_down().await, LinkEnd::Closed);
+        assert_eq!(edge.hub.health().await.unwrap().suspicion, Some(Suspicion::KeepaliveUnheard));
+        edge.stop().await;
+        let (_loopback, _server, edge) = pair_over(LANE, config()).await;
+        edge.link_up().await;
+        assert_eq!(edge.hub.health().await.unwrap().suspicion, None, "KubeEdge's own defaults go together");
+        edge.stop().await;
     });
 }
