@@ -4,8 +4,8 @@
 use async_tungstenite::tungstenite::Message as Frame;
 use edgehub::core::message::operation;
 use edgehub::core::{Draft, Message, UnixMillis};
-use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
+use edgehub::pki::{Authority, Profile, Purpose};
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{Pems, server_config_from_pem};
 use edgehub::websocket::{ServerStream, accept};
@@ -380,4 +380,87 @@ fn the_stage_that_took_too_long_is_named() {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let server = format!("{}\n      handshakeTimeout: 1", listener.local_addr().unwrap());
     fails(site.check("edge-1", &server, "", &[]), "TLS", &["came as far as: TLS", "load of CloudHub"]);
+}
+
+/// A cloud that has another opinion of who the node is.
+#[test]
+fn a_cloud_that_refuses_the_upgrade_is_named() {
+    let site = Site::new();
+    let (server, driver) = smol::block_on(async {
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        CloudServer::bind(any_port, ServerOptions::new(site.server())).await.unwrap()
+    });
+    let running = smol::spawn(driver.run());
+    let (code, lines) = site.check("edge-2", &server.address().to_string(), "", &[]);
+    let upgrade = of(&lines, "upgrade").concat();
+    assert!(upgrade.starts_with("✗") && upgrade.contains("HTTP 403"), "{lines:#?}");
+    assert!(upgrade.contains("→ look whether a CloudHub is at this address"), "{lines:#?}");
+    assert!(of(&lines, "TLS").concat().starts_with("✓"), "{lines:#?}");
+    assert_eq!((code, lines.len()), (1, 10), "nothing is after that: {lines:#?}");
+    smol::block_on(async {
+        server.shutdown().await.unwrap();
+        running.await;
+    });
+}
+
+/// The certificate of the node, from so many days before now until so many days after.
+fn from_until(site: &Site, before: i64, after: i64) {
+    let day = |days: i64| {
+        let (now, span) = (SystemTime::now(), Duration::from_secs(86_400 * days.unsigned_abs()));
+        if days < 0 { now - span } else { now + span }
+    };
+    let purpose = Purpose::Node { name: "edge-1".into() };
+    let profile = Profile { purpose, not_before: day(before), not_after: day(after) };
+    site.authority.issue(&profile).unwrap().write(site.dir.path(), "edge").unwrap();
+}
+
+/// What to do depends on whether somebody renews it.
+#[test]
+fn a_certificate_that_ends_soon_or_begins_later_is_named_with_what_to_do() {
+    let site = Site::new();
+    let expiry = |service: &str| {
+        let config = site.config("edge-1", &nobody(), "");
+        let config = config.replacen("    tlsCaFile", &format!("{service}    tlsCaFile"), 1);
+        let (code, lines) = site.check_config(&config, &[]);
+        (code, of(&lines, "expiry").concat())
+    };
+    let service = format!("    httpServer: https://{}\n", nobody());
+    from_until(&site, -300, 8);
+    let (_, told) = expiry("");
+    assert!(told.starts_with("✓") && told.contains("days left"), "{told}");
+    from_until(&site, -300, 6);
+    let (code, told) = expiry("");
+    assert!(told.starts_with("✗") && told.contains("days left"), "{told}");
+    assert!(
+        told.contains("→ set modules.edgeHub.httpServer") && told.contains("run: edgehub join"),
+        "{told}"
+    );
+    let (_, told) = expiry(&service);
+    assert!(told.contains("→ look at the log of `edgehub run`"), "{told}");
+    from_until(&site, 1, 300);
+    let (_, told) = expiry("");
+    assert!(told.starts_with("✗") && told.contains("not valid before") && told.contains("NTP"), "{told}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn an_authority_that_has_run_out_is_named() {
+    let site = Site::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(1999, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2019, 1, 1);
+    let old = params.self_signed(&key).unwrap().pem();
+    std::fs::write(site.path("ca.crt"), &old).unwrap();
+    let (code, lines) = site.check("edge-1", &nobody(), "", &[]);
+    let told = of(&lines, "authority").concat();
+    assert!(told.starts_with("✗") && told.contains("expired on 2019-01-01"), "{lines:#?}");
+    assert!(told.contains("→ have the cloud's authority renewed, then run: edgehub join"), "{lines:#?}");
+    assert_eq!(code, 1);
+    // Beside another one that lasts it does no harm.
+    let both = old + site.authority.certificate_pem();
+    std::fs::write(site.path("ca.crt"), both).unwrap();
+    let (_, lines) = site.check("edge-1", &nobody(), "", &[]);
+    assert!(of(&lines, "authority").concat().starts_with("✓"), "{lines:#?}");
 }
