@@ -5,6 +5,7 @@ mod bench;
 mod cloud;
 mod recorder;
 mod run;
+mod suspicions;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
