@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 /// How long nothing is acknowledged and nothing sent before a packet leaves beyond the window, at least.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 
-/// The same in times that quinn-proto waits for an acknowledgement: who is only far away is not silent.
-const PROBE_PATIENCE: u32 = 2;
+/// The same in round trips: who is only far away is not silent.
+const PROBE_ROUND_TRIPS: u32 = 3;
 
 /// Ends a connection with a last word, whatever else is on its way.
 pub(super) fn close(connection: &Connection, code: VarInt, why: &[u8]) {
@@ -87,7 +87,7 @@ impl Controller for Window {
     }
 
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64, app_limited: bool, rtt: &RttEstimator) {
-        self.patience = PROBE_EVERY.max(rtt.pto_base() * PROBE_PATIENCE);
+        self.patience = PROBE_EVERY.max(rtt.conservative() * PROBE_ROUND_TRIPS);
         self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
