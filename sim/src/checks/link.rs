@@ -209,12 +209,8 @@ impl Check for ConnectInfo {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
-        match step.input {
-            Input::Module { module, event: ModuleEvent::Joined { .. } } => {
-                self.heard.entry(*module).or_default();
-            }
-            Input::Module { module, event: ModuleEvent::Left } => drop(self.heard.remove(module)),
-            _ => {}
+        if let Input::Module { module, event: ModuleEvent::Left } = step.input {
+            self.heard.remove(module);
         }
         // What was dropped for a slow module may have been news: before, between or behind those that wait.
         let is_loss = |output: &Output| {
@@ -237,9 +233,9 @@ impl Check for ConnectInfo {
             }
         }
         if lost {
-            for (module, heard) in &mut self.heard {
-                let waiting = step.hub.inbox_messages(*module).filter(|message| is_connect_info(message));
-                heard.gap = waiting.count() + 1;
+            for module in step.hub.joined_modules() {
+                let waiting = step.hub.inbox_messages(module).filter(|message| is_connect_info(message));
+                self.heard.entry(module).or_default().gap = waiting.count() + 1;
             }
         }
         Ok(())
