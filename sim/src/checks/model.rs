@@ -115,7 +115,10 @@ impl Model {
                 // Either nobody gets it, or those who lack it; that it is a duplicate is the business of another check.
                 to.retain(|module| !self.inboxes.has(*module, key));
                 let more = step.hub.account().down.accepted - self.before.down.accepted;
-                to.truncate(usize::try_from(more.saturating_sub(duplicates)).unwrap_or(0));
+                // What was due before may have ended a request.
+                let is_answer = |output: &&Output| matches!(output, Output::Deliver { answer: true, .. });
+                let others = duplicates + step.outputs.iter().filter(is_answer).count() as u64;
+                to.truncate(usize::try_from(more.saturating_sub(others)).unwrap_or(0));
                 expected.own_up_maybe += 1;
             }
             owed = to.len() as u64;
