@@ -112,6 +112,8 @@ impl Hub {
             (Body::Here(entry), _) if self.letters.has_room(entry.message.bytes()) => {
                 self.write_letter(kept, entry.message, (class, reason));
             }
+            // What a stop drops the journal is not known to have, and nothing is fetched any more.
+            (Body::Here(_), _) if self.state == LinkState::Stopped => self.letter_lost(kept, reason),
             (_, Some(number))
                 if reason != DropReason::JournalLost && self.letters.fetches() < LETTERS_WAITING_MAX =>
             {
