@@ -42,7 +42,9 @@ impl RateLimit {
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }
             Input::Reconfigure(config) if of(config) != self.rate => {
-                (self.rate, self.level) = (of(config), full(of(config)));
+                // What was due before leaves first, with the tokens of before.
+                let before = if step.was_due() { self.level / TOKEN * TOKEN } else { 0 };
+                (self.rate, self.level) = (of(config), before + full(of(config)));
             }
             _ => {}
         }
@@ -106,6 +108,7 @@ impl RateLimit {
                 _ => {}
             }
         }
+        self.level = self.level.min(full(self.rate));
         Ok(())
     }
 }
