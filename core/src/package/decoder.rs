@@ -67,24 +67,21 @@ impl Decoder {
     fn split(&mut self) -> Result<Option<Bytes>, Violation> {
         loop {
             if let Some(Chunks { buffer, .. }) = &mut self.chunks {
-                if let Some((header, payload)) = split(buffer, self.payload_bytes_max)? {
-                    return match header.compressed {
-                        true => Err(FORBIDDEN),
-                        false => Ok(Some(payload)),
-                    };
+                if let Some((_, payload)) = split(buffer, self.payload_bytes_max, false)? {
+                    return Ok(Some(payload));
                 }
                 if is_large(buffer) && !self.let_in {
                     return Ok(None);
                 }
             }
-            let Some((header, payload)) = split(&mut self.buffer, self.payload_bytes_max)? else {
+            let compressed = self.chunks.is_some();
+            let Some((header, payload)) = split(&mut self.buffer, self.payload_bytes_max, compressed)? else {
                 return Ok(None);
             };
             match &mut self.chunks {
                 Some(chunks) if header.compressed => {
                     chunks.decompressor.decompress(&payload, &mut chunks.buffer)?;
                 }
-                None if header.compressed => return Err(FORBIDDEN),
                 // What is plain stands between whole packages only.
                 Some(Chunks { buffer, .. }) if !buffer.is_empty() => return Err(Violation::PackageTruncated),
                 _ => return Ok(Some(payload)),
@@ -134,10 +131,17 @@ fn is_large(buffer: &BytesMut) -> bool {
     header.is_some_and(|header| !header.compressed && header.length as usize > LARGE_PACKAGE_BYTES)
 }
 
-/// The next package of a buffer, once it is there as a whole.
-fn split(buffer: &mut BytesMut, payload_bytes_max: usize) -> Result<Option<(Header, Bytes)>, Violation> {
+/// The next package of a buffer, which may be compressed or may not, once it is there as a whole.
+fn split(
+    buffer: &mut BytesMut,
+    payload_bytes_max: usize,
+    compressed: bool,
+) -> Result<Option<(Header, Bytes)>, Violation> {
     let Some(octets) = buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
     let header = Header::from_bytes(*octets)?;
+    if header.compressed && !compressed {
+        return Err(FORBIDDEN);
+    }
     let bytes = usize::try_from(header.length).unwrap_or(usize::MAX);
     let limit = if header.compressed { COMPRESSED_BYTES_MAX } else { payload_bytes_max };
     if bytes > limit {

@@ -10,6 +10,7 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+mod golden;
 mod old_peer;
 
 /// A message with every field that KubeEdge's own protobuf has, made by hand from its numbers.
