@@ -41,8 +41,12 @@ fn sending(tcp: &TcpStream) -> Option<Sending> {
     use std::os::fd::AsRawFd;
     let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
     let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
-    // SAFETY: the descriptor is open as long as `tcp` is, and the system writes at most `length` bytes to `info`, which
-    // has that many. All its fields are integers, for which zeros are values too: an old system knows fewer of them.
+    // No crate that we have does this safely: rustix and socket2 know no such option, and nix has a macro for options that it does not know, which
+    // panics where an older system fills less of the structure.
+    //
+    // SAFETY: the descriptor is open as long as `tcp` is borrowed. Both pointers are to values of this function; the system writes at most
+    // `length` bytes to `info`, which has that many, and writes `length`. What it does not write of `info`, on an older system or after a
+    // failure, stays zero. All its fields are integers, of which any bits are a value.
     let (result, info) = unsafe {
         let place = info.as_mut_ptr().cast();
         let result = libc::getsockopt(tcp.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, place, &mut length);
