@@ -7,6 +7,8 @@
 mod listener;
 mod quic;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use listener::{Cut, Datagrams, Incoming, Listener};
 

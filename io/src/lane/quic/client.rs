@@ -2,7 +2,7 @@
 
 use super::compression::Compression;
 use super::congestion::close;
-use super::error::{QuicError, VISIT};
+use super::error::{QuicError, VISIT, code};
 use super::older::{self, Found};
 use super::packets::{any_like, payload_towards};
 use super::runtime::LaneRuntime;
@@ -126,7 +126,12 @@ async fn dial(
 ) -> Result<Session, QuicError> {
     let found = resolve(host, port).await.map_err(QuicError::NameNotFound)?;
     let (endpoint, connection) = first_of(found, executor, host, config).await?;
-    greet(endpoint, connection, target).await
+    let greeted = greet(endpoint.clone(), connection.clone(), target).await;
+    if let Err(QuicError::Violation(violation)) = &greeted {
+        close(&connection, code(*violation), violation.name().as_bytes());
+        or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+    }
+    greeted
 }
 
 /// The address that shakes hands first.

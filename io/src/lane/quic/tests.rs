@@ -31,7 +31,11 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 
 mod compressed;
 mod ending;
+mod first_word;
 mod handshake;
+mod moving;
+mod older_build;
+mod packets;
 mod rogue;
 
 /// Collects what is read.
@@ -54,6 +58,8 @@ struct Bench {
     address: SocketAddr,
     /// One per session, in the order in which they were accepted; what ended before is an error.
     sessions: Receiver<Result<Receiver<Read>, QuicError>>,
+    /// What the cloud writes to each of them, in the same order.
+    writers: Receiver<Sender<Vec<Write>>>,
     _running: Task<()>,
 }
 
@@ -70,21 +76,29 @@ impl Bench {
     }
 
     fn with(loopback: Loopback, tls: &ServerConfig, compression: bool) -> Bench {
+        Bench::within(HANDSHAKE, loopback, tls, compression)
+    }
+
+    /// A server that gives a node so long to say who it is.
+    fn within(limit: Duration, loopback: Loopback, tls: &ServerConfig, compression: bool) -> Bench {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = Server::bind(any, tls, SILENCE, compression).unwrap();
         let address = server.address().unwrap();
         let (told, sessions) = async_channel::unbounded();
+        let (lent, writers) = async_channel::unbounded();
         let running = smol::spawn(async move {
             let serve = async {
                 while let Ok(arrival) = server.accept().await {
                     let told: Sender<Result<Receiver<Read>, QuicError>> = told.clone();
+                    let lent = lent.clone();
                     let session = async move {
-                        match arrival.accept(HANDSHAKE).await {
+                        match arrival.accept(limit).await {
                             Ok((session, _)) => {
                                 let (reads, read) = async_channel::unbounded();
-                                let _ = told.send(Ok(read)).await;
-                                let (_writes, nothing) = async_channel::unbounded();
-                                session.run(nothing, Reads(reads)).await;
+                                let (writes, to_write) = async_channel::unbounded();
+                                let _ = lent.try_send(writes);
+                                let _ = told.try_send(Ok(read));
+                                session.run(to_write, Reads(reads)).await;
                             }
                             Err(error) => drop(told.send(Err(error)).await),
                         }
@@ -94,7 +108,7 @@ impl Bench {
             };
             or(serve, server.work()).await;
         });
-        Bench { loopback, address, sessions, _running: running }
+        Bench { loopback, address, sessions, writers, _running: running }
     }
 
     fn tls(&self, node: &str) -> Arc<ClientConfig> {
@@ -115,19 +129,32 @@ impl Bench {
     }
 
     async fn try_raw(&self, protocol: &[u8]) -> Result<Raw, ConnectionError> {
-        let executor = Arc::new(Executor::new());
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), None, socket, LaneRuntime::of(&executor)).unwrap();
-        let on = executor.clone();
-        let _packets = smol::spawn(async move { on.run(smol::future::pending::<()>()).await });
+        self.raw_at(self.address, protocol, EndpointConfig::default()).await
+    }
+
+    /// The same, which goes to this address and announces this.
+    async fn raw_at(
+        &self,
+        address: SocketAddr,
+        protocol: &[u8],
+        announced: EndpointConfig,
+    ) -> Result<Raw, ConnectionError> {
+        let (endpoint, _packets) = raw_endpoint(announced, None);
         let mut tls = (*self.tls(NODE)).clone();
         tls.alpn_protocols = vec![protocol.to_vec()];
         let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(transport(SILENCE, None, PAYLOAD_BYTES_MAX));
-        let connection = endpoint.connect_with(config, self.address, "127.0.0.1").unwrap().await?;
+        let connection = endpoint.connect_with(config, address, "127.0.0.1").unwrap().await?;
         Ok(Raw { connection, answers: Mutex::default(), _endpoint: endpoint, _packets })
     }
+}
+
+/// An endpoint on any port, and what moves its packets.
+fn raw_endpoint(announced: EndpointConfig, serves: Option<quinn::ServerConfig>) -> (Endpoint, Task<()>) {
+    let executor = Arc::new(Executor::new());
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = Endpoint::new(announced, serves, socket, LaneRuntime::of(&executor)).unwrap();
+    (endpoint, smol::spawn(async move { executor.run(smol::future::pending::<()>()).await }))
 }
 
 /// What a node of this name shows.
@@ -186,6 +213,33 @@ fn hello() -> Vec<u8> {
     writing::package(&hello.to_message().unwrap()).to_vec()
 }
 
+/// Another connection on the same server, from before.
+struct Neighbour {
+    session: Session,
+    arrives: Receiver<Read>,
+}
+
+impl Neighbour {
+    async fn of(bench: &Bench) -> Neighbour {
+        let client = Client::new(&Config::default(), false);
+        let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
+        Neighbour { session, arrives: bench.next_session().await.unwrap() }
+    }
+
+    /// A message and a question for it get through.
+    async fn lives_on(self) {
+        let (writes, to_write) = async_channel::unbounded();
+        writes.try_send(vec![written(1), Write::Ping(1)]).unwrap();
+        let (told, heard) = async_channel::unbounded();
+        let talk = async {
+            assert!(matches!(self.arrives.recv().await, Ok(Read::Message(it)) if it == message(1, "")));
+            assert!(matches!(heard.recv().await, Ok(Read::Pong(1))), "the neighbour lives on");
+            drop(writes);
+        };
+        zip(self.session.run(to_write, Reads(told)), talk).await;
+    }
+}
+
 /// A peer that does this after its hello breaks that rule.
 fn check(violation: Violation, misbehave: impl AsyncFn(&Raw, &mut SendStream) -> Option<SendStream>) {
     check_as(ALPN, violation, misbehave);
@@ -202,24 +256,13 @@ fn check_as(
         let raw = bench.raw(protocol).await;
         let mut control = raw.stream(&hello()).await;
         let reads = bench.next_session().await.unwrap();
-        // A neighbour on the same server, from before.
-        let client = Client::new(&Config::default(), false);
-        let neighbour = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
-        let neighbours = bench.next_session().await.unwrap();
+        let neighbour = Neighbour::of(&bench).await;
         let _open = misbehave(&raw, &mut control).await;
         assert_eq!(raw.end().await, code(violation).into_inner(), "{violation}");
         let Ok(Read::Malformed(found)) = reads.recv().await else { panic!("the owner is not told") };
         assert_eq!(found, violation);
         assert!(matches!(reads.recv().await, Ok(Read::Ended(_))));
-        let (writes, to_write) = async_channel::unbounded();
-        writes.try_send(vec![written(1), Write::Ping(1)]).unwrap();
-        let (told, heard) = async_channel::unbounded();
-        let talk = async {
-            assert!(matches!(neighbours.recv().await, Ok(Read::Message(it)) if it == message(1, "")));
-            assert!(matches!(heard.recv().await, Ok(Read::Pong(1))), "the neighbour lives on");
-            drop(writes);
-        };
-        zip(neighbour.run(to_write, Reads(told)), talk).await;
+        neighbour.lives_on().await;
     });
 }
 
@@ -379,24 +422,6 @@ fn streams_are_limited_by_the_transport() {
 }
 
 #[test]
-fn a_first_word_that_breaks_a_rule_is_answered_by_its_code() {
-    let check = |first: Vec<u8>, violation: Violation| {
-        smol::block_on(async {
-            let bench = Bench::start();
-            let raw = bench.raw(ALPN).await;
-            let _control = raw.stream(&first).await;
-            assert!(matches!(bench.next_session().await, Err(QuicError::Violation(it)) if it == violation));
-            assert_eq!(raw.end().await, code(violation).into_inner());
-        });
-    };
-    let limit = edgehub_core::limits::CONTROL_PACKAGE_BYTES_MAX;
-    let header = Header { compressed: false, length: 1 << 20 }.to_bytes();
-    check(header.to_vec(), Violation::PackageTooLarge { bytes: 1 << 20, limit });
-    check(writing::package(&message(1, "")).to_vec(), Violation::ControlLane);
-    check(b"GET / HTTP".to_vec(), Violation::PackageVersion { version: u32::from_be_bytes(*b"GET ") });
-}
-
-#[test]
 fn a_node_with_the_certificate_of_another_one_is_refused() {
     smol::block_on(async {
         let bench = Bench::start();
@@ -418,43 +443,6 @@ fn addresses_are_checked() {
     for url in ["wss://h:1", "quic://h", "quic://h:0", "quic://:1", "quic://h:x", "quic://h/p:1"] {
         check(url, "expected quic://HOST:PORT");
     }
-}
-
-/// The node's address changes in the middle: the connection goes on, and everything arrives once and in order.
-#[test]
-fn a_connection_survives_another_address() {
-    const HALF: u64 = 500;
-    smol::block_on(async {
-        let bench = Bench::start();
-        let client = Client::new(&Config::default(), false);
-        let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
-        let endpoint = session.endpoint().unwrap();
-        let before = endpoint.local_addr().unwrap();
-        let arrived = bench.next_session().await.unwrap();
-        let (writes, to_write) = async_channel::unbounded();
-        let (told, heard) = async_channel::unbounded();
-        let talk = async {
-            for round in 0..2 {
-                let numbers = round * HALF..(round + 1) * HALF;
-                writes.try_send(numbers.clone().map(written).chain([Write::Ping(round)]).collect()).unwrap();
-                if round == 0 {
-                    // While the first half is on its way.
-                    endpoint.rebind(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap()).unwrap();
-                }
-                for number in numbers {
-                    let Ok(Read::Message(read)) = arrived.recv().await else {
-                        panic!("the connection ended")
-                    };
-                    assert_eq!(read, message(number, ""));
-                }
-                assert!(matches!(heard.recv().await, Ok(Read::Pong(number)) if number == round));
-            }
-            assert_ne!(endpoint.local_addr().unwrap(), before);
-            drop(writes);
-        };
-        zip(session.run(to_write, Reads(told)), talk).await;
-        assert!(matches!(arrived.recv().await, Ok(Read::Ended(_))));
-    });
 }
 
 /// Streams one after another, none of which has a use: the transport's limit lets them pass, ours ends it.

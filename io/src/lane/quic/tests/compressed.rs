@@ -1,6 +1,8 @@
 //! What is compressed, where both ends have agreed on it, and what bad chunks get.
 
+use super::rogue::RawCloud;
 use super::*;
+use edgehub_core::package::{Incoming, STREAMS};
 
 /// What arrives at the cloud of these messages, and how many bytes the node's machine sent for it.
 fn sent(messages: &[Message], offered: bool, accepted: bool) -> (Vec<Message>, u64) {
@@ -30,7 +32,7 @@ fn sent(messages: &[Message], offered: bool, accepted: bool) -> (Vec<Message>, u
     })
 }
 
-fn statuses() -> Vec<Message> {
+pub(super) fn statuses() -> Vec<Message> {
     let status = |number: u64| {
         let text =
             format!("{{\"phase\":\"Running\",\"restartCount\":{number},\"hostIP\":\"192.0.2.{number}\"}}")
@@ -53,13 +55,65 @@ fn compression_needs_both_ends_and_changes_no_message() {
     assert!(few * 4 < most && few * 4 < as_many, "{few} of {most} and {as_many}");
 }
 
+/// A content that looks compressed already.
+fn noise() -> Message {
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(20_000).collect();
+    Draft { msg_id: "noise", group: "meta", content: Content::Text(&noise), ..Draft::default() }
+        .encode()
+        .unwrap()
+}
+
 #[test]
 fn what_is_compressed_already_travels_as_it_is() {
-    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(20_000).collect();
-    let content = Content::Text(&noise);
-    let message = Draft { msg_id: "1", group: "meta", content, ..Draft::default() }.encode().unwrap();
-    let messages: Vec<Message> = statuses().into_iter().take(3).chain([message]).chain(statuses()).collect();
+    let noise = noise();
+    let messages: Vec<Message> =
+        statuses().into_iter().take(3).chain([noise.clone()]).chain(statuses()).collect();
     assert_eq!(sent(&messages, true, true).0, messages, "in order, too");
+    smol::block_on(async {
+        let cloud = RawCloud::with(EndpointConfig::default(), true);
+        let (writes, to_write) = async_channel::unbounded();
+        let node = async {
+            let client = Client::new(&Config::default(), true);
+            let session = client.open(cloud.target(), HANDSHAKE, cloud.tls()).await.unwrap();
+            session.run(to_write, Reads(async_channel::unbounded().0)).await;
+        };
+        let cloud = async {
+            let mut node = cloud.accept().await;
+            node.welcome().await;
+            let batch = messages.iter().cloned().map(|message| Write::Message(Box::new(message)));
+            writes.try_send(batch.collect()).unwrap();
+            // All of them are about one thing, and so on one stream.
+            let travelled = a_stream_with(&node.connection, messages.len()).await;
+            let has = |message: &Message| {
+                let package = writing::package(message);
+                travelled.windows(package.len()).any(|bytes| bytes == package)
+            };
+            assert!(has(&noise) && !messages.iter().filter(|message| **message != noise).any(has));
+            drop(writes);
+        };
+        zip(node, cloud).await;
+    });
+}
+
+/// The bytes of the stream of a peer on which so many messages come.
+async fn a_stream_with(connection: &Connection, messages: usize) -> Vec<u8> {
+    let mut streams = FuturesUnordered::new();
+    for number in 0..STREAMS {
+        let (_, mut receive) = connection.accept_bi().await.unwrap();
+        streams.push(async move {
+            let (mut stream, mut bytes, mut found) = (Incoming::new(number, true), Vec::new(), 0);
+            while found < messages {
+                let chunk = receive.read_chunk(usize::MAX, true).await.unwrap().expect("more");
+                bytes.extend_from_slice(&chunk.bytes);
+                stream.push(&chunk.bytes);
+                while stream.next_message().unwrap().is_some() {
+                    found += 1;
+                }
+            }
+            bytes
+        });
+    }
+    streams.next().await.unwrap()
 }
 
 #[test]

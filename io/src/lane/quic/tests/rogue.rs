@@ -4,6 +4,70 @@ use super::*;
 use edgehub_core::package::{Incoming, STREAMS, answer};
 use quinn::crypto::rustls::QuicServerConfig;
 
+/// A cloud that speaks QUIC, and beyond that what a test wants.
+pub(super) struct RawCloud {
+    loopback: Loopback,
+    endpoint: Endpoint,
+    target: Target,
+    _packets: Task<()>,
+}
+
+impl RawCloud {
+    pub(super) fn start() -> RawCloud {
+        RawCloud::with(EndpointConfig::default(), false)
+    }
+
+    /// One that announces this, and agrees to compression or does not.
+    pub(super) fn with(announced: EndpointConfig, compression: bool) -> RawCloud {
+        let loopback = Loopback::new().unwrap();
+        let mut tls = (*loopback.server_options().unwrap().tls).clone();
+        tls.alpn_protocols = protocols(compression);
+        let crypto = QuicServerConfig::try_from(tls).unwrap();
+        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+        let (endpoint, _packets) = raw_endpoint(announced, Some(config));
+        let address = endpoint.local_addr().unwrap();
+        let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
+        RawCloud { loopback, endpoint, target, _packets }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.endpoint.local_addr().unwrap()
+    }
+
+    pub(super) fn tls(&self) -> Arc<ClientConfig> {
+        tls_of(&self.loopback, NODE)
+    }
+
+    /// The next node, which has said who it is.
+    pub(super) async fn accept(&self) -> RawNode {
+        let connection = self.endpoint.accept().await.unwrap().await.unwrap();
+        let (control, mut hears) = connection.accept_bi().await.unwrap();
+        let mut lane = Incoming::control_lane();
+        let hello = reading::control_message(&mut hears, &mut lane).await.unwrap();
+        RawNode { connection, control, hears, lane, hello }
+    }
+}
+
+/// A node as such a cloud sees it.
+pub(super) struct RawNode {
+    pub(super) connection: Connection,
+    pub(super) control: SendStream,
+    pub(super) hears: RecvStream,
+    pub(super) lane: Incoming,
+    hello: Message,
+}
+
+impl RawNode {
+    /// Lets the node in.
+    pub(super) async fn welcome(&mut self) {
+        self.control.write_all(&writing::package(&answer(&self.hello, true).unwrap())).await.unwrap();
+    }
+}
+
 /// The cloud's end of one connection, after the handshake and the greeting, and what the node's owner is told meanwhile.
 struct Rogue {
     connection: Connection,
@@ -17,24 +81,11 @@ struct Rogue {
 /// A cloud that does this to its node, whose session writes a message at a time, ends it by the name of that rule.
 fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
     smol::block_on(async {
-        let loopback = Loopback::new().unwrap();
-        let mut tls = (*loopback.server_options().unwrap().tls).clone();
-        tls.alpn_protocols = protocols(false);
-        let crypto = QuicServerConfig::try_from(tls).unwrap();
-        let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-        let executor = Arc::new(Executor::new());
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), Some(config), socket, LaneRuntime::of(&executor))
-                .unwrap();
-        let address = endpoint.local_addr().unwrap();
-        let _packets = smol::spawn(async move { executor.run(smol::future::pending::<()>()).await });
-
+        let cloud = RawCloud::start();
         let (owner, told) = async_channel::unbounded();
         let node = async {
-            let tls = tls_of(&loopback, NODE);
-            let target = Target::new(format!("quic://{address}"), PROJECT, NODE);
-            let session = Client::new(&Config::default(), false).open(&target, HANDSHAKE, tls).await.unwrap();
+            let client = Client::new(&Config::default(), false);
+            let session = client.open(cloud.target(), HANDSHAKE, cloud.tls()).await.unwrap();
             let (writes, to_write) = async_channel::bounded(1);
             let speak = async {
                 for number in 1.. {
@@ -46,11 +97,9 @@ fn check(violation: Violation, misbehave: impl AsyncFn(&mut Rogue)) {
             zip(session.run(to_write, Reads(owner)), speak).await;
         };
         let cloud = async {
-            let connection = endpoint.accept().await.unwrap().await.unwrap();
-            let (mut control, mut hears) = connection.accept_bi().await.unwrap();
-            let mut lane = Incoming::control_lane();
-            let hello = reading::control_message(&mut hears, &mut lane).await.unwrap();
-            control.write_all(&writing::package(&answer(&hello, true).unwrap())).await.unwrap();
+            let mut node = cloud.accept().await;
+            node.welcome().await;
+            let RawNode { connection, control, hears, .. } = node;
             let mut streams = Vec::new();
             for _ in 0..STREAMS {
                 let (send, receive) = connection.accept_bi().await.unwrap();
