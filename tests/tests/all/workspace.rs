@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each workspace crate may use of the others, tests included.
@@ -143,5 +143,83 @@ fn one_runtime_one_tls() {
         for (used, _) in dependencies {
             assert!(!NOBODY_USES.contains(&used.as_str()), "{name} must not use {used}");
         }
+    }
+}
+
+/// Where code, but for tests, may name a lane: what is said on it, who chooses it, who is configured, and what is read back of all that. Everybody else moves messages
+/// and knows no lane.
+const MAY_NAME_LANES: [&str; 9] = [
+    "core/src/config.rs",
+    "core/src/hub/lanes.rs",
+    "core/src/trace/describe.rs",
+    "core/src/trace/digest.rs",
+    "io/src/lane",
+    "io/src/config",
+    "io/src/cli",
+    "io/src/loopback.rs",
+    // Whether it is listened on is an option.
+    "io/src/server.rs",
+];
+
+#[test]
+fn drivers_know_no_lane() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    ["core/src", "io/src"].iter().for_each(|folder| sources(&root.join(folder), &mut files));
+    let mut named = BTreeSet::new();
+    for file in &files {
+        let name = file.strip_prefix(root).unwrap().to_str().unwrap();
+        if name.contains("/tests/") || name.ends_with("/tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = text.lines().position(|line| names_a_lane(&code_of(line)));
+        match (line, MAY_NAME_LANES.iter().find(|place| name.starts_with(**place))) {
+            (Some(_), Some(place)) => drop(named.insert(*place)),
+            (Some(line), None) => panic!("{name}:{} names a lane", line + 1),
+            (None, _) => {}
+        }
+    }
+    let unused: Vec<_> = MAY_NAME_LANES.iter().filter(|place| !named.contains(**place)).collect();
+    assert!(unused.is_empty(), "they need not be in the list: {unused:?}");
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path, files),
+            false if path.extension().is_some_and(|extension| extension == "rs") => files.push(path),
+            false => {}
+        }
+    }
+}
+
+/// A line without its texts and its comment. Of a text over several lines each counts as code.
+fn code_of(line: &str) -> String {
+    let texts_out: String = line.split('"').step_by(2).collect();
+    texts_out.split("//").next().unwrap_or_default().to_owned()
+}
+
+/// `Lane::WebSocket`, `Quic`, `quic`, `QUIC_SCHEME`, but not `quick`.
+fn names_a_lane(code: &str) -> bool {
+    let lower = code.to_ascii_lowercase();
+    let mut quics = lower.match_indices("quic");
+    ["Lane::", "LaneChoice::"].iter().any(|name| code.contains(name))
+        || quics.any(|(at, found)| !lower[at + found.len()..].starts_with('k'))
+}
+
+#[test]
+fn a_lane_is_named_by_code_alone() {
+    for (line, is) in [
+        ("if lane == Lane::Quic {", true),
+        ("if lane != Lane::WebSocket {", true),
+        ("let quic = Some(1); // why", true),
+        ("info!(\"QUIC gets through\"); // QUIC", false),
+        ("/// It must be quick.", false),
+        ("let quick = QUIC_SCHEME;", true),
+        ("quicker(1)", false),
+    ] {
+        assert_eq!(names_a_lane(&code_of(line)), is, "{line}");
     }
 }

@@ -3,6 +3,8 @@
 use super::bench_of::{self, Way};
 use edgehub::config::Lane;
 
+#[path = "roaming.rs"]
+mod roaming;
 #[path = "traffic.rs"]
 mod traffic;
 #[path = "trouble.rs"]

@@ -17,6 +17,8 @@ mod refused;
 mod rejected;
 #[path = "requests.rs"]
 mod requests;
+#[path = "roaming.rs"]
+mod roaming;
 #[path = "traffic.rs"]
 mod traffic;
 #[path = "trouble.rs"]

@@ -3,11 +3,13 @@
 use super::bench_of::{Edge, NODE, any_port, config, serve, server_options};
 use edgehub::config::Lane;
 use edgehub::loopback::Loopback;
+use edgehub::server::CloudServer;
 use edgehub_core::Config;
 use edgehub_core::config::Lanes;
 use edgehub_core::hub::LinkEnd;
+use smol::future::or;
 use smol::net::TcpListener;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 #[test]
@@ -46,6 +48,66 @@ fn where_quic_is_blocked_a_websocket_takes_its_place() {
     });
 }
 
+/// A listener as KubeEdge's, who names his versions to whoever asks in his own dialect. He is recognised: nobody waits for the time that QUIC has.
+#[test]
+fn where_an_older_quic_listens_a_websocket_takes_its_place() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let server = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let older = smol::net::UdpSocket::bind(any_port()).await.unwrap();
+        let address = older.local_addr().unwrap();
+        let answering = async {
+            let mut packet = [0; 2048];
+            loop {
+                let (_, node) = older.recv_from(&mut packet).await.unwrap();
+                if packet[0] & 0x89 == 0x09 && packet[9] == b'Q' {
+                    let versions = [&[0x09], &packet[1..9], b"Q044Q043Q039"].concat();
+                    older.send_to(&versions, node).await.unwrap();
+                }
+            }
+        };
+        let never = Duration::from_secs(3600);
+        let lanes = Lanes { trial: never, ..Lanes::default() };
+        let patient = Config { lanes, open_timeout: never, ping_interval: never, ..config() };
+        let edge = auto(&loopback, &server, address, patient);
+        let linked = async {
+            assert_eq!(edge.link_down().await, LinkEnd::OpenFailed);
+            edge.link_up().await;
+        };
+        or(linked, answering).await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        server.receive().await.unwrap();
+    });
+}
+
+#[test]
+fn where_both_lanes_get_through_the_link_is_over_quic() {
+    smol::block_on(async {
+        let loopback = Loopback::new().unwrap();
+        let websocket = serve(&loopback, any_port(), loopback.server_options().unwrap()).await;
+        let quic = serve(&loopback, any_port(), server_options(&loopback)).await;
+        let edge = auto(&loopback, &websocket, quic.address(), config());
+        edge.link_up().await;
+        let module = edge.hub.join("edged", &[]).await.unwrap();
+        module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
+        let over = async |lane, server: &CloudServer| server.receive().await.map(|_| lane);
+        assert_eq!(or(over("QUIC", &quic), over("a WebSocket", &websocket)).await, Some("QUIC"));
+        assert_eq!(edge.hub.settled().await.unwrap().links, 1, "the first one");
+    });
+}
+
+/// A hub for both lanes: its WebSocket leads to this server, and its QUIC to this address.
+fn auto(loopback: &Loopback, server: &CloudServer, quic: SocketAddr, config: Config) -> Edge {
+    let ticket = loopback.ticket(server.address(), NODE).unwrap().over(Lane::Auto);
+    let mut options = ticket.options(config).unwrap();
+    for target in options.targets.iter_mut().filter(|target| target.url.starts_with("quic")) {
+        target.url = format!("quic://{quic}");
+        target.handshake_timeout = Duration::from_secs(3600);
+    }
+    Edge::with(options)
+}
+
 /// The cloud serves QUIC later, while the WebSocket's link is alive: the hub sees it, and moves there.
 #[test]
 fn where_quic_gets_through_later_the_link_moves_there() {
@@ -55,16 +117,12 @@ fn where_quic_gets_through_later_the_link_moves_there() {
         let reserved = UdpSocket::bind(any_port()).unwrap();
         let later = reserved.local_addr().unwrap();
         drop(reserved);
-        let ticket = loopback.ticket(server.address(), NODE).unwrap().over(Lane::Auto);
         let lanes = Lanes {
             retry_after: Duration::from_millis(50),
             trial: Duration::from_secs(1),
             ..Lanes::default()
         };
-        let mut options = ticket.options(Config { lanes, ..config() }).unwrap();
-        let quic = options.targets.iter_mut().find(|target| target.url.starts_with("quic")).unwrap();
-        quic.url = format!("quic://{later}");
-        let edge = Edge::with(options);
+        let edge = auto(&loopback, &server, later, Config { lanes, ..config() });
         edge.link_up().await;
         let module = edge.hub.join("edged", &[]).await.unwrap();
         module.send(module.compose("resource", "update", "x", &1).unwrap()).await.unwrap();
