@@ -4,18 +4,15 @@ use super::rogue::RawCloud;
 use super::*;
 use edgehub_core::package::{Incoming, STREAMS};
 
-/// What arrives at the cloud of these messages, and how many bytes the node's machine sent for it.
-fn sent(messages: &[Message], offered: bool, accepted: bool) -> (Vec<Message>, u64) {
+/// What arrives at the cloud of these messages.
+fn sent(messages: &[Message], offered: bool, accepted: bool) -> Vec<Message> {
     smol::block_on(async {
         let bench = Bench::with_compression(accepted);
         let client = Client::new(&Config::default(), offered);
         let session = client.open(&bench.target(), HANDSHAKE, bench.tls(NODE)).await.unwrap();
-        let connection = session.connection();
         let reads = bench.next_session().await.unwrap();
-        let before = connection.stats().udp_tx.bytes;
         let (writes, to_write) = async_channel::unbounded();
-        let batch = messages.iter().cloned().map(|message| Write::Message(Box::new(message)));
-        writes.try_send(batch.chain([Write::Ping(1)]).collect()).unwrap();
+        writes.try_send(batch(messages)).unwrap();
         let (told, heard) = async_channel::unbounded();
         let talk = async {
             let mut found = Vec::new();
@@ -24,75 +21,38 @@ fn sent(messages: &[Message], offered: bool, accepted: bool) -> (Vec<Message>, u
                 found.push(message);
             }
             assert!(matches!(heard.recv().await, Ok(Read::Pong(1))));
-            let bytes = connection.stats().udp_tx.bytes - before;
             drop(writes);
-            (found, bytes)
+            found
         };
         zip(session.run(to_write, Reads(told)), talk).await.1
     })
 }
 
-pub(super) fn statuses() -> Vec<Message> {
-    let status = |number: u64| {
-        let text =
-            format!("{{\"phase\":\"Running\",\"restartCount\":{number},\"hostIP\":\"192.0.2.{number}\"}}")
-                .repeat(9);
-        let id = number.to_string();
-        Draft { msg_id: &id, group: "meta", content: Content::Text(&text), ..Draft::default() }
-            .encode()
-            .unwrap()
-    };
-    (0..100).map(status).collect()
+/// Messages, and a question for them.
+pub(super) fn batch(messages: &[Message]) -> Vec<Write> {
+    messages.iter().map(|message| Write::Message(Box::new(message.clone()))).chain([Write::Ping(1)]).collect()
 }
 
-#[test]
-fn compression_needs_both_ends_and_changes_no_message() {
-    let messages = statuses();
-    let (plain, most) = sent(&messages, false, true);
-    let (refused, as_many) = sent(&messages, true, false);
-    let (compressed, few) = sent(&messages, true, true);
-    assert!(plain == messages && refused == messages && compressed == messages);
-    assert!(few * 4 < most && few * 4 < as_many, "{few} of {most} and {as_many}");
-}
-
-/// A content that looks compressed already.
-fn noise() -> Message {
-    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(20_000).collect();
-    Draft { msg_id: "noise", group: "meta", content: Content::Text(&noise), ..Draft::default() }
-        .encode()
-        .unwrap()
-}
-
-#[test]
-fn what_is_compressed_already_travels_as_it_is() {
-    let noise = noise();
-    let messages: Vec<Message> =
-        statuses().into_iter().take(3).chain([noise.clone()]).chain(statuses()).collect();
-    assert_eq!(sent(&messages, true, true).0, messages, "in order, too");
+/// The bytes on the stream on which a node sends these messages: they are all about one thing.
+fn travelled(messages: &[Message], offered: bool, accepted: bool) -> Vec<u8> {
     smol::block_on(async {
-        let cloud = RawCloud::with(EndpointConfig::default(), true);
+        let cloud = RawCloud::with(EndpointConfig::default(), accepted);
         let (writes, to_write) = async_channel::unbounded();
         let node = async {
-            let client = Client::new(&Config::default(), true);
+            let client = Client::new(&Config::default(), offered);
             let session = client.open(cloud.target(), HANDSHAKE, cloud.tls()).await.unwrap();
             session.run(to_write, Reads(async_channel::unbounded().0)).await;
         };
         let cloud = async {
             let mut node = cloud.accept().await;
             node.welcome().await;
-            let batch = messages.iter().cloned().map(|message| Write::Message(Box::new(message)));
-            writes.try_send(batch.collect()).unwrap();
-            // All of them are about one thing, and so on one stream.
-            let travelled = a_stream_with(&node.connection, messages.len()).await;
-            let has = |message: &Message| {
-                let package = writing::package(message);
-                travelled.windows(package.len()).any(|bytes| bytes == package)
-            };
-            assert!(has(&noise) && !messages.iter().filter(|message| **message != noise).any(has));
+            writes.try_send(batch(messages)).unwrap();
+            let bytes = a_stream_with(&node.connection, messages.len()).await;
             drop(writes);
+            bytes
         };
-        zip(node, cloud).await;
-    });
+        zip(node, cloud).await.1
+    })
 }
 
 /// The bytes of the stream of a peer on which so many messages come.
@@ -114,6 +74,53 @@ async fn a_stream_with(connection: &Connection, messages: usize) -> Vec<u8> {
         });
     }
     streams.next().await.unwrap()
+}
+
+pub(super) fn statuses() -> Vec<Message> {
+    let status = |number: u64| {
+        let text =
+            format!("{{\"phase\":\"Running\",\"restartCount\":{number},\"hostIP\":\"192.0.2.{number}\"}}")
+                .repeat(9);
+        let id = number.to_string();
+        Draft { msg_id: &id, group: "meta", content: Content::Text(&text), ..Draft::default() }
+            .encode()
+            .unwrap()
+    };
+    (0..100).map(status).collect()
+}
+
+#[test]
+fn compression_needs_both_ends_and_changes_no_message() {
+    let messages = statuses();
+    for (offered, accepted) in [(false, true), (true, false), (true, true)] {
+        assert_eq!(sent(&messages, offered, accepted), messages);
+    }
+    let plain = travelled(&messages, false, true);
+    assert_eq!(travelled(&messages, true, false), plain);
+    let compressed = travelled(&messages, true, true).len();
+    assert!(compressed * 4 < plain.len(), "{compressed} of {}", plain.len());
+}
+
+/// A content that looks compressed already.
+fn noise() -> Message {
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(20_000).collect();
+    Draft { msg_id: "noise", group: "meta", content: Content::Text(&noise), ..Draft::default() }
+        .encode()
+        .unwrap()
+}
+
+#[test]
+fn what_is_compressed_already_travels_as_it_is() {
+    let noise = noise();
+    let messages: Vec<Message> =
+        statuses().into_iter().take(3).chain([noise.clone()]).chain(statuses()).collect();
+    assert_eq!(sent(&messages, true, true), messages, "in order, too");
+    let travelled = travelled(&messages, true, true);
+    let has = |message: &Message| {
+        let package = writing::package(message);
+        travelled.windows(package.len()).any(|bytes| bytes == package)
+    };
+    assert!(has(&noise) && !messages.iter().filter(|message| **message != noise).any(has));
 }
 
 #[test]

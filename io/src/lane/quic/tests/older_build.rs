@@ -1,7 +1,7 @@
 //! A peer that knows the protocol as it is written down and nothing that came later: it offers the plain name, says nothing of packets,
 //! writes on one stream, and does not know what a compressed package is.
 
-use super::compressed::statuses;
+use super::compressed::{batch, statuses};
 use super::rogue::{RawCloud, RawNode};
 use super::*;
 use edgehub_core::package::{Control, Incoming, pong};
@@ -86,10 +86,6 @@ fn all_kinds() -> Vec<Message> {
     let question = Draft { msg_id: "question", operation: "query", ..draft }.encode().unwrap();
     let answer = Draft { msg_id: "answer", parent_msg_id: "1", ..draft }.encode().unwrap();
     statuses().into_iter().chain([question, answer]).collect()
-}
-
-fn batch(messages: &[Message]) -> Vec<Write> {
-    messages.iter().map(|message| Write::Message(Box::new(message.clone()))).chain([Write::Ping(1)]).collect()
 }
 
 /// All of these come, on whatever streams.
