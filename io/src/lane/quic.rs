@@ -21,6 +21,7 @@ mod reading;
 mod runtime;
 mod server;
 mod session;
+mod silence;
 mod socket;
 mod timer;
 mod transport;

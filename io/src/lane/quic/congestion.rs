@@ -1,14 +1,15 @@
-//! How much of a connection may be on its way: what Cubic says, and beyond that a packet now and then in a silence, and the last word.
+//! How much of a connection may be on its way: what Cubic says, and beyond that a few packets, a probe in a silence, and the last word.
 //!
-//! **A silence.** While nothing is acknowledged the window soon is full, and then only quinn-proto's own probes leave, each after
-//! twice the time of the one before: after an outage of some seconds a connection would stand still for as long again. So a packet
-//! leaves beyond the window as often as [`PROBE_EVERY`] says, if there is something to send: too little to congest a path, and the
-//! first that arrives ends the silence. TCP has the same as an upper limit of its retransmission time.
+//! **A few packets.** Where packets are lost for other reasons than congestion, Cubic goes down to two of them, and an answer waits for
+//! the window. BBR never goes below four, and neither does this.
+//!
+//! **A silence.** While nothing is acknowledged the window soon is full. Then a packet leaves beyond it now and then, see `silence`.
 //!
 //! **The last word.** A connection that ends sends one more packet, which says so and why. quinn-proto 0.11 takes it for one with data
 //! while there is any left to send, and holds it back while the window is full. By then it looks at no acknowledgement any more: the
 //! window stays full, and the peer learns of the end by silence alone. So the window opens before a connection is closed.
 
+use event_listener::Event;
 use quinn::congestion::{Controller, ControllerFactory, ControllerMetrics, Cubic, CubicConfig};
 use quinn::{Connection, VarInt};
 use quinn_proto::RttEstimator;
@@ -17,15 +18,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+/// What may be on its way at any time, in packets.
+const PACKETS_MIN: u64 = 4;
+
 /// How long nothing is acknowledged and nothing sent before a packet leaves beyond the window, at least.
-const PROBE_EVERY: Duration = Duration::from_millis(500);
+pub(super) const PROBE_EVERY: Duration = Duration::from_millis(500);
 
 /// The same in round trips: who is only far away is not silent.
 const PROBE_ROUND_TRIPS: u32 = 3;
 
+/// The window of a connection, as it is now.
+pub(super) fn window_of(connection: &Connection) -> Option<Window> {
+    connection.congestion_state().into_any().downcast::<Window>().ok().map(|window| *window)
+}
+
 /// Ends a connection with a last word, whatever else is on its way.
 pub(super) fn close(connection: &Connection, code: VarInt, why: &[u8]) {
-    if let Ok(window) = connection.congestion_state().into_any().downcast::<Window>() {
+    if let Some(window) = window_of(connection) {
         window.ends.store(true, Relaxed);
     }
     connection.close(code, why);
@@ -40,6 +49,7 @@ impl ControllerFactory for Windows {
         Box::new(Window {
             cubic: Cubic::new(self.0.clone(), now, mtu),
             ends: Arc::default(),
+            sent: Arc::default(),
             quiet_since: None,
             patience: PROBE_EVERY,
             in_flight: 0,
@@ -50,9 +60,11 @@ impl ControllerFactory for Windows {
 
 /// The window of a path. Its copies are of the same connection, and end together.
 #[derive(Debug, Clone)]
-struct Window {
+pub(super) struct Window {
     cubic: Cubic,
     ends: Arc<AtomicBool>,
+    /// Something is on its way, as nothing was before.
+    pub(super) sent: Arc<Event>,
     /// When something was sent or acknowledged last, while anything waits for an acknowledgement.
     quiet_since: Option<Instant>,
     /// How long a silence is none yet.
@@ -63,15 +75,16 @@ struct Window {
 }
 
 impl Window {
+    /// When a silence will be one that wants a packet; `None` while nothing is on its way.
+    pub(super) fn silent_at(&self) -> Option<Instant> {
+        self.quiet_since.map(|since| since + self.patience)
+    }
+
     fn window_at(&self, now: Instant) -> u64 {
-        let is_silence = |since: Instant| now.saturating_duration_since(since) >= self.patience;
-        match self.quiet_since {
-            // quinn-proto sends what leaves the window less than full: one packet more, and not two.
-            Some(since) if is_silence(since) => {
-                self.cubic.window().max(self.in_flight + 2 * u64::from(self.mtu))
-            }
-            _ => self.cubic.window(),
-        }
+        let mtu = u64::from(self.mtu);
+        // quinn-proto sends what leaves the window less than full: one packet more, and not two.
+        let probe = self.silent_at().filter(|at| *at <= now).map_or(0, |_| self.in_flight + 2 * mtu);
+        self.cubic.window().max(PACKETS_MIN * mtu).max(probe)
     }
 }
 
@@ -82,7 +95,9 @@ impl Controller for Window {
 
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.in_flight += bytes;
-        self.quiet_since = Some(now);
+        if self.quiet_since.replace(now).is_none() {
+            self.sent.notify(1);
+        }
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
 
@@ -176,5 +191,18 @@ mod tests {
         let later = begin + Duration::from_secs(11);
         window.on_end_acks(later, 0, true, None);
         assert_eq!(window.window_at(later + Duration::from_secs(3600)), window.cubic.window());
+    }
+
+    #[test]
+    fn a_few_packets_may_always_be_on_their_way() {
+        let begin = Instant::now();
+        let mut window = window(begin);
+        send(&mut window, begin);
+        for second in 1..10 {
+            window.on_congestion_event(begin + Duration::from_secs(second), begin, true, PACKET);
+        }
+        assert!(window.cubic.window() < 4 * PACKET);
+        window.on_end_acks(begin + Duration::from_secs(10), 0, false, None);
+        assert_eq!(send(&mut window, begin + Duration::from_secs(10)), 3, "the fourth would fill it");
     }
 }

@@ -5,6 +5,7 @@ use super::compression::Compression;
 use super::congestion::close;
 use super::error::{GOODBYE, QuicError, code, words};
 use super::reading::{self, End};
+use super::silence::end_silences;
 use super::writing::{self, Pieces};
 use async_channel::Receiver;
 use bytes::Bytes;
@@ -156,7 +157,8 @@ async fn work(
         // Each half is polled only when it has something to do.
         let mut halves = FuturesUnordered::new();
         halves.push(Either::Left(read));
-        halves.push(Either::Right(write));
+        halves.push(Either::Right(Either::Left(write)));
+        halves.push(Either::Right(Either::Right(async { match end_silences(&connection).await {} })));
         halves.next().await
     };
     match ended {

@@ -37,6 +37,7 @@ mod moving;
 mod older_build;
 mod packets;
 mod rogue;
+mod silence;
 
 /// Collects what is read.
 struct Reads(Sender<Read>);

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 
 /// … and of all streams of a connection: those that are not read for a while keep no other from arriving.
-const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * (MESSAGE_STREAMS_MAX as u32 + 1);
+pub(super) const WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * (MESSAGE_STREAMS_MAX as u32 + 1);
 
 /// Bytes of a connection that may be on their way or lost. More than the hub leaves on its way, so that what is urgent never
 /// waits for room.
