@@ -12,6 +12,8 @@ pub(super) struct Heartbeat {
     heartbeat: Duration,
     /// A timer that ran when the configuration changed keeps its length once.
     running: Duration,
+    /// One that was due by an older configuration, whose heartbeat is this, waits for the link to take it.
+    waits: Option<Duration>,
     /// The shortest heartbeat of this link.
     shortest: Duration,
     opened: Option<Instant>,
@@ -30,6 +32,9 @@ impl Heartbeat {
         let before = self.heartbeat;
         match step.input {
             Input::Reconfigure(config) => {
+                if step.now.mono.since(self.last) >= self.running {
+                    self.waits = self.waits.max(Some(before));
+                }
                 self.heartbeat = config.heartbeat.max(Duration::from_millis(1));
                 self.running = self.running.max(self.heartbeat);
                 self.shortest = self.shortest.min(self.heartbeat);
@@ -52,8 +57,9 @@ impl Heartbeat {
                     if message.operation() == operation::KEEPALIVE && message.source() == "websocket" {
                         self.last = step.now.mono;
                         // One that was due when the configuration changed went out, and on, by the old one.
-                        let reconfigured = matches!(step.input, Input::Reconfigure(_));
-                        self.running = if reconfigured { before.max(self.heartbeat) } else { self.heartbeat };
+                        let reconfigured = matches!(step.input, Input::Reconfigure(_)).then_some(before);
+                        let older = self.waits.take().max(reconfigured);
+                        self.running = self.heartbeat.max(older.unwrap_or_default());
                         self.count += 1;
                     }
                 }
@@ -66,6 +72,7 @@ impl Heartbeat {
         Heartbeat {
             heartbeat,
             running: heartbeat,
+            waits: None,
             shortest: heartbeat,
             opened: None,
             last: Instant(0),
