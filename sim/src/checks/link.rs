@@ -5,7 +5,7 @@ use super::model::is_connect_info;
 use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
 use edgehub_core::config::Lanes;
-use edgehub_core::hub::DropReason;
+use edgehub_core::hub::{Direction, DropReason};
 use edgehub_core::{Config, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
 
@@ -209,13 +209,10 @@ impl Check for ConnectInfo {
     }
 
     fn after(&mut self, step: &Step<'_>) -> Outcome {
-        if let Input::Module { module, event: ModuleEvent::Left } = step.input {
-            self.heard.remove(module);
-        }
         // What was dropped for a slow module may have been news: before, between or behind those that wait.
         let is_loss = |output: &Output| {
             let reasons = [DropReason::InboxFull, DropReason::ModuleStalled, DropReason::Shutdown];
-            matches!(output, Output::Note(Note::Dropped { reason, .. }) if reasons.contains(reason))
+            matches!(output, Output::Note(Note::Dropped { direction: Direction::Down, reason, .. }) if reasons.contains(reason))
         };
         let lost = step.outputs.iter().any(is_loss);
         for output in step.outputs {
@@ -237,6 +234,9 @@ impl Check for ConnectInfo {
                 let waiting = step.hub.inbox_messages(module).filter(|message| is_connect_info(message));
                 self.heard.entry(module).or_default().gap = waiting.count() + 1;
             }
+        }
+        if let Input::Module { module, event: ModuleEvent::Left } = step.input {
+            self.heard.remove(module);
         }
         Ok(())
     }

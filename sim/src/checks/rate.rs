@@ -17,6 +17,8 @@ const TOKEN: u128 = 1_000_000;
 pub(super) struct RateLimit {
     rate: Option<Rate>,
     level: u128,
+    /// What there is of it at least.
+    least: u128,
     at: Instant,
     up: bool,
     messages: usize,
@@ -28,6 +30,7 @@ impl RateLimit {
         RateLimit {
             rate: of(config),
             level: full(of(config)),
+            least: full(of(config)),
             at: Instant(0),
             up: false,
             messages: 0,
@@ -43,8 +46,13 @@ impl RateLimit {
             }
             Input::Reconfigure(config) if of(config) != self.rate => {
                 // What was due before leaves first, with the tokens of before.
-                let before = if step.was_due() { self.level / TOKEN * TOKEN } else { 0 };
-                (self.rate, self.level) = (of(config), before + full(of(config)));
+                let before = match self.rate {
+                    _ if !step.was_due() => 0,
+                    Some(_) => self.level / TOKEN * TOKEN,
+                    None => u128::from(u64::MAX) * TOKEN,
+                };
+                self.rate = of(config);
+                (self.level, self.least) = (before + full(self.rate), full(self.rate));
             }
             _ => {}
         }
@@ -57,7 +65,7 @@ impl RateLimit {
             return Ok(());
         }
         match self.level.checked_sub(TOKEN) {
-            Some(level) => self.level = level,
+            Some(level) => (self.level, self.least) = (level, self.least.saturating_sub(TOKEN)),
             None => return broken("token", format!("{} leaves without a token", message.msg_id())),
         }
         Ok(())
@@ -87,7 +95,7 @@ impl RateLimit {
     /// When there is a token; `None` if none is needed.
     pub(super) fn token_at(&self) -> Option<Instant> {
         let rate = self.rate?;
-        let missing = TOKEN.saturating_sub(self.level).div_ceil(u128::from(rate.per_second));
+        let missing = TOKEN.saturating_sub(self.least).div_ceil(u128::from(rate.per_second));
         Some(self.at + Duration::from_micros(missing as u64))
     }
 
@@ -97,6 +105,7 @@ impl RateLimit {
         if let Some(rate) = self.rate {
             let refill = now.since(self.at).as_micros() * u128::from(rate.per_second);
             self.level = (self.level + refill).min(full(self.rate));
+            self.least = (self.least + refill).min(full(self.rate));
         }
         self.at = now;
         self.input(step);

@@ -1,7 +1,7 @@
 //! How much of a connection may be on its way: what Cubic says, and beyond that a few packets, a probe in a silence, and the last word.
 //!
 //! **A few packets.** Where packets are lost for other reasons than congestion, Cubic goes down to two of them, and an answer waits for
-//! the window. BBR never goes below four, and neither does this.
+//! the window. BBR's is never below four, and neither is this.
 //!
 //! **A silence.** While nothing is acknowledged the window soon is full. Then a packet leaves beyond it now and then, see `silence`.
 //!
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// What may be on its way at any time, in packets.
+/// The smallest window, in packets. quinn-proto leaves it less than full: three are on their way.
 const PACKETS_MIN: u64 = 4;
 
 /// How long nothing is acknowledged and nothing sent before a packet leaves beyond the window, at least.
@@ -50,6 +50,7 @@ impl ControllerFactory for Windows {
             cubic: Cubic::new(self.0.clone(), now, mtu),
             ends: Arc::default(),
             sent: Arc::default(),
+            is_asked: Arc::default(),
             quiet_since: None,
             patience: PROBE_EVERY,
             in_flight: 0,
@@ -65,6 +66,8 @@ pub(super) struct Window {
     ends: Arc<AtomicBool>,
     /// Something is on its way, as nothing was before.
     pub(super) sent: Arc<Event>,
+    /// Whether there was room was asked: so quinn-proto does before each packet that wants an acknowledgement, and for no other.
+    is_asked: Arc<AtomicBool>,
     /// When something was sent or acknowledged last, while anything waits for an acknowledgement.
     quiet_since: Option<Instant>,
     /// How long a silence is none yet.
@@ -82,7 +85,8 @@ impl Window {
 
     fn window_at(&self, now: Instant) -> u64 {
         let mtu = u64::from(self.mtu);
-        // quinn-proto sends what leaves the window less than full: one packet more, and not two.
+        // quinn-proto sends what leaves the window less than full: one packet more, and not two; none while it looks for a larger packet
+        // size, which is not told here.
         let probe = self.silent_at().filter(|at| *at <= now).map_or(0, |_| self.in_flight + 2 * mtu);
         self.cubic.window().max(PACKETS_MIN * mtu).max(probe)
     }
@@ -90,13 +94,17 @@ impl Window {
 
 impl Controller for Window {
     fn window(&self) -> u64 {
+        self.is_asked.store(true, Relaxed);
         if self.ends.load(Relaxed) { u64::MAX } else { self.window_at(Instant::now()) }
     }
 
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.in_flight += bytes;
-        if self.quiet_since.replace(now).is_none() {
-            self.sent.notify(1);
+        // Nobody acknowledges what is nothing but an acknowledgement.
+        if self.is_asked.swap(false, Relaxed) || self.quiet_since.is_some() {
+            self.in_flight += bytes;
+            if self.quiet_since.replace(now).is_none() {
+                self.sent.notify(1);
+            }
         }
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
@@ -125,11 +133,12 @@ impl Controller for Window {
         self
     }
 
-    // All else is Cubic's.
-
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
+        self.in_flight = self.in_flight.saturating_sub(lost_bytes);
         self.cubic.on_congestion_event(now, sent, persistent, lost_bytes);
     }
+
+    // All else is Cubic's.
 
     fn metrics(&self) -> ControllerMetrics {
         self.cubic.metrics()
@@ -155,6 +164,7 @@ mod tests {
     fn send(window: &mut Window, now: Instant) -> usize {
         let mut sent = 0;
         while window.in_flight + PACKET < window.window_at(now) {
+            window.is_asked.store(true, Relaxed);
             window.on_sent(now, PACKET, 0);
             sent += 1;
         }
@@ -191,6 +201,14 @@ mod tests {
         let later = begin + Duration::from_secs(11);
         window.on_end_acks(later, 0, true, None);
         assert_eq!(window.window_at(later + Duration::from_secs(3600)), window.cubic.window());
+    }
+
+    #[test]
+    fn an_acknowledgement_waits_for_none() {
+        let begin = Instant::now();
+        let mut window = window(begin);
+        window.on_sent(begin, PACKET, 0);
+        assert_eq!((window.silent_at(), window.in_flight), (None, 0));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn end_silences(connection: &Connection) -> Infallible {
     }
 }
 
-/// The least that a peer acknowledges, besides what waits to be sent: the limit of what it may send, as it is.
+/// The least that a peer acknowledges, besides what waits to be sent: it may send one byte more, which later ones pay for.
 fn send_something(connection: &Connection) {
     connection.set_receive_window(VarInt::from_u32(WINDOW_BYTES + 1));
     connection.set_receive_window(VarInt::from_u32(WINDOW_BYTES));
