@@ -1,6 +1,8 @@
 //! `edgehub check`, end to end: each step that fails is named with its remedy, and those before it are good.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod process;
+
 use async_tungstenite::tungstenite::Message as Frame;
 use edgehub::core::message::operation;
 use edgehub::core::{Draft, Message, UnixMillis};
@@ -10,12 +12,11 @@ use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, Server
 use edgehub::tls::{Pems, server_config_from_pem};
 use edgehub::websocket::{ServerStream, accept};
 use futures_util::StreamExt;
+use process::{Process, edgehub};
 use rustls::ServerConfig;
 use smol::net::TcpListener;
-use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -73,12 +74,7 @@ impl Site {
 
     fn check_config(&self, config: &str, environment: &[(&str, &str)]) -> (i32, Vec<String>) {
         std::fs::write(self.path("edgecore.yaml"), config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
-            command.env_remove(name);
-        }
-        let output = command
-            .args(["check", "--config", &self.path("edgecore.yaml")])
+        let output = edgehub(&["check", "--config", &self.path("edgecore.yaml")])
             .envs(environment.iter().copied())
             .output()
             .unwrap();
@@ -214,16 +210,8 @@ fn a_hub_that_finds_an_older_quic_says_so() {
         .replace(server, &format!("      server: {}", older_quic()))
         .replace("handshakeTimeout: 1", "handshakeTimeout: 30");
     std::fs::write(&file, config).unwrap();
-    let mut hub = Command::new(env!("CARGO_BIN_EXE_edgehub"))
-        .args(["run", "--config", &file])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(hub.stderr.take().unwrap()).lines();
-    let said = log.find(|line| line.as_ref().unwrap().contains("version negotiation failed"));
-    hub.kill().unwrap();
-    hub.wait().unwrap();
-    assert!(said.unwrap().unwrap().contains("use its WebSocket"));
+    let mut hub = Process::start(&mut edgehub(&["run", "--config", &file]));
+    assert!(hub.until(&["version negotiation failed"]).contains("use its WebSocket"));
 }
 
 #[test]

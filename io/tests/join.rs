@@ -1,19 +1,22 @@
 //! `edgehub join`, and what `edgehub run` does with the identity afterwards, as processes against a cloud on loopback.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod process;
+
 use edgehub::config::NodeConfig;
 use edgehub::pki::token::TokenKey;
 use edgehub::pki::{Authority, Profile, Purpose};
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
 use futures_rustls::{TlsAcceptor, TlsConnector};
+use process::{Process, edgehub};
 use rustls::{ClientConfig, RootCertStore};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -65,16 +68,6 @@ impl Cloud {
         tls::client_config(&config.files).unwrap();
         tls::pair_on_disk(&config.files).unwrap().roots == [self.authority.certificate_der()]
     }
-}
-
-/// A command without the settings of whoever runs this test.
-fn edgehub(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-    for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EDGEHUB_TOKEN", "EDGEHUB_PROXY", "EDGEHUB_LOG"] {
-        command.env_remove(name).env_remove(name.to_lowercase());
-    }
-    command.args(arguments);
-    command
 }
 
 /// The exit code, and what was said.
@@ -229,40 +222,16 @@ fn join_takes_the_proxy_that_it_is_told_and_later_that_of_the_configuration() {
     assert!(code == Some(2) && said.contains("--proxy"), "{said}");
 }
 
-/// A process that runs a node's hub, and its log.
-struct Running {
-    process: Child,
-    log: BufReader<std::process::ChildStderr>,
+/// A node that runs.
+fn start(config: &Path) -> Process {
+    Process::start(&mut edgehub(&["--log-json", "run", "--config", config.to_str().unwrap()]))
 }
 
-impl Running {
-    fn start(config: &Path) -> Running {
-        let mut process = edgehub(&["--log-json", "run", "--config", config.to_str().unwrap()])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        Running { process, log }
-    }
-
-    /// Waits for a line with these words.
-    fn until(&mut self, words: &str) -> String {
-        self.log.by_ref().lines().map(Result::unwrap).find(|line| line.contains(words)).unwrap()
-    }
-
-    /// Ends it as an operator does: it was alive until then.
-    fn stop(mut self) {
-        let told = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
-        assert!(told.success());
-        assert_eq!(self.process.wait().unwrap().code(), Some(0));
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Ends it as an operator does: it was alive until then.
+fn stop(mut node: Process) {
+    let told = Command::new("kill").arg(node.child.id().to_string()).status().unwrap();
+    assert!(told.success());
+    assert_eq!(node.child.wait().unwrap().code(), Some(0));
 }
 
 /// A configuration of a node whose files are in this directory.
@@ -292,10 +261,10 @@ fn a_node_without_files_joins_by_itself_when_it_is_run_with_a_token() {
     let cloud = cloud();
     let more = format!("    httpServer: https://{}\n    token: {}\n", cloud.service, cloud.token());
     let file = configuration(dir.path(), &cloud, &more);
-    let mut node = Running::start(&file);
-    node.until("link up");
+    let mut node = start(&file);
+    node.until(&["link up"]);
     assert!(cloud.has_signed(&file));
-    node.stop();
+    stop(node);
 }
 
 #[test]
@@ -305,10 +274,10 @@ fn a_node_whose_certificate_has_run_out_joins_again_by_itself_with_a_token() {
     expired(dir.path(), &cloud);
     let more = format!("    httpServer: https://{}\n    token: {}\n", cloud.service, cloud.token());
     let file = configuration(dir.path(), &cloud, &more);
-    let mut node = Running::start(&file);
-    node.until("link up");
+    let mut node = start(&file);
+    node.until(&["link up"]);
     assert!(cloud.has_signed(&file));
-    node.stop();
+    stop(node);
 }
 
 /// Never an exit: with a certificate service and without one. What the log says to run is what helps.
@@ -320,15 +289,15 @@ fn a_node_whose_certificate_has_run_out_goes_on_and_says_what_to_run() {
         expired(dir.path(), &cloud);
         let service = format!("    httpServer: https://{}\n", cloud.service);
         let file = configuration(dir.path(), &cloud, if with_service { &service } else { "" });
-        let mut node = Running::start(&file);
-        let line = node.until("the certificate expired on");
+        let mut node = start(&file);
+        let line = node.until(&["the certificate expired on"]);
         let address = if with_service { &cloud.service } else { "127.0.0.1" };
         let command = format!(
             "run: edgehub join --config {} --cloud {address} --node {NODE} --token TOKEN",
             file.display()
         );
         assert!(line.contains(&command), "{line} should say {command}");
-        node.stop();
+        stop(node);
         let (code, said) =
             join(&cloud, &cloud.token(), &["--config", file.to_str().unwrap(), "--node", NODE]);
         assert!(code == Some(0) && cloud.has_signed(&file), "{said}");
@@ -359,13 +328,13 @@ fn who_vouches_for_the_link_stays_trusted_when_the_certificate_is_renewed() {
     let more = format!("    httpServer: https://{}\n", cloud.service);
     let file = configuration(dir.path(), &cloud, &more);
     old_pair(dir.path(), &cloud, &[&company, &cloud.authority]);
-    let mut node = Running::start(&file);
-    node.until("renewing the node's certificate");
-    node.until("the node has a certificate");
-    node.until("link up");
+    let mut node = start(&file);
+    node.until(&["renewing the node's certificate"]);
+    node.until(&["the node has a certificate"]);
+    node.until(&["link up"]);
     let roots = tls::pair_on_disk(&NodeConfig::load(&file).unwrap().0.files).unwrap().roots;
     assert_eq!(roots, [cloud.authority.certificate_der(), company.certificate_der()]);
-    node.stop();
+    stop(node);
 }
 
 /// A load balancer before the certificate service: it shows a certificate of the company's, and is asked nothing else.
@@ -427,9 +396,9 @@ fn a_node_joins_where_a_company_vouches_for_the_certificate_service() {
     let roots = tls::pair_on_disk(&config.files).unwrap().roots;
     assert_eq!(roots, [cloud.authority.certificate_der(), company.certificate_der()]);
     // Whose link has a certificate of the company's, too.
-    let mut running = Running::start(&file);
-    running.until("link up");
-    running.stop();
+    let mut running = start(&file);
+    running.until(&["link up"]);
+    stop(running);
     // Given for a node that has a certificate already, it changes nothing, and that is said.
     let other = to("other.pem");
     std::fs::write(&other, Authority::generate().unwrap().certificate_pem()).unwrap();
@@ -447,10 +416,10 @@ fn a_node_whose_authority_nobody_named_keeps_its_link_and_hears_why_it_is_not_re
     let more = format!("    httpServer: https://{}\n", cloud.service);
     let file = configuration(dir.path(), &cloud, &more);
     old_pair(dir.path(), &cloud, &[&company]);
-    let mut node = Running::start(&file);
-    let said = node.until("not trusted");
+    let mut node = start(&file);
+    let said = node.until(&["not trusted"]);
     assert!(said.contains("put that one into tlsCaFile") && !said.contains("edgehub join"), "{said}");
-    node.stop();
+    stop(node);
     let (_, said) = told(edgehub(&["check", "--config", file.to_str().unwrap()]).output().unwrap());
     assert!(said.contains("✓ keepalive") && said.contains("✗ certificates"), "{said}");
 }
@@ -466,12 +435,12 @@ fn of_several_certificate_services_the_next_one_gives_the_certificate() {
         cloud.token()
     );
     let file = configuration(dir.path(), &cloud, &more);
-    let mut node = Running::start(&file);
-    let said = node.until("asking the next certificate service");
+    let mut node = start(&file);
+    let said = node.until(&["asking the next certificate service"]);
     assert!(said.contains(&nobody.to_string()), "{said}");
-    node.until("link up");
+    node.until(&["link up"]);
     assert!(cloud.has_signed(&file));
-    node.stop();
+    stop(node);
 }
 
 /// What is damaged was not made by time, and waiting does not help.

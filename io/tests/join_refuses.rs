@@ -1,6 +1,8 @@
 //! `edgehub join` as a process against clouds that answer badly: each has its own line and code 2, and nothing is written.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod process;
+
 use data_encoding::HEXLOWER;
 use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
@@ -8,11 +10,11 @@ use edgehub::server::{CertificateOptions, CertificateServer};
 use edgehub::tls::{self, Pems};
 use futures_rustls::TlsAcceptor;
 use futures_rustls::server::TlsStream;
+use process::edgehub;
 use rcgen::CertificateSigningRequestParams;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
 use std::net::Ipv4Addr;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,12 +22,7 @@ use std::time::{Duration, SystemTime};
 fn refused(service: &str, token: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("node");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-    for name in ["HTTPS_PROXY", "ALL_PROXY", "EDGEHUB_TOKEN", "EDGEHUB_PROXY", "EDGEHUB_LOG"] {
-        command.env_remove(name).env_remove(name.to_lowercase());
-    }
-    let output = command
-        .args(["join", "--cloud", service, "--node", "edge-1", "--token", token, "--dir"])
+    let output = edgehub(&["join", "--cloud", service, "--node", "edge-1", "--token", token, "--dir"])
         .arg(&into)
         .output()
         .unwrap();

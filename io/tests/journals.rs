@@ -1,14 +1,17 @@
 //! The journals of the real program: dead letters, and files that cannot be used.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
-use std::io::{BufRead, BufReader, Lines, Write};
+mod process;
+
+use process::Process;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = process::edgehub(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -19,29 +22,6 @@ fn edgehub(arguments: &[&str]) -> Output {
 /// The exit code, and all that was told.
 fn told(output: Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
-}
-
-/// A process that does not outlive the test, and its log.
-struct Process(Child, Lines<BufReader<ChildStderr>>);
-
-impl Process {
-    fn start(arguments: &[&str]) -> Process {
-        let mut child = command(arguments).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Process(child, log)
-    }
-
-    /// Reads its log up to the line that has this.
-    fn says(&mut self, what: &str) -> String {
-        self.1.by_ref().map(Result::unwrap).find(|line| line.contains(what)).unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A folder for everything, a CloudHub, and an address that nobody answers at.
@@ -56,7 +36,7 @@ impl Node {
     fn new() -> Node {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().to_str().unwrap();
-        let mut cloud = Process::start(&[
+        let mut cloud = Process::start(&mut command(&[
             "--log-json",
             "cloud",
             "--listen",
@@ -65,8 +45,8 @@ impl Node {
             "edge-1",
             "--dir",
             folder,
-        ]);
-        let line = cloud.says("listening on ");
+        ]));
+        let line = cloud.until(&["listening on "]);
         let address = line.split_once("listening on ").unwrap().1.split('"').next().unwrap().to_string();
         Node { dir, cloud, address, silent: TcpListener::bind("127.0.0.1:0").unwrap() }
     }
@@ -140,10 +120,10 @@ fn what_was_dropped_is_listed_shown_and_sent_after_all() {
     let (code, text) = letters(&["show", "--config", &tight, "9"]);
     assert!(code == Some(2) && text.contains("no dead letter 9"), "{text}");
 
-    let mut hub = Process::start(&["run", "--config", &tight]);
-    hub.says("will leave first");
+    let mut hub = Process::start(&mut command(&["run", "--config", &tight]));
+    hub.until(&["will leave first"]);
     let (code, text) = letters(&["requeue", "--config", &tight, "--all"]);
-    let process = format!("in use by process {}, and nothing was moved; stop the node's hub", hub.0.id());
+    let process = format!("in use by process {}, and nothing was moved; stop the node's hub", hub.child.id());
     assert!(code == Some(2) && text.contains(&process), "{text}");
     assert_eq!(listed(), found, "reading does not disturb the hub, nor the hub the reading");
     drop(hub);
@@ -161,7 +141,7 @@ fn what_was_dropped_is_listed_shown_and_sent_after_all() {
     let resource = ["--resource", "default/podstatus/web"];
     let sent = told(edgehub(&[&["send", "--config", &roomy], &resource[..], &["5"]].concat()));
     assert_eq!(sent.0, Some(0), "{}", sent.1);
-    let arrived = BufReader::new(node.cloud.0.stdout.take().unwrap()).lines().take(6).map(|line| {
+    let arrived = BufReader::new(node.cloud.child.stdout.take().unwrap()).lines().take(6).map(|line| {
         let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         line["message"]["content"].as_u64().unwrap()
     });
@@ -219,8 +199,8 @@ fn what_cannot_be_used_stops_the_start_or_is_set_aside() {
             assert!(text.contains(segment.to_str().unwrap()) && text.contains(remedy), "{text}");
             assert_eq!(std::fs::read_to_string(&segment).unwrap(), foreign);
         }
-        let mut hub = Process::start(&["run", "--config", &config(", unusable: set-aside")]);
-        let line = hub.says("set aside");
+        let mut hub = Process::start(&mut command(&["run", "--config", &config(", unusable: set-aside")]));
+        let line = hub.until(&["set aside"]);
         let aside = format!("{}.set-aside", segment.display());
         assert!(line.contains(&aside), "{line}");
         assert_eq!(std::fs::read_to_string(aside).unwrap(), foreign);

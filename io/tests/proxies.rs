@@ -2,16 +2,18 @@
 //! link and for certificates, and never passed by.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod process;
+
 use edgehub::pki::Authority;
 use edgehub::pki::token::TokenKey;
 use edgehub::server::{CertificateOptions, CertificateServer, CloudServer, ServerOptions};
 use edgehub::tls::{self, Pems};
+use process::{Process, edgehub};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -150,42 +152,9 @@ fn configuration(dir: &Path, link: &str, service: &str, token: &str, more: &str)
     file
 }
 
-/// A command with this environment, and nothing of that of whoever runs the test.
-fn edgehub(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-    for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EDGEHUB_LOG"] {
-        command.env_remove(name).env_remove(name.to_lowercase());
-    }
-    command.args(arguments).envs(environment.iter().copied());
-    command
-}
-
-/// A node that runs, and its log.
-struct Running {
-    process: Child,
-    log: BufReader<ChildStderr>,
-}
-
-impl Running {
-    fn start(config: &str, environment: &[(&str, &str)]) -> Running {
-        let mut process =
-            edgehub(&["run", "--config", config], environment).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        Running { process, log }
-    }
-
-    /// Waits for a line with each of these words.
-    fn until(&mut self, words: &[&str]) -> String {
-        let has_all = |line: &String| words.iter().all(|word| line.contains(word));
-        self.log.by_ref().lines().map(Result::unwrap).find(has_all).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A node that runs with this environment.
+fn start(config: &str, environment: &[(&str, &str)]) -> Process {
+    Process::start(edgehub(&["run", "--config", config]).envs(environment.iter().copied()))
 }
 
 /// An address of this machine at which nobody listens.
@@ -213,12 +182,12 @@ fn leads_to_the_cloud(speaks: Speaks, from: From) {
         From::Environment(name) => (vec![(name, &*url)], String::new()),
     };
     let config = configuration(dir.path(), ASKED[0], ASKED[1], &cloud.token, &more);
-    let mut node = Running::start(&config, &environment);
+    let mut node = start(&config, &environment);
     node.until(&["link up"]);
     drop(node);
     let wanted: BTreeSet<String> = asked.try_iter().collect();
     assert_eq!(wanted, ASKED.map(str::to_owned).into());
-    let checked = edgehub(&["check", "--config", &config], &environment).output().unwrap();
+    let checked = edgehub(&["check", "--config", &config]).envs(environment).output().unwrap();
     let said = String::from_utf8(checked.stdout).unwrap();
     let way = said.lines().find(|line| line.starts_with("✓ keepalive"));
     assert!(way.is_some() && said.contains("by way of") && !said.contains("p%3Aw"), "{said}");
@@ -258,7 +227,7 @@ fn who_is_excepted_is_reached_without_the_proxy() {
         let (dir, cloud) = (tempfile::tempdir().unwrap(), cloud());
         let (link, service) = (cloud.link.to_string(), cloud.service.to_string());
         let config = configuration(dir.path(), &link, &service, &cloud.token, more);
-        Running::start(&config, environment).until(&["link up"]);
+        start(&config, environment).until(&["link up"]);
     }
 }
 
@@ -285,12 +254,12 @@ fn a_proxy_is_never_passed_by() {
         fs::write(dir.path().join("ca.crt"), authority.certificate_pem()).unwrap();
         let config = configuration(dir.path(), &at_link, &at_service, &token, "");
         let environment = [("HTTPS_PROXY", &*format!("http://{proxy}"))];
-        let mut node = Running::start(&config, &environment);
+        let mut node = start(&config, &environment);
         node.until(&["running offline", "no way through the proxy"]);
         drop(node);
         // And for a certificate, which it does not have now.
         fs::remove_file(dir.path().join("own.crt")).unwrap();
-        let mut node = Running::start(&config, &environment);
+        let mut node = start(&config, &environment);
         node.until(&["no way through the proxy", &at_service]);
         drop(node);
         for listener in [link, service] {

@@ -2,62 +2,28 @@
 //! pair, the old one or the new one, and with it the node starts again, reaches its cloud and renews what is old.
 #![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
 
+mod process;
+
 use edgehub::identity::{NewFiles, Store};
 use edgehub::pki::{Authority, Identity, Profile, Purpose};
 use edgehub::tls::{self, ClientFiles};
+use process::{Process, edgehub};
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// A process that does not outlive the test, and its log.
-struct Process {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+/// The program with a log that is read, and a standard input that does not end.
+fn start(arguments: &[&str]) -> Process {
+    Process::start(edgehub(&["--log-json"]).args(arguments).stdin(Stdio::piped()))
 }
 
-impl Process {
-    fn start(arguments: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehub"));
-        for name in ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "EDGEHUB_LOG"] {
-            command.env_remove(name).env_remove(name.to_lowercase());
-        }
-        let command = command.arg("--log-json").args(arguments);
-        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Process { child, log }
-    }
-
-    /// Waits for a line with each of these words.
-    fn until(&mut self, words: &[&str]) -> String {
-        let has_all = |line: &String| words.iter().all(|word| line.contains(word));
-        self.log.by_ref().map(Result::unwrap).find(has_all).unwrap()
-    }
-
-    /// Waits until each of these words was said, in whatever order.
-    fn until_all(&mut self, words: &[&str]) {
-        let mut missing = words.to_vec();
-        while !missing.is_empty() {
-            let line = self.log.next().unwrap().unwrap();
-            missing.retain(|word| !line.contains(word));
-        }
-    }
-
-    /// SIGKILL, to a process that has not ended by itself.
-    fn kill(mut self) {
-        assert_eq!(self.child.try_wait().unwrap(), None);
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// SIGKILL, to a process that has not ended by itself.
+fn kill(mut process: Process) {
+    assert_eq!(process.child.try_wait().unwrap(), None);
+    process.child.kill().unwrap();
+    process.child.wait().unwrap();
 }
 
 /// A CloudHub: who signs for it, and where it is.
@@ -68,7 +34,7 @@ struct Cloud {
 }
 
 fn cloud(dir: &Path) -> (Process, Cloud) {
-    let mut process = Process::start(&["cloud", "--listen", "127.0.0.1:0", "--dir", dir.to_str().unwrap()]);
+    let mut process = start(&["cloud", "--listen", "127.0.0.1:0", "--dir", dir.to_str().unwrap()]);
     let mut address = |words: &str| {
         let line = process.until(&[words]);
         line.split_once(words).unwrap().1.split('"').next().unwrap().to_owned()
@@ -154,7 +120,7 @@ impl Node {
     }
 
     fn start(&self) -> Process {
-        Process::start(&["run", "--config", self.dir.path().join("node.yaml").to_str().unwrap()])
+        start(&["run", "--config", self.dir.path().join("node.yaml").to_str().unwrap()])
     }
 
     /// The certificate that is there, with its key.
@@ -171,7 +137,7 @@ impl Node {
         let mut process = self.start();
         process.until(&["renewing the node's certificate"]);
         wait();
-        process.kill();
+        kill(process);
         let is_new = self.certificate() != old;
         println!("{moment}: {}", if is_new { "the new pair" } else { "the old pair" });
         is_new

@@ -3,6 +3,8 @@
 
 mod bench;
 mod cloud;
+#[path = "../process/mod.rs"]
+mod process;
 mod recorder;
 mod run;
 mod suspicions;
