@@ -6,7 +6,7 @@ use super::error::{QuicError, VISIT, code};
 use super::older::{self, Found};
 use super::packets::{any_like, payload_towards};
 use super::runtime::LaneRuntime;
-use super::session::{LAST_PACKET, Session, after};
+use super::session::{LAST_PACKET, Session, after, last_words};
 use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::reach::names::resolve;
@@ -82,7 +82,7 @@ impl Client {
                 return false;
             };
             close(&connection, VISIT, b"");
-            or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+            last_words(&endpoint, LAST_PACKET).await;
             true
         };
         let late = async {
@@ -129,7 +129,7 @@ async fn dial(
     let greeted = greet(endpoint.clone(), connection.clone(), target).await;
     if let Err(QuicError::Violation(violation)) = &greeted {
         close(&connection, code(*violation), violation.name().as_bytes());
-        or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+        last_words(&endpoint, LAST_PACKET).await;
     }
     greeted
 }

@@ -5,7 +5,7 @@ use super::congestion::close;
 use super::error::{CUT, QuicError, REFUSED, code};
 use super::packets::PAYLOAD_BYTES_MAX;
 use super::runtime::LaneRuntime;
-use super::session::{Session, after};
+use super::session::{Session, after, last_words};
 use super::transport::{endpoint, transport};
 use super::{compression, protocols, reading, writing};
 use crate::tls::node_name;
@@ -110,10 +110,7 @@ impl Server {
 
     /// Lets last words leave.
     pub(crate) async fn settle(&self) {
-        let give_up = async {
-            smol::Timer::after(CLOSE_TIMEOUT).await;
-        };
-        or(self.endpoint.wait_idle(), give_up).await;
+        last_words(&self.endpoint, CLOSE_TIMEOUT).await;
     }
 }
 

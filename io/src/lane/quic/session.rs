@@ -110,7 +110,7 @@ impl Session {
         };
         let all = async {
             work(connection, control, streams, writes, &owner).await;
-            or(endpoint.wait_idle(), after(LAST_PACKET)).await;
+            last_words(&endpoint, LAST_PACKET).await;
         };
         executor.run(all).await;
     }
@@ -172,6 +172,11 @@ async fn work(
         }
         None => {}
     }
+}
+
+/// Lets what ends the connections of an endpoint leave, within this time.
+pub(super) async fn last_words(endpoint: &Endpoint, limit: Duration) {
+    or(endpoint.wait_idle(), after(limit)).await;
 }
 
 pub(super) async fn after(time: Duration) {
