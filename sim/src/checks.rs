@@ -6,6 +6,7 @@
 mod amount;
 mod answers;
 mod backoff;
+mod better_lane;
 mod books;
 mod broken;
 mod cloud;

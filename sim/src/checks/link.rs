@@ -1,10 +1,10 @@
 //! One live link at a time with a rising epoch; nothing is said to a link before it opened or after it ended; modules
 //! learn of its coming and going in turn. An event is called stale or unexpected when it is, and only then.
 
+use super::better_lane::BetterLane;
 use super::model::is_connect_info;
 use super::pings::Pings;
 use super::{Check, Outcome, Step, broken};
-use edgehub_core::config::Lanes;
 use edgehub_core::hub::{Direction, DropReason};
 use edgehub_core::{Config, Input, Instant, LinkEpoch, LinkEvent, ModuleEvent, ModuleId, Note, Output};
 use std::collections::BTreeMap;
@@ -24,9 +24,7 @@ pub(super) struct Link {
     life: Life,
     /// The driver has said that this one opened.
     opened: bool,
-    /// It was asked whether the better lane gets through, and there was no answer yet. With other lanes nobody wants to know.
-    asked: bool,
-    lanes: Lanes,
+    better_lane: BetterLane,
     pings: Pings,
 }
 
@@ -46,8 +44,7 @@ impl Link {
             epoch: LinkEpoch::default(),
             life: Life::default(),
             opened: false,
-            asked: false,
-            lanes: config.lanes.clone(),
+            better_lane: BetterLane::new(config),
             pings: Pings::default(),
         }
     }
@@ -59,7 +56,7 @@ impl Link {
             (Life::Ended, _) => return Verdict::Stale,
             (Life::Opening, LinkEvent::Opened | LinkEvent::OpenFailed | LinkEvent::Closed) => true,
             (Life::Up, LinkEvent::Pong(number)) => self.pings.is_answered_by(*number),
-            (Life::Up, LinkEvent::Reached) => self.asked,
+            (Life::Up, LinkEvent::Reached) => self.better_lane.is_asked(),
             (Life::Opening, _) | (Life::Up, LinkEvent::Opened | LinkEvent::OpenFailed) => false,
             (Life::Up, _) => true,
         };
@@ -105,7 +102,7 @@ impl Link {
             Some(Verdict::Heeded) => {
                 match told {
                     Some((_, LinkEvent::Pong(number))) => self.pings.answered(*number),
-                    Some((_, LinkEvent::Reached)) => self.asked = false,
+                    Some((_, LinkEvent::Reached)) => drop(self.better_lane.answered()),
                     _ => {}
                 }
                 Ok(())
@@ -116,6 +113,7 @@ impl Link {
 
     fn observe(&mut self, output: &Output, now: Instant) -> Outcome {
         self.pings.observe(output, now);
+        self.better_lane.observe(output);
         match *output {
             Output::Open { epoch, .. } => {
                 if self.life != Life::Ended || epoch.0 != self.epoch.0 + 1 {
@@ -124,7 +122,7 @@ impl Link {
                         format!("Open {epoch:?} while {:?} is {:?}", self.epoch, self.life),
                     );
                 }
-                (self.epoch, self.life, self.opened, self.asked) = (epoch, Life::Opening, false, false);
+                (self.epoch, self.life, self.opened) = (epoch, Life::Opening, false);
             }
             Output::Note(Note::LinkUp { epoch, .. }) => {
                 if self.life != Life::Opening || epoch != self.epoch || !self.opened {
@@ -144,7 +142,6 @@ impl Link {
                 }
                 self.life = Life::Ended;
             }
-            Output::Reach { epoch, .. } if epoch == self.epoch && self.life == Life::Up => self.asked = true,
             Output::Write { epoch, .. }
             | Output::Reach { epoch, .. }
             | Output::Ping { epoch, .. }
@@ -174,11 +171,7 @@ impl Check for Link {
             ended = matches!(event, LinkEvent::Closed | LinkEvent::OpenFailed).then_some((*epoch, event));
         }
         self.judge(step)?;
-        if let Input::Reconfigure(config) = step.input
-            && config.lanes != self.lanes
-        {
-            (self.asked, self.lanes) = (false, config.lanes.clone());
-        }
+        self.better_lane.stepped(step.input);
         if let Some((epoch, event)) = ended
             && epoch == self.epoch
             && (self.life == Life::Up && *event == LinkEvent::Closed || self.life == Life::Opening)

@@ -2,11 +2,11 @@
 //! over: not later, and not before. Until then nothing of modules follows what was written. A dial begins anew, and whoever
 //! leaves a link is asked to.
 
+use super::super::better_lane::BetterLane;
 use super::super::confirmation::Confirmation;
 use super::super::pings::Pings;
 use super::{Due, Outcome, Step, broken};
 use crate::key;
-use edgehub_core::config::Lanes;
 use edgehub_core::hub::LinkEnd;
 use edgehub_core::limits::RENEWAL_GRACE;
 use edgehub_core::{Config, Input, Instant, LinkEvent, Note, Output};
@@ -21,11 +21,9 @@ enum Life {
 
 #[derive(Debug)]
 pub(super) struct Renewing {
-    lanes: Lanes,
     life: Life,
     stopping: bool,
-    /// It was asked whether the better lane gets through.
-    asked: bool,
+    better_lane: BetterLane,
     pings: Pings,
     leave_by: Option<Instant>,
 }
@@ -33,10 +31,9 @@ pub(super) struct Renewing {
 impl Renewing {
     pub(super) fn new(config: &Config) -> Renewing {
         Renewing {
-            lanes: config.lanes.clone(),
             life: Life::default(),
             stopping: false,
-            asked: false,
+            better_lane: BetterLane::new(config),
             pings: Pings::default(),
             leave_by: None,
         }
@@ -58,8 +55,7 @@ impl Renewing {
         let mut began_anew = false;
         for output in step.outputs {
             match output {
-                Output::Open { .. } => (self.life, self.asked) = (Life::Opening, false),
-                Output::Reach { .. } => self.asked = true,
+                Output::Open { .. } => self.life = Life::Opening,
                 Output::Note(Note::LinkUp { .. }) => (self.life, self.leave_by) = (Life::Up, None),
                 Output::Note(Note::LinkDown { end, unconfirmed, .. }) => {
                     if *end == LinkEnd::Renewed {
@@ -79,14 +75,10 @@ impl Renewing {
                 _ => {}
             }
             self.pings.observe(output, now);
+            self.better_lane.observe(output);
         }
-        // What was due before was asked first, and of lanes that count no more.
-        if let Input::Reconfigure(config) = step.input
-            && config.lanes != self.lanes
-        {
-            (self.lanes, self.asked) = (config.lanes.clone(), false);
-        }
-        if reached && std::mem::take(&mut self.asked) && self.life == Life::Up && !self.stopping {
+        self.better_lane.stepped(step.input);
+        if reached && self.better_lane.answered() && self.life == Life::Up && !self.stopping {
             self.leave_by.get_or_insert(now + RENEWAL_GRACE);
         }
         if told && !self.stopping {
